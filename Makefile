@@ -1,0 +1,49 @@
+# Ingle's tasks. `make demo` needs python3 (3.11 or newer), make and Linux, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: setup setup-dev demo check unit test bench clean
+
+setup: $(VENV)/.base runtimes
+
+$(VENV)/.base: requirements/base.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ingle needs Python 3.11 or newer: make setup PYTHON=python3.12")'
+	@$(PYTHON) -m venv $(VENV) || (echo "python3 -m venv needs ensurepip: install your system's python3-venv package" && exit 1)
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/base.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+.PHONY: runtimes
+runtimes: $(VENV)/.base
+	@$(BIN)/python scripts/fetch_runtimes.py
+
+setup-dev: setup $(VENV)/.dev
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.base
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
+	@touch $@
+
+demo: setup
+	@$(BIN)/ingle demo
+
+check: setup-dev
+	$(BIN)/ruff format --check src tests benchmarks examples scripts
+	$(BIN)/ruff check src tests benchmarks examples scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/unit tests/style
+
+test: setup-dev
+	@scripts/install_test_tools.sh
+	$(BIN)/ruff format --check src tests benchmarks examples scripts
+	$(BIN)/ruff check src tests benchmarks examples scripts
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest tests
+
+bench: setup-dev
+	@for script in sigv4_verify artifact_open ready cold_start memory warm_invoke; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+
+clean:
+	rm -rf $(VENV) .runtimes .rivals

@@ -1,0 +1,1 @@
+"""Ingle runs AWS Lambda functions on machines that you own."""
