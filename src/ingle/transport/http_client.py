@@ -1,0 +1,273 @@
+"""An HTTP/1.1 client for the links between Ingle's programs: keep-alive connections, streaming both ways."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from typing import Any, cast
+
+import httptools
+
+from ingle.transport.links import LINK_HEADER
+from ingle.transport.messages import DisconnectedError, Headers, IncomingBody, WriteGate
+from ingle.values import IngleError
+
+_BODILESS = (204, 304)
+
+
+class ConnectionFailedError(IngleError):
+    """The peer can't be reached; nothing was sent."""
+
+
+class ClientResponse:
+    """A response whose head has arrived."""
+
+    __slots__ = ("_connection", "body", "headers", "status")
+
+    def __init__(self, connection: "_ClientConnection") -> None:
+        self._connection = connection
+        self.status = 0
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = IncomingBody(connection.pause_reading, connection.resume_reading)
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the first value of a header, by its lower-case name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    @property
+    def body_nowait(self) -> bytes | None:
+        """The whole body where it has arrived already, else None."""
+        return self.body.whole
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; raises BodyTooLargeError, or DisconnectedError if it breaks off."""
+        return await self.body.read(limit)
+
+    def chunks(self) -> AsyncIterator[bytes]:
+        """Iterate over the body as it arrives; raises DisconnectedError if it breaks off."""
+        return self.body.chunks()
+
+    def close(self) -> None:
+        """Give up a response that is not read to its end; its connection is closed."""
+        if not self.body.ended:
+            self._connection.abort()
+
+
+class _ClientConnection(asyncio.Protocol):
+    def __init__(self, client: "HttpClient") -> None:
+        self.client = client
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.gate = WriteGate()
+        self.is_lost = False
+        self._parser: Any = None
+        self._response: ClientResponse | None = None
+        self._answer: asyncio.Future[ClientResponse] | None = None
+        self._method = b""
+        self._upload: asyncio.Future[None] | None = None
+        self._is_complete = False
+        self._keeps = True
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=256 * 1024, low=64 * 1024)
+
+    def begin(self, method: bytes) -> "asyncio.Future[ClientResponse]":
+        self._method = method
+        self._parser = httptools.HttpResponseParser(self)
+        self._response = None
+        self._is_complete = False
+        self._keeps = True
+        self._answer = asyncio.get_running_loop().create_future()
+        return self._answer
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, AttributeError) as error:
+            self._fail(DisconnectedError(f"the peer's answer is not HTTP: {error}"))
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        self._response = ClientResponse(self)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        assert self._response is not None
+        self._response.headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        response = self._response
+        assert response is not None
+        response.status = self._parser.get_status_code()
+        if response.status < 200:
+            return
+        self._keeps = self._parser.should_keep_alive()
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_result(response)
+
+    def on_body(self, data: bytes) -> None:
+        assert self._response is not None
+        self._response.body.feed(data)
+
+    def on_message_complete(self) -> None:
+        response = self._response
+        assert response is not None
+        if response.status < 200:
+            return
+        response.body.end()
+        self._is_complete = True
+        self._settle()
+
+    def uploading(self, upload: "asyncio.Future[None]") -> None:
+        """Keep the connection until the request's body has gone out too."""
+        self._upload = upload
+        upload.add_done_callback(self._uploaded)
+
+    def _uploaded(self, upload: "asyncio.Future[None]") -> None:
+        self._upload = None
+        if upload.cancelled() or upload.exception() is not None:
+            self.transport.abort()
+        else:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Give the connection back once the request has gone out and the answer has come in."""
+        if not self._is_complete:
+            return
+        if self._upload is not None:  # the peer has answered without taking everything: it wants no more
+            self._upload.cancel()
+        elif self._keeps and not self.is_lost:
+            self.client.release(self)
+        else:
+            self.transport.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self.client.discard(self)
+        if not self._is_complete and self._response is not None and self._parser is not None:
+            length = self._response.header(b"content-length")
+            if length is None and self._response.header(b"transfer-encoding") is None and self._response.status >= 200:
+                self._response.body.end()  # a body that ends with its connection (RFC 9112, 6.3)
+        self._fail(DisconnectedError("the peer closed the connection before its answer was whole"))
+
+    def _fail(self, error: Exception) -> None:
+        self.gate.fail(error)
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+        if self._response is not None:
+            self._response.body.end(error)
+
+    def abort(self) -> None:
+        self.transport.abort()
+
+    def pause_reading(self) -> None:
+        if not self.is_lost:
+            self.transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if not self.is_lost:
+            self.transport.resume_reading()
+
+    def pause_writing(self) -> None:
+        self.gate.pause()
+
+    def resume_writing(self) -> None:
+        self.gate.resume()
+
+
+class HttpClient:
+    """Requests to one peer, a Unix socket, over a pool of keep-alive connections; the last used is used first.
+
+    `token` is sent as the link's token with every request.
+    """
+
+    def __init__(self, path: str, *, token: str = "") -> None:
+        self._path = path
+        self._idle: list[_ClientConnection] = []
+        self._all: set[_ClientConnection] = set()
+        link = b"%b: %b\r\n" % (LINK_HEADER, token.encode()) if token else b""
+        self._head = b" HTTP/1.1\r\nhost: ingle\r\n" + link
+        self._bare_head = b" HTTP/1.1\r\n"
+
+    async def request(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: Headers = (),
+        body: bytes | AsyncIterator[bytes] = b"",
+        *,
+        as_is: bool = False,
+    ) -> ClientResponse:
+        """Send a request and return the response as soon as its head is here.
+
+        A body that is an iterator goes out chunked, or as it is where `headers` hold content-length. With `as_is` the
+        headers are sent just as given: no Host and no link token is added. Raises ConnectionFailedError where nothing
+        was sent, DisconnectedError where the answer did not come.
+        """
+        pieces = [method, b" ", target, self._bare_head if as_is else self._head]
+        pieces.extend(b"%b: %b\r\n" % pair for pair in headers)
+        if isinstance(body, bytes):
+            pieces.append(b"content-length: %d\r\n\r\n" % len(body))
+            pieces.append(body)
+            connection = self._idle.pop() if self._idle else await self._connect()
+            answer = connection.begin(method)
+            connection.transport.write(b"".join(pieces))
+            return await self._wait(connection, answer)
+        return await self._request_streamed(pieces, method, headers, body)
+
+    async def _wait(self, connection: _ClientConnection, answer: "asyncio.Future[ClientResponse]") -> ClientResponse:
+        try:
+            return await answer
+        except asyncio.CancelledError:
+            connection.abort()
+            raise
+
+    async def _request_streamed(
+        self, pieces: list[bytes], method: bytes, headers: Headers, body: AsyncIterator[bytes]
+    ) -> ClientResponse:
+        is_chunked = not any(name == b"content-length" for name, _ in headers)
+        pieces.append(b"transfer-encoding: chunked\r\n\r\n" if is_chunked else b"\r\n")
+        connection = self._idle.pop() if self._idle else await self._connect()
+        answer = connection.begin(method)
+        connection.transport.write(b"".join(pieces))
+        upload = asyncio.ensure_future(self._upload(connection, body, is_chunked))
+        connection.uploading(upload)
+        try:
+            await asyncio.wait((upload, answer), return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done() and upload.exception() is not None:
+                raise cast(BaseException, upload.exception())
+            return await answer
+        except BaseException:
+            connection.abort()
+            raise
+
+    async def _upload(self, connection: _ClientConnection, body: AsyncIterator[bytes], is_chunked: bool) -> None:
+        async for piece in body:
+            connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+            if connection.gate.closed:
+                await connection.gate.wait()
+        if is_chunked:
+            connection.transport.write(b"0\r\n\r\n")
+
+    async def _connect(self) -> _ClientConnection:
+        loop = asyncio.get_running_loop()
+        try:
+            _, connection = await loop.create_unix_connection(lambda: _ClientConnection(self), self._path)
+        except (OSError, socket.gaierror) as error:
+            raise ConnectionFailedError(f"can't connect to {self._path}: {error.strerror}") from error
+        self._all.add(connection)
+        return connection
+
+    def release(self, connection: _ClientConnection) -> None:
+        self._idle.append(connection)
+
+    def discard(self, connection: _ClientConnection) -> None:
+        self._all.discard(connection)
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    def close(self) -> None:
+        """Close every connection; requests under way fail."""
+        for connection in tuple(self._all):
+            connection.transport.abort()

@@ -1,0 +1,544 @@
+"""An HTTP/1.1 server on asyncio and httptools, for the links between Ingle's programs and for its front door.
+
+One connection carries one exchange at a time: what a client pipelines behind it waits, and meanwhile nothing more is
+read. Bodies stream both ways; a hop holds at most 256 KiB of each direction. What RFC 9112 calls an error is answered
+with 400 and the connection is closed, because two readings of one byte stream are how requests get smuggled.
+"""
+
+import asyncio
+import http
+import socket
+import ssl as tls
+from collections import deque
+from collections.abc import Callable, Coroutine
+from typing import Any, cast
+
+import httptools
+import structlog
+
+from ingle.transport.limits import ServerLimits
+from ingle.transport.messages import DisconnectedError, Headers, IncomingBody, WriteGate
+
+Handler = Callable[["Exchange"], Coroutine[Any, Any, None] | None]
+BadRequestRenderer = Callable[[int, str], tuple[Headers, bytes]]
+
+_log = structlog.get_logger("ingle.transport")
+_STATUS_LINES = {
+    status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
+}
+_LINGER_S = 2.0
+_FORBIDDEN_IN_VALUE = (b"\0", b"\r", b"\n")
+
+
+def _render_plain(status: int, reason: str) -> tuple[Headers, bytes]:
+    return ((b"content-type", b"text/plain"),), reason.encode()
+
+
+class Exchange:
+    """One request and its response. The handler answers by `respond`, or by `start`, `write` and `finish`."""
+
+    __slots__ = (
+        "_connection", "_disconnect_callbacks", "_expects_continue", "_is_chunked", "answered", "body", "headers",
+        "is_http10", "keep_alive", "method", "target",
+    )  # fmt: skip
+
+    def __init__(self, connection: "_Connection") -> None:
+        self._connection = connection
+        self.method = b""
+        self.target = b""
+        self.headers: list[tuple[bytes, bytes]] = []
+        self.body = IncomingBody(connection.pause_reading, connection.resume_reading)
+        self.keep_alive = True
+        self.is_http10 = False
+        self.answered = False
+        self._is_chunked = False
+        self._expects_continue = False
+        self._disconnect_callbacks: list[Callable[[], None]] | None = None
+
+    @property
+    def peer(self) -> str:
+        """The peer's address: `host:port`, or `unix`."""
+        return self._connection.peer
+
+    @property
+    def is_disconnected(self) -> bool:
+        return self._connection.is_lost
+
+    @property
+    def body_nowait(self) -> bytes | None:
+        """The whole body where it has arrived already, else None."""
+        return self.body.whole
+
+    def header(self, name: bytes) -> bytes | None:
+        """Return the first value of a header, by its lower-case name."""
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
+
+    def header_values(self, name: bytes) -> list[bytes]:
+        return [value for key, value in self.headers if key == name]
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; raises BodyTooLargeError above `limit` bytes, DisconnectedError if it breaks off."""
+        return await self.body.read(limit)
+
+    def chunks(self) -> Any:
+        """Iterate over the body as it arrives; raises DisconnectedError if it breaks off."""
+        return self.body.chunks()
+
+    def on_disconnect(self, callback: Callable[[], None]) -> None:
+        """Call `callback` if the client goes away before the answer is finished."""
+        if self._disconnect_callbacks is None:
+            self._disconnect_callbacks = []
+        self._disconnect_callbacks.append(callback)
+
+    def respond(self, status: int, headers: Headers, body: bytes = b"") -> None:
+        """Send the whole response in one write. A response to a client that is gone is dropped."""
+        if self.answered:
+            raise RuntimeError("this exchange has been answered")
+        self.answered = True
+        connection = self._connection
+        if connection.is_lost:
+            return
+        pieces = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d\r\n" % status]
+        pieces.extend(b"%b: %b\r\n" % pair for pair in headers)
+        if status == 204 or status == 304:
+            pieces.append(b"\r\n" if self._keeps() else b"connection: close\r\n\r\n")
+        else:
+            tail = (
+                b"content-length: %d\r\n\r\n" if self._keeps() else b"content-length: %d\r\nconnection: close\r\n\r\n"
+            )
+            pieces.append(tail % len(body))
+            if self.method != b"HEAD":
+                pieces.append(body)
+        connection.transport.write(b"".join(pieces))
+        connection.finish_exchange(self)
+
+    def _keeps(self) -> bool:
+        self.keep_alive = self.keep_alive and self.body.ended and not self._connection.is_closing
+        return self.keep_alive
+
+    def start(self, status: int, headers: Headers) -> None:
+        """Send the head of a response whose body follows by `write`; chunked unless content-length is given."""
+        if self.answered:
+            raise RuntimeError("this exchange has been answered")
+        self.answered = True
+        has_length = any(name == b"content-length" for name, _ in headers)
+        self._is_chunked = not has_length and not self.is_http10
+        self.keep_alive = self.keep_alive and (has_length or self._is_chunked) and not self._connection.is_closing
+        pieces = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d\r\n" % status]
+        pieces.extend(b"%b: %b\r\n" % pair for pair in headers)
+        if self._is_chunked:
+            pieces.append(b"transfer-encoding: chunked\r\n")
+        pieces.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+        if not self._connection.is_lost:
+            self._connection.transport.write(b"".join(pieces))
+
+    async def write(self, data: bytes) -> None:
+        """Send a piece of the body; waits while more than 256 KiB are unsent. Raises DisconnectedError."""
+        if self._connection.is_lost:
+            raise DisconnectedError("the client went away")
+        if data and self.method != b"HEAD":
+            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+        if self._connection.gate.closed:
+            await self._connection.gate.wait()
+
+    def finish(self, trailers: Headers = ()) -> None:
+        """End a response begun by `start`."""
+        if self._connection.is_lost:
+            return
+        if self._is_chunked and self.method != b"HEAD":
+            self._connection.transport.write(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in trailers))
+        self.keep_alive = self.keep_alive and self.body.ended
+        self._connection.finish_exchange(self)
+
+    def abort(self) -> None:
+        """Cut the connection: the only honest end of a response that can't be completed."""
+        self._connection.transport.abort()
+
+    def mark_expects_continue(self) -> None:
+        self._expects_continue = True
+        self.body.wanted = self._send_continue
+
+    def _send_continue(self) -> None:
+        if not self._connection.is_lost and not self.answered:
+            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def disconnected(self) -> None:
+        callbacks, self._disconnect_callbacks = self._disconnect_callbacks, None
+        for callback in callbacks or ():
+            callback()
+
+
+class _Connection(asyncio.Protocol):
+    """One client connection: feeds the parser, runs exchanges in order."""
+
+    def __init__(self, server: "HttpServer") -> None:
+        self.server = server
+        self.transport: asyncio.Transport = cast(asyncio.Transport, None)
+        self.peer = "unix"
+        self.gate = WriteGate()
+        self.is_lost = False
+        self.is_closing = False
+        self.deadline = 0.0
+        self._parser = httptools.HttpRequestParser(self)
+        self._incoming: Exchange | None = None  # being received
+        self._running: Exchange | None = None  # being answered
+        self._waiting: deque[Exchange] = deque()  # pipelined behind it
+        self._head_bytes = 0
+        self._is_in_head = True
+        self._is_lingering = False
+        self._pauses = 0
+
+    # asyncio's callbacks
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=256 * 1024, low=64 * 1024)
+        address = transport.get_extra_info("peername")
+        if isinstance(address, tuple):
+            self.peer = f"{address[0]}:{address[1]}"
+            raw = transport.get_extra_info("socket")
+            if raw is not None:
+                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if not self.server.admit(self):
+            self.transport.abort()
+            return
+        self.deadline = self.server.now() + self.server.limits.idle_timeout_s
+
+    def data_received(self, data: bytes) -> None:
+        if self._is_lingering:
+            return
+        limits = self.server.limits
+        if self._is_in_head:
+            if not self._head_bytes:
+                self.deadline = self.server.now() + limits.header_timeout_s
+            self._head_bytes += len(data)
+        else:
+            self.deadline = self.server.now() + limits.body_timeout_s
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            self._refuse(400, "Upgrade is not supported")
+            return
+        except httptools.HttpParserCallbackError as error:
+            refusal = error.__context__
+            self._refuse(*(refusal.args if isinstance(refusal, _Refusal) else (400, "Bad request")))
+            return
+        except httptools.HttpParserError as error:
+            self._refuse(400, f"Bad request: {error}")
+            return
+        if self._is_in_head and self._head_bytes > limits.header_bytes:
+            self._refuse(431, "Request header is too large")
+
+    def eof_received(self) -> bool:
+        if self._incoming is not None:
+            self._incoming.body.end(DisconnectedError("the client closed the connection within a request"))
+        # A half-closed client may still read its answer.
+        return self._running is not None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        self.server.forget(self)
+        error = DisconnectedError("the client went away")
+        self.gate.fail(error)
+        for exchange in (self._running, self._incoming, *self._waiting):
+            if exchange is not None:
+                exchange.body.end(error)
+        if self._running is not None:
+            self._running.disconnected()
+            self._running = None
+        self._waiting.clear()
+
+    def pause_writing(self) -> None:
+        self.gate.pause()
+
+    def resume_writing(self) -> None:
+        self.gate.resume()
+
+    # the parser's callbacks
+
+    def on_message_begin(self) -> None:
+        self._incoming = Exchange(self)
+
+    def on_url(self, url: bytes) -> None:
+        assert self._incoming is not None
+        self._incoming.target += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        assert self._incoming is not None
+        headers = self._incoming.headers
+        if any(mark in value for mark in _FORBIDDEN_IN_VALUE):
+            raise _Refusal(400, "A header holds a control character")
+        headers.append((name.lower(), value))
+        if len(headers) > self.server.limits.header_count:
+            raise _Refusal(431, "Too many header fields")
+
+    def on_headers_complete(self) -> None:
+        exchange = self._incoming
+        assert exchange is not None
+        if not self._is_in_head:  # trailers: their names are of no use to us
+            return
+        self._is_in_head = False
+        size = len(exchange.target) + sum(len(name) + len(value) + 4 for name, value in exchange.headers)
+        if size > self.server.limits.header_bytes:
+            raise _Refusal(431, "Request header is too large")
+        exchange.method = self._parser.get_method()
+        exchange.keep_alive = self._parser.should_keep_alive()
+        exchange.is_http10 = self._parser.get_http_version() == "1.0"
+        self._check_framing(exchange)
+        self._head_bytes = 0
+
+    def _check_framing(self, exchange: Exchange) -> None:
+        codings = exchange.header_values(b"transfer-encoding")
+        lengths = exchange.header_values(b"content-length")
+        hosts = exchange.header_values(b"host")
+        if codings and (lengths or codings != [b"chunked"] or exchange.is_http10):
+            raise _Refusal(400, "Ambiguous message framing")
+        if lengths and (len(lengths) > 1 or not lengths[0].isdigit()):
+            raise _Refusal(400, "Bad Content-Length")
+        if len(hosts) > 1 or (not hosts and not exchange.is_http10):
+            raise _Refusal(400, "A request names exactly one Host")
+        if lengths and int(lengths[0]) > self.server.limits.body_bytes:
+            raise _Refusal(413, "Request body is too large")
+        if any(name == b"expect" for name, _ in exchange.headers):
+            exchange.mark_expects_continue()
+
+    def on_body(self, data: bytes) -> None:
+        exchange = self._incoming
+        assert exchange is not None
+        if self._running is None:  # the first piece of a body that is not here as a whole
+            self._begin(exchange)
+        exchange.body.feed(data)
+
+    def on_chunk_header(self) -> None:
+        if self._incoming is not None and self._running is None:
+            self._begin(self._incoming)
+
+    def on_message_complete(self) -> None:
+        exchange, self._incoming = self._incoming, None
+        assert exchange is not None
+        self._is_in_head = True
+        self._head_bytes = 0
+        self.deadline = 0.0
+        exchange.body.end()
+        if exchange is self._running:
+            return
+        if self._running is None and not self._waiting:
+            self._begin(exchange)
+        else:
+            self._waiting.append(exchange)
+            self._throttle()
+
+    # exchanges in order
+
+    def _begin(self, exchange: Exchange) -> None:
+        self._running = exchange
+        if exchange.body.ended:
+            self._dispatch(exchange)
+        else:
+            # The pieces of this read are still being fed: look again when they all are.
+            asyncio.get_running_loop().call_soon(self._dispatch, exchange)
+
+    def _dispatch(self, exchange: Exchange) -> None:
+        if self.is_lost or exchange.answered:
+            return
+        try:
+            work = self.server.handler(exchange)
+        except Exception:
+            self._fail(exchange)
+            return
+        if work is not None:
+            task = asyncio.get_running_loop().create_task(work)
+            self.server.tasks.add(task)
+            task.add_done_callback(lambda done: self._task_done(exchange, done))
+
+    def _task_done(self, exchange: Exchange, task: "asyncio.Task[None]") -> None:
+        self.server.tasks.discard(task)
+        if task.cancelled():
+            if not exchange.answered:
+                self.transport.abort()
+            return
+        error = task.exception()
+        if error is None or isinstance(error, DisconnectedError):
+            return
+        self._fail(exchange, error)
+
+    def _fail(self, exchange: Exchange, error: BaseException | None = None) -> None:
+        _log.error("exchange.failed", exc_info=error if error is not None else True)
+        if exchange.answered:
+            exchange.abort()
+        else:
+            headers, body = self.server.render_bad_request(500, "Internal failure")
+            exchange.respond(500, headers, body)
+
+    def finish_exchange(self, exchange: Exchange) -> None:
+        if exchange is not self._running:
+            return
+        self._running = None
+        if not exchange.keep_alive:
+            self._linger(exchange)
+        elif self._waiting:
+            asyncio.get_running_loop().call_soon(self._next)
+        elif self.is_closing:
+            self.transport.close()
+        elif self._incoming is None:
+            self.deadline = self.server.now() + self.server.limits.idle_timeout_s
+
+    def _next(self) -> None:
+        if self._running is None and self._waiting:
+            exchange = self._waiting.popleft()
+            self._throttle()
+            self._running = exchange
+            self._dispatch(exchange)
+
+    def _linger(self, exchange: Exchange) -> None:
+        """Close for writing; take what is still under way for a moment, so that the answer isn't lost to a reset."""
+        self._waiting.clear()
+        if exchange.body.ended and self._incoming is None:
+            self.transport.close()
+            return
+        self._is_lingering = True
+        self._pauses = 0
+        self.transport.resume_reading()
+        self.deadline = self.server.now() + _LINGER_S
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+
+    def _refuse(self, status: int, reason: str) -> None:
+        if self._is_lingering or self.is_lost:
+            return
+        if self._incoming is not None:
+            self._incoming.body.end(DisconnectedError(reason))
+        running = self._running
+        if running is not None and running is not self._incoming:
+            self.transport.abort()
+            return
+        if running is not None and running.answered:
+            self.transport.abort()
+            return
+        headers, body = self.server.render_bad_request(status, reason)
+        refused = self._incoming or Exchange(self)
+        refused.keep_alive = False
+        self._running = refused
+        refused.respond(status, headers, body)
+        self._is_lingering = True
+
+    # flow control and time
+
+    def pause_reading(self) -> None:
+        self._pauses += 1
+        if self._pauses == 1 and not self.is_lost:
+            self.transport.pause_reading()
+        self.deadline = 0.0
+
+    def resume_reading(self) -> None:
+        self._pauses = max(0, self._pauses - 1)
+        if self._pauses == 0 and not self.is_lost and not self._is_lingering:
+            self.transport.resume_reading()
+
+    def _throttle(self) -> None:
+        if self._waiting and self._pauses == 0:
+            self.pause_reading()
+        elif not self._waiting and self._pauses:
+            self.resume_reading()
+
+    def check_time(self, now: float) -> None:
+        if self.deadline and now > self.deadline:
+            if self._incoming is not None and self._running in (None, self._incoming):
+                self._refuse(408, "The request took too long to arrive")
+            elif self._running is None or self._is_lingering:
+                self.transport.abort()
+
+    def close_when_idle(self) -> None:
+        self.is_closing = True
+        if self._running is None and self._incoming is None:
+            self.transport.close()
+
+
+class _Refusal(Exception):
+    pass
+
+
+class HttpServer:
+    """A server on one listening socket; made by `serve_http`."""
+
+    def __init__(self, handler: Handler, limits: ServerLimits, renderer: BadRequestRenderer) -> None:
+        self.handler = handler
+        self.limits = limits
+        self.render_bad_request = renderer
+        self.tasks: set[asyncio.Task[None]] = set()
+        self._connections: set[_Connection] = set()
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.AbstractServer | None = None
+        self._sweep = self._loop.call_later(1.0, self._check_times)
+
+    def now(self) -> float:
+        return self._loop.time()
+
+    @property
+    def connections(self) -> int:
+        return len(self._connections)
+
+    def listening(self, server: asyncio.AbstractServer) -> None:
+        self._server = server
+
+    def admit(self, connection: _Connection) -> bool:
+        """Take a connection, or refuse it where the limit is reached."""
+        if len(self._connections) >= self.limits.connections:
+            return False
+        self._connections.add(connection)
+        return True
+
+    def forget(self, connection: _Connection) -> None:
+        self._connections.discard(connection)
+
+    def _check_times(self) -> None:
+        now = self._loop.time()
+        for connection in tuple(self._connections):
+            connection.check_time(now)
+        self._sweep = self._loop.call_later(1.0, self._check_times)
+
+    def close(self) -> None:
+        """Stop accepting connections; those that are open go on."""
+        if self._server is not None:
+            self._server.close()
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let exchanges in flight finish, then close every connection; after `timeout_s` cut what is left."""
+        self.close()
+        for connection in tuple(self._connections):
+            connection.close_when_idle()
+        end = self._loop.time() + timeout_s
+        while self._connections and self._loop.time() < end:
+            await asyncio.sleep(0.02)
+        self._sweep.cancel()
+        for connection in tuple(self._connections):
+            connection.transport.abort()
+        for task in tuple(self.tasks):
+            task.cancel()
+        await asyncio.sleep(0)
+
+
+async def serve_http(
+    handler: Handler,
+    listener: socket.socket,
+    *,
+    limits: ServerLimits | None = None,
+    ssl: tls.SSLContext | None = None,
+    renderer: BadRequestRenderer = _render_plain,
+) -> HttpServer:
+    """Serve `handler` on a listening socket.
+
+    A handler that returns None has answered or will answer later by itself; a coroutine is run as a task. An exception
+    out of either is logged and answered with 500. `renderer` gives headers and body for what the server itself refuses.
+    """
+    server = HttpServer(handler, limits or ServerLimits(), renderer)
+    loop = asyncio.get_running_loop()
+    if listener.family == socket.AF_UNIX:
+        listening: Any = await loop.create_unix_server(lambda: _Connection(server), sock=listener, ssl=ssl)
+    else:
+        listening = await loop.create_server(lambda: _Connection(server), sock=listener, ssl=ssl)
+    server.listening(listening)
+    return server

@@ -1,0 +1,133 @@
+"""What requests and responses have in common."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from ingle.values import STREAM_BUFFER_BYTES, IngleError
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class BodyTooLargeError(IngleError):
+    """A body is larger than its reader takes."""
+
+
+class DisconnectedError(IngleError):
+    """The peer went away before the message was whole."""
+
+
+class IncomingBody:
+    """A body as it arrives: at most 256 KiB wait here, then the connection stops reading.
+
+    `pause` and `resume` act on the connection; `wanted` is called when the first reader comes.
+    """
+
+    __slots__ = ("_pause", "_resume", "_waiter", "buffered", "ended", "error", "paused", "pieces", "wanted")
+
+    def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
+        self.pieces: deque[bytes] = deque()
+        self.buffered = 0
+        self.ended = False
+        self.error: Exception | None = None
+        self.paused = False
+        self.wanted: Callable[[], None] | None = None
+        self._pause = pause
+        self._resume = resume
+        self._waiter: asyncio.Future[None] | None = None
+
+    def feed(self, data: bytes) -> None:
+        self.pieces.append(data)
+        self.buffered += len(data)
+        if self.buffered > STREAM_BUFFER_BYTES and not self.paused:
+            self.paused = True
+            self._pause()
+        self._wake()
+
+    def end(self, error: Exception | None = None) -> None:
+        """Say that nothing more comes; `error` is raised to the reader after what has arrived."""
+        if not self.ended:
+            self.ended = True
+            self.error = error
+            self._wake()
+
+    def _wake(self) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    @property
+    def whole(self) -> bytes | None:
+        """The whole body if it is here already, else None; the pieces stay."""
+        if not self.ended or self.error is not None:
+            return None
+        if len(self.pieces) == 1:
+            return self.pieces[0]
+        return b"".join(self.pieces)
+
+    async def next_piece(self) -> bytes:
+        """Return the next piece, or empty bytes at the end; raises the error that ended the body."""
+        if self.wanted is not None:
+            wanted, self.wanted = self.wanted, None
+            wanted()
+        while not self.pieces:
+            if self.ended:
+                if self.error is not None:
+                    raise self.error
+                return b""
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        piece = self.pieces.popleft()
+        self.buffered -= len(piece)
+        if self.paused and self.buffered <= STREAM_BUFFER_BYTES // 2:
+            self.paused = False
+            self._resume()
+        return piece
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while piece := await self.next_piece():
+            yield piece
+
+    async def read(self, limit: int) -> bytes:
+        """Return the whole body; raises BodyTooLargeError above `limit` bytes."""
+        pieces, total = [], 0
+        while piece := await self.next_piece():
+            pieces.append(piece)
+            total += len(piece)
+            if total > limit:
+                raise BodyTooLargeError(f"the body is larger than {limit} bytes")
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+class WriteGate:
+    """Lets a writer wait while its peer is slow to read."""
+
+    __slots__ = ("_error", "_waiters", "closed")
+
+    def __init__(self) -> None:
+        self.closed = False
+        self._error: Exception | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def pause(self) -> None:
+        self.closed = True
+
+    def resume(self) -> None:
+        self.closed = False
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)
+
+    def fail(self, error: Exception) -> None:
+        self._error = error
+        self.resume()
+
+    async def wait(self) -> None:
+        """Return once more may be written; raises what `fail` was given."""
+        while self.closed and self._error is None:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+        if self._error is not None:
+            raise self._error

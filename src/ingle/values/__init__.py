@@ -1,0 +1,27 @@
+"""Value types that everyone shares: ARNs, names, identifiers, sizes, deadlines, the clock, the root of errors."""
+
+from ingle.values.arn import FunctionArn, FunctionReference, InvalidFunctionNameError, parse_function_reference
+from ingle.values.clock import Clock, SystemClock
+from ingle.values.errors import IngleError
+from ingle.values.ids import new_request_id
+from ingle.values.quantities import (
+    MIB,
+    PAYLOAD_LIMIT_BYTES,
+    RESPONSE_LIMIT_BYTES,
+    STREAM_BUFFER_BYTES,
+)
+
+__all__ = [
+    "MIB",
+    "PAYLOAD_LIMIT_BYTES",
+    "RESPONSE_LIMIT_BYTES",
+    "STREAM_BUFFER_BYTES",
+    "Clock",
+    "FunctionArn",
+    "FunctionReference",
+    "IngleError",
+    "InvalidFunctionNameError",
+    "SystemClock",
+    "new_request_id",
+    "parse_function_reference",
+]

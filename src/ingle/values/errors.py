@@ -1,0 +1,5 @@
+"""The root of Ingle's own errors."""
+
+
+class IngleError(Exception):
+    """Something that the caller of a public function may have to answer for; its text is safe to show."""
