@@ -1,0 +1,17 @@
+"""The AWS wire formats and signatures, without I/O and without our domain."""
+
+from ingle.protocol import json_rpc, rest_json, sigv4
+from ingle.protocol.errors import AwsError, not_implemented, validation_error
+from ingle.protocol.models import Operation, ServiceModel, load_service
+
+__all__ = [
+    "AwsError",
+    "Operation",
+    "ServiceModel",
+    "json_rpc",
+    "load_service",
+    "not_implemented",
+    "rest_json",
+    "sigv4",
+    "validation_error",
+]

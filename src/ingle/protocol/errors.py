@@ -1,0 +1,78 @@
+"""AWS's errors, as values that a front turns into an answer."""
+
+from typing import Literal
+
+from ingle.values import IngleError
+
+Fault = Literal["User", "Service"]
+
+_STATUS = {
+    "AccessDeniedException": 403,
+    "CodeStorageExceededException": 400,
+    "ExpiredTokenException": 403,
+    "IncompleteSignatureException": 400,
+    "InvalidParameterValueException": 400,
+    "InvalidParameterException": 400,
+    "InvalidRequestContentException": 400,
+    "InvalidSignatureException": 403,
+    "InvalidZipFileException": 502,
+    "MissingAuthenticationTokenException": 403,
+    "NotImplementedException": 501,
+    "PreconditionFailedException": 412,
+    "RequestEntityTooLargeException": 413,
+    "RequestTooLargeException": 413,
+    "ResourceConflictException": 409,
+    "ResourceNotFoundException": 404,
+    "SerializationException": 400,
+    "ServiceException": 500,
+    "ServiceUnavailableException": 503,
+    "TooManyRequestsException": 429,
+    "UnknownOperationException": 404,
+    "UnrecognizedClientException": 403,
+    "UnsupportedMediaTypeException": 415,
+    "ValidationException": 400,
+}
+_MESSAGE_WITH_CAPITAL = frozenset({"ResourceNotFoundException", "ServiceException", "AccessDeniedException"})
+_WITHOUT_TYPE = frozenset(
+    {
+        "AccessDeniedException",
+        "ExpiredTokenException",
+        "IncompleteSignatureException",
+        "InvalidSignatureException",
+        "MissingAuthenticationTokenException",
+        "NotImplementedException",
+        "UnknownOperationException",
+        "UnrecognizedClientException",
+        "ValidationException",
+    }
+)
+
+
+class AwsError(IngleError):
+    """An error that the client is told: AWS's code, a message, the HTTP status, and further members of the body."""
+
+    def __init__(self, code: str, message: str, *, status: int | None = None, **fields: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+        self.status = status if status is not None else _STATUS[code]
+        self.fields = fields
+
+    def body(self) -> dict[str, str]:
+        """Return the members of the JSON body, as Lambda names them for this code (API reference, exceptions)."""
+        key = "Message" if self.code in _MESSAGE_WITH_CAPITAL else "message"
+        members = {key: self.message, **self.fields}
+        if self.code not in _WITHOUT_TYPE:
+            members = {"Type": "Service" if self.status >= 500 else "User", **members}
+        return members
+
+
+def validation_error(problems: list[str]) -> AwsError:
+    """Return the error of shape validation (family 1): the problems counted and joined."""
+    noun = "error" if len(problems) == 1 else "errors"
+    return AwsError("ValidationException", f"{len(problems)} validation {noun} detected: {'; '.join(problems)}")
+
+
+def not_implemented(service: str, operation: str) -> AwsError:
+    """Return the answer to an operation of the model that Ingle doesn't have yet."""
+    return AwsError("NotImplementedException", f"Ingle does not implement {service}:{operation} yet.")
