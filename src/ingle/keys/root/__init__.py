@@ -1,0 +1,1 @@
+"""Where the root key lives: one driver for each place."""

@@ -1,0 +1,53 @@
+"""The root key in a file of mode 0600."""
+
+import os
+import stat
+from pathlib import Path
+
+from ingle.sealing import DataKey, EncryptionContext, new_data_key, open_sealed, seal
+from ingle.values import IngleError
+
+
+class RootKeyError(IngleError):
+    """The root key's file can't be trusted or read."""
+
+
+class FileRootKey:
+    """A root key that is read from a file; made there, at random, where the file is not yet."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            _create(path)
+        self._key = DataKey(_read(path))
+
+    def wrap(self, secret: bytes, context: EncryptionContext) -> bytes:
+        return seal(secret, self._key, {**context, "ingle:purpose": "data-key"})
+
+    def unwrap(self, wrapped: bytes, context: EncryptionContext) -> bytes:
+        return open_sealed(wrapped, self._key, {**context, "ingle:purpose": "data-key"})
+
+
+def _create(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(".new")
+    draft.unlink(missing_ok=True)
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(new_data_key().secret)
+        file.flush()
+        os.fsync(file.fileno())
+    os.link(draft, path)  # refuses where another has made the file meanwhile
+    draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    os.fsync(folder)
+    os.close(folder)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        status = os.fstat(file.fileno())
+        if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
+            raise RootKeyError(f"{path} must belong to the user who runs Ingle and have mode 0600")
+        secret = file.read(64)
+    if len(secret) != 32:
+        raise RootKeyError(f"{path} is not a root key: it has {len(secret)} bytes, not 32")
+    return secret
