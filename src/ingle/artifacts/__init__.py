@@ -1,0 +1,26 @@
+"""From uploaded code to sealed chunks and back to a file system."""
+
+from ingle.artifacts.archive import ArchiveError, ArchiveTooLargeError, Entry, read_archive
+from ingle.artifacts.chunking import ChunkTamperedError, open_object, open_to_memfd, seal_object
+from ingle.artifacts.chunks.contract import ChunkMissingError, ChunkStore
+from ingle.artifacts.chunks.files import FileChunks
+from ingle.artifacts.chunks.memory import MemoryChunks
+from ingle.artifacts.erofs import lay_out_image
+from ingle.artifacts.manifest import Manifest
+
+__all__ = [
+    "ArchiveError",
+    "ArchiveTooLargeError",
+    "ChunkMissingError",
+    "ChunkStore",
+    "ChunkTamperedError",
+    "Entry",
+    "FileChunks",
+    "Manifest",
+    "MemoryChunks",
+    "lay_out_image",
+    "open_object",
+    "open_to_memfd",
+    "read_archive",
+    "seal_object",
+]

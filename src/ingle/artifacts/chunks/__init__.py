@@ -1,0 +1,1 @@
+"""Stores of sealed chunks: one driver for each place."""

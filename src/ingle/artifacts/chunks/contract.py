@@ -1,0 +1,25 @@
+"""The port of a chunk store."""
+
+from typing import Protocol
+
+from ingle.values import IngleError
+
+
+class ChunkMissingError(IngleError):
+    """The store has no such chunk."""
+
+
+class ChunkStore(Protocol):
+    """Keeps sealed chunks by name; every operation may be repeated, and none sees a plaintext."""
+
+    def put(self, name: str, sealed: bytes) -> None:
+        """Keep a chunk; durable on return, whole or not at all. The same name always comes with the same bytes."""
+        ...
+
+    def get(self, name: str) -> bytes:
+        """Return a chunk. Raises ChunkMissingError."""
+        ...
+
+    def delete(self, name: str) -> None:
+        """Forget a chunk; no error where there is none."""
+        ...

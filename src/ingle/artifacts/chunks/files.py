@@ -1,0 +1,50 @@
+"""Chunks as files of a folder, spread over 256 subfolders."""
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from ingle.artifacts.chunks.contract import ChunkMissingError
+
+_NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class FileChunks:
+    """A chunk store in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def _path(self, name: str) -> Path:
+        if _NAME.fullmatch(name) is None:
+            raise ChunkMissingError(f"not a chunk's name: {name!r}")
+        return self._folder / name[:2] / name
+
+    def put(self, name: str, sealed: bytes) -> None:
+        path = self._path(name)
+        if path.exists():
+            return
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor, draft = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(sealed)
+                file.flush()
+                os.fsync(file.fileno())
+            os.rename(draft, path)
+        except BaseException:
+            Path(draft).unlink(missing_ok=True)
+            raise
+        folder = os.open(path.parent, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def get(self, name: str) -> bytes:
+        try:
+            return self._path(name).read_bytes()
+        except FileNotFoundError:
+            raise ChunkMissingError(name) from None
+
+    def delete(self, name: str) -> None:
+        self._path(name).unlink(missing_ok=True)
