@@ -1,0 +1,29 @@
+"""Execution environments as gateway and worker both see them: life cycle, leases, messages."""
+
+from ingle.environments.lifecycle import NEXT, Event, IllegalTransitionError, State, advance
+from ingle.environments.messages import (
+    Assignment,
+    EnvironmentStarted,
+    GrantRequest,
+    Principal,
+    SigningKey,
+    SigningKeyRequest,
+    StartEnvironment,
+    VersionKey,
+)
+
+__all__ = [
+    "NEXT",
+    "Assignment",
+    "EnvironmentStarted",
+    "Event",
+    "GrantRequest",
+    "IllegalTransitionError",
+    "Principal",
+    "SigningKey",
+    "SigningKeyRequest",
+    "StartEnvironment",
+    "State",
+    "VersionKey",
+    "advance",
+]

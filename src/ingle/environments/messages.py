@@ -1,0 +1,80 @@
+"""What gateway, worker and control say to each other about environments; JSON over their links."""
+
+import msgspec
+
+
+class VersionKey(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of one function, and the revision of its code and configuration: what environments are kept by."""
+
+    account: str
+    region: str
+    function: str
+    version: str
+    revision: str
+
+
+class StartEnvironment(msgspec.Struct, frozen=True, kw_only=True):
+    """Gateway to worker, POST /environments."""
+
+    version: VersionKey
+
+
+class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The worker's answer once init is over; `init_failed`: it serves one invocation, with its init's error."""
+
+    environment_id: str
+    init_failed: bool
+
+
+class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Worker to control, POST /grants."""
+
+    version: VersionKey
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """Control's answer: everything that running this one version takes, until `expires_at_ms`."""
+
+    version: VersionKey
+    runtime: str
+    handler: str
+    timeout_s: int
+    memory_mib: int
+    ephemeral_mib: int
+    environment: dict[str, str]
+    log_group: str
+    manifest: bytes
+    data_key: bytes
+    context: dict[str, str]
+    expires_at_ms: int
+
+    def __repr__(self) -> str:
+        return f"Assignment({self.version})"
+
+
+class SigningKeyRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Gateway to control, POST /signing-keys."""
+
+    access_key_id: str
+    session_token: str | None
+    date: str
+    region: str
+    service: str
+
+
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes a request."""
+
+    arn: str
+    account: str
+    is_root: bool
+
+
+class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that signs for one day, region and service, and whose it is."""
+
+    key: bytes
+    principal: Principal
+
+    def __repr__(self) -> str:
+        return f"SigningKey({self.principal})"

@@ -1,0 +1,59 @@
+"""What can be wrong with a wish about functions; the texts are AWS's."""
+
+from ingle.values import IngleError
+
+
+class FunctionNotFoundError(IngleError):
+    """There is no such function or version."""
+
+    def __init__(self, arn: object) -> None:
+        super().__init__(f"Function not found: {arn}")
+
+
+class FunctionExistsError(IngleError):
+    """The name is taken."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Function already exist: {name}")
+
+
+class InvalidSettingError(IngleError):
+    """A setting breaks a rule that its shape doesn't express."""
+
+
+class RevisionMismatchError(IngleError):
+    """The caller has seen an older revision."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to"
+            " retrieve the latest Revision Id"
+        )
+
+
+class UpdateInProgressError(IngleError):
+    """An update is still under way."""
+
+    def __init__(self, arn: object) -> None:
+        super().__init__(
+            f"The operation cannot be performed at this time. An update is in progress for resource: {arn}"
+        )
+
+
+class FunctionNotReadyError(IngleError):
+    """The function is being created, or its creation failed."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(
+            f"The operation cannot be performed at this time. The function is currently in the following state: {state}"
+        )
+
+
+class CodeSha256MismatchError(IngleError):
+    """The code is not the one that the caller means."""
+
+    def __init__(self, given: str, current: str) -> None:
+        super().__init__(
+            f"CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with the"
+            " CodeSHA256 in $LATEST."
+        )

@@ -1,0 +1,107 @@
+"""Functions and their versions, as they are stored."""
+
+import hashlib
+from typing import Any
+
+import msgspec
+
+from ingle.functions.errors import FunctionNotReadyError, RevisionMismatchError, UpdateInProgressError
+from ingle.values import FunctionArn
+
+LATEST = "$LATEST"
+
+
+class Code(msgspec.Struct, frozen=True, kw_only=True):
+    """Sealed code: the zip as it came and, once it is prepared, the image; one wrapped data key for both."""
+
+    sha256: str
+    """Base64, as AWS shows it."""
+    size_bytes: int
+    wrapped_key: bytes
+    zip_manifest: bytes
+    image_manifest: bytes = b""
+
+
+class Version(msgspec.Struct, frozen=True, kw_only=True):
+    """`$LATEST` or a published version: code and configuration."""
+
+    version: str
+    runtime: str
+    role: str
+    handler: str
+    code: Code
+    description: str = ""
+    timeout_s: int = 3
+    memory_mib: int = 128
+    ephemeral_mib: int = 512
+    tracing_mode: str = "PassThrough"
+    architectures: tuple[str, ...] = ("x86_64",)
+    log_group: str = ""
+    has_variables: bool = False
+    sealed_variables: bytes = b""
+    variables_key: bytes = b""
+    state: str = "Pending"
+    state_reason: str = ""
+    state_reason_code: str = ""
+    update_status: str = ""
+    pending_code: Code | None = None
+    last_modified_ms: int = 0
+    revision_id: str = ""
+
+    @property
+    def content(self) -> str:
+        """A digest of everything that makes one version differ from another."""
+        parts = (
+            self.code.sha256, self.runtime, self.role, self.handler, self.description, self.timeout_s, self.memory_mib,
+            self.ephemeral_mib, self.tracing_mode, self.architectures, self.log_group, self.sealed_variables.hex(),
+        )  # fmt: skip
+        return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    def check_can_change(self, arn: FunctionArn, revision_id: str | None) -> None:
+        """Raises UpdateInProgressError, FunctionNotReadyError or RevisionMismatchError."""
+        if revision_id is not None and revision_id != self.revision_id:
+            raise RevisionMismatchError
+        if self.state != "Active":
+            raise FunctionNotReadyError(self.state)
+        if self.update_status == "InProgress":
+            raise UpdateInProgressError(arn)
+
+    def replace(self, **changes: Any) -> "Version":
+        return msgspec.structs.replace(self, **changes)
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True):
+    """A function and all its versions, `$LATEST` first."""
+
+    account: str
+    region: str
+    name: str
+    tags: dict[str, str] = {}
+    next_version: int = 1
+    versions: dict[str, Version]
+
+    @property
+    def arn(self) -> FunctionArn:
+        return FunctionArn(region=self.region, account=self.account, name=self.name)
+
+    @property
+    def latest(self) -> Version:
+        return self.versions[LATEST]
+
+    def with_version(self, version: Version) -> "Function":
+        return msgspec.structs.replace(self, versions={**self.versions, version.version: version})
+
+    def without_version(self, name: str) -> "Function":
+        kept = {key: version for key, version in self.versions.items() if key != name}
+        return msgspec.structs.replace(self, versions=kept)
+
+    def publish(self, description: str | None, revision_id: str, now_ms: int) -> tuple["Function", Version]:
+        """Return the function with a new version of `$LATEST`, or as it is where nothing changed since the last one."""
+        latest = self.latest
+        wanted = latest if description is None else latest.replace(description=description)
+        numbered = [version for name, version in self.versions.items() if name != LATEST]
+        if numbered and numbered[-1].content == wanted.content:
+            return self, numbered[-1]
+        made = wanted.replace(version=str(self.next_version), revision_id=revision_id, last_modified_ms=now_ms)
+        grown = msgspec.structs.replace(self.with_version(made), next_version=self.next_version + 1)
+        return grown, made

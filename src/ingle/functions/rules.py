@@ -1,0 +1,68 @@
+"""Rules on settings that the service model does not express (API reference, section 5)."""
+
+import json
+import re
+
+from ingle.functions.errors import InvalidSettingError
+
+RESERVED_VARIABLES = frozenset(
+    [
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+        "AWS_DEFAULT_REGION",
+        "AWS_REGION",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_ACCESS_KEY",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "AWS_LAMBDA_RUNTIME_API",
+        "LAMBDA_TASK_ROOT",
+        "LAMBDA_RUNTIME_DIR",
+        "AWS_LAMBDA_MAX_CONCURRENCY",
+        "AWS_LAMBDA_METADATA_API",
+        "AWS_LAMBDA_METADATA_TOKEN",
+    ]
+)
+_VARIABLES_LIMIT_BYTES = 4096
+_REMOVED = re.compile(
+    r"nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)|python(2\.7|3\.6|3\.7)|ruby2\.[57]|dotnetcore.*|go1\.x|java8|provided|nodejs"
+)
+
+
+def check_variables(variables: dict[str, str]) -> None:
+    """Raises InvalidSettingError for reserved names or more than 4 KB."""
+    reserved = sorted(RESERVED_VARIABLES.intersection(variables))
+    if reserved:
+        raise InvalidSettingError(
+            "Lambda was unable to configure your environment variables because the environment variables you have"
+            " provided contains reserved keys that are currently not supported for modification. Reserved keys used in"
+            f" this request: {', '.join(reserved)}"
+        )
+    measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > _VARIABLES_LIMIT_BYTES:
+        raise InvalidSettingError(
+            "Lambda was unable to configure your environment variables because the environment variables you have"
+            f" provided exceeded the 4KB limit. String measured: {measured}"
+        )
+
+
+def check_runtime(runtime: str, offered: list[str]) -> None:
+    """Raises InvalidSettingError for a runtime that AWS has removed or that this host lacks."""
+    if runtime in offered:
+        return
+    if _REMOVED.fullmatch(runtime):
+        raise InvalidSettingError(
+            f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We"
+            " recommend you use a supported runtime while creating or updating functions."
+        )
+    raise InvalidSettingError(
+        f"The runtime {runtime} is not available on this host. Available: {', '.join(offered)}. `ingle doctor` tells how"
+        " to get others."
+    )

@@ -1,0 +1,6 @@
+"""What a gateway knows of functions: routing snapshots, and the way from qualifier to version."""
+
+from ingle.routing.resolve import UnknownVersionError, resolve
+from ingle.routing.snapshot import FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
+
+__all__ = ["FunctionRoute", "RoutingChange", "RoutingSnapshot", "UnknownVersionError", "VersionRoute", "resolve"]

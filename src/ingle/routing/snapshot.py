@@ -1,0 +1,37 @@
+"""Routing snapshots: everything that admission and assignment ask of a function, and nothing of its code."""
+
+import msgspec
+
+
+class VersionRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """One version; `revision` changes with its code or configuration."""
+
+    version: str
+    revision: str
+    state: str
+
+
+class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A function and its versions, `$LATEST` among them."""
+
+    account: str
+    region: str
+    name: str
+    versions: dict[str, VersionRoute]
+
+
+class RoutingSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All functions, as of a generation."""
+
+    generation: int
+    functions: list[FunctionRoute]
+
+
+class RoutingChange(msgspec.Struct, frozen=True, kw_only=True):
+    """The generation after `generation - 1`: one function as it is now, or None where it is gone."""
+
+    generation: int
+    account: str
+    region: str
+    name: str
+    function: FunctionRoute | None
