@@ -1,0 +1,144 @@
+"""Control groups: what an environment may use. One interface over v2 and v1 (Linux admin guide, cgroup-v1, cgroup-v2)."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from pathlib import Path
+
+_ROOT = Path("/sys/fs/cgroup")
+_V1 = ("memory", "cpu", "pids", "freezer")
+_MIB = 1024 * 1024
+_MIB_PER_CPU = 1769  # Lambda gives one vCPU at this size
+PIDS = 1024
+OVERHEAD_MIB = 16
+"""What an environment may use beyond its function's memory, for its init and the runtime's own pages."""
+
+
+def is_v2() -> bool:
+    return (_ROOT / "cgroup.controllers").exists()
+
+
+class Group:
+    """The control group of one environment."""
+
+    def __init__(self, parents: list[Path], name: str, *, v2: bool) -> None:
+        self._folders = [parent / name for parent in parents]
+        self._v2 = v2
+        for folder in self._folders:
+            folder.mkdir()
+
+    def limit(self, memory_mib: int) -> None:
+        """Set the limits for a function of `memory_mib`; swap is not to be had."""
+        limit = (memory_mib + OVERHEAD_MIB) * _MIB
+        memory = self._folders[0]
+        if self._v2:
+            _write(memory / "memory.max", limit)
+            _write(memory / "memory.swap.max", 0, optional=True)
+            _write(memory / "memory.oom.group", 0, optional=True)
+            _write(memory / "pids.max", PIDS)
+            _write(memory / "cpu.weight", max(1, min(10000, memory_mib * 100 // _MIB_PER_CPU)))
+            return
+        _write(memory / "memory.limit_in_bytes", limit)
+        _write(memory / "memory.memsw.limit_in_bytes", limit, optional=True)
+        _write(self._folders[1] / "cpu.shares", max(2, memory_mib * 1024 // _MIB_PER_CPU))
+        _write(self._folders[2] / "pids.max", PIDS)
+
+    def entrances(self) -> list[int]:
+        """Return descriptors to which a process writes "0" to join."""
+        return [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders]
+
+    def peak_descriptor(self) -> int:
+        """Return a descriptor of the file that holds the highest memory use so far, in bytes; -1 where there is none."""
+        name = "memory.peak" if self._v2 else "memory.max_usage_in_bytes"
+        try:
+            return os.open(self._folders[0] / name, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:  # memory.peak came with Linux 5.19
+            return -1
+
+    def was_out_of_memory(self) -> bool:
+        """Say whether the kernel killed a process of this group for want of memory."""
+        name = "memory.events" if self._v2 else "memory.oom_control"
+        with contextlib.suppress(OSError):
+            for line in (self._folders[0] / name).read_text().splitlines():
+                word, _, count = line.partition(" ")
+                if word == "oom_kill":
+                    return int(count) > 0
+        return False
+
+    def remove(self) -> None:
+        """Remove the group; its processes have ended."""
+        for folder in self._folders:
+            _remove(folder)
+
+
+def _write(path: Path, value: int, *, optional: bool = False) -> None:
+    try:
+        path.write_text(str(value))
+    except OSError:
+        if not optional:
+            raise
+
+
+def _remove(folder: Path) -> None:
+    for _ in range(200):
+        try:
+            folder.rmdir()
+            return
+        except FileNotFoundError:
+            return
+        except OSError:  # a process is still on its way out
+            time.sleep(0.005)
+
+
+class Groups:
+    """The control groups of one installation, below one folder of its name in each hierarchy."""
+
+    def __init__(self, name: str) -> None:
+        self._v2 = is_v2()
+        if self._v2:
+            self._parents = [_ROOT / name]
+            for parent in (_ROOT, _ROOT / name):
+                parent.mkdir(exist_ok=True)
+                _write_text(parent / "cgroup.subtree_control", "+memory +pids +cpu")
+        else:
+            self._parents = [_ROOT / controller / name for controller in _V1]
+            for parent in self._parents:
+                parent.mkdir(exist_ok=True)
+
+    def create(self, name: str, memory_mib: int) -> Group:
+        group = Group(self._parents, name, v2=self._v2)
+        group.limit(memory_mib)
+        return group
+
+    def clear(self) -> None:
+        """Kill and outlive everything that an earlier spawner left in these groups, then remove them."""
+        for parent in self._parents:
+            for folder in [entry for entry in parent.iterdir() if entry.is_dir()]:
+                _kill(folder)
+        for parent in self._parents:
+            for folder in [entry for entry in parent.iterdir() if entry.is_dir()]:
+                _remove(folder)
+
+    def remove(self) -> None:
+        """Remove the installation's own folders, which are empty by now."""
+        for parent in self._parents:
+            _remove(parent)
+
+
+def _write_text(path: Path, text: str) -> None:
+    with contextlib.suppress(OSError):
+        path.write_text(text)
+
+
+def _kill(folder: Path) -> None:
+    for _ in range(200):
+        pids = (folder / "cgroup.procs").read_text().split()
+        if not pids:
+            return
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+        time.sleep(0.005)

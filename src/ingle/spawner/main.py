@@ -1,0 +1,134 @@
+"""The spawner's loop: one peer, one thread, messages one after the other."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import selectors
+import signal
+import socket
+import struct
+import sys
+
+from . import messages, syscalls
+from .messages import Kind
+from .operations import Operations
+from .runtimes import find_runtimes
+
+_ENDED = {signal.SIGTERM, signal.SIGINT}
+
+
+class Spawner:
+    """Listens for one worker at a time and carries out what it asks for."""
+
+    def __init__(self, listener: socket.socket, operations: Operations, selector: selectors.BaseSelector) -> None:
+        self._listener = listener
+        self._operations = operations
+        self._selector = selector
+        self._is_ending = False
+        selector.register(listener, selectors.EVENT_READ, self._accept)
+
+    def run(self) -> None:
+        """Serve until SIGTERM; then kill what is left and clean up."""
+        while not self._is_ending:
+            for key, _ in self._selector.select():
+                key.data()
+        self._operations.stop_all()
+        self._operations.close()
+
+    def end(self) -> None:
+        self._is_ending = True
+
+    def _accept(self) -> None:
+        peer, _ = self._listener.accept()
+        credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
+        if struct.unpack("3i", credentials)[1] != os.getuid() or self._operations.worker is not None:
+            peer.close()
+            return
+        self._operations.worker = peer
+        self._selector.register(peer, selectors.EVENT_READ, lambda: self._hear(peer))
+
+    def _hear(self, peer: socket.socket) -> None:
+        try:
+            message = messages.receive(peer)
+        except OSError:
+            message = None
+        if message is None:
+            self._selector.unregister(peer)
+            peer.close()
+            self._operations.worker = None
+            self._operations.stop_all()
+            return
+        kind, values, descriptors = message
+        try:
+            self._carry_out(kind, values, descriptors)
+        except (OSError, LookupError, ValueError) as error:
+            sys.stderr.write(f"spawner: message {kind} failed: {error}\n")
+            sys.stderr.flush()
+            with contextlib.suppress(OSError):
+                messages.send(peer, Kind.FAILED, values[0])
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+
+    def _carry_out(self, kind: int, values: list[int], descriptors: list[int]) -> None:
+        if kind == Kind.PREPARE:
+            self._operations.prepare(values[0])
+        elif kind == Kind.ATTACH:
+            self._operations.attach(values[0], descriptors[0])
+        elif kind == Kind.DETACH:
+            self._operations.detach(values[0])
+        elif kind == Kind.SPAWN and len(descriptors) == 3:
+            self._operations.spawn(values, descriptors)
+        elif kind == Kind.STOP:
+            self._operations.stop(values[0])
+        else:
+            raise ValueError("not a message for the spawner")
+
+
+def _listen(path: str) -> socket.socket:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    before = os.umask(0o177)
+    listener.bind(path)
+    os.umask(before)
+    listener.listen(1)
+    return listener
+
+
+def main() -> int:
+    """Start the spawner, or with --list-runtimes print what it would offer."""
+    parser = argparse.ArgumentParser(prog="ingle.spawner")
+    parser.add_argument("--socket", default="")
+    parser.add_argument("--runtime-packages", default="")
+    parser.add_argument("--cgroup-name", default="ingle")
+    parser.add_argument("--rootless", action="store_true")
+    parser.add_argument("--ready-fd", type=int, default=-1)
+    parser.add_argument("--list-runtimes", action="store_true")
+    options = parser.parse_args()
+    runtimes = find_runtimes(options.runtime_packages)
+    if options.list_runtimes:
+        listed = [{"index": at, "name": one.name, "interpreter": one.interpreter} for at, one in enumerate(runtimes)]
+        sys.stdout.write(json.dumps(listed) + "\n")
+        return 0
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
+    selector = selectors.DefaultSelector()
+    operations = Operations(
+        selector, runtimes, options.runtime_packages, options.cgroup_name, rootless=options.rootless
+    )
+    spawner = Spawner(_listen(options.socket), operations, selector)
+    wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake_write)
+    for number in _ENDED:
+        signal.signal(number, lambda *_: spawner.end())
+    selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 64))
+    if options.ready_fd >= 0:
+        os.write(options.ready_fd, b"ready\n")
+        os.close(options.ready_fd)
+    spawner.run()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(options.socket)
+    return 0

@@ -1,0 +1,64 @@
+"""User namespaces made ahead, each with a range of host uids of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from . import syscalls
+
+_FIRST_ID = 1 << 30
+_IDS = 1 << 16
+_SLOTS = 40_000
+
+
+class UserNamespaces:
+    """Hands out user namespaces; a slot's range is used again only after it has been given back."""
+
+    def __init__(self) -> None:
+        self._free: list[tuple[int, int]] = []
+        self._made = 0
+
+    def fill(self, count: int) -> None:
+        """Make sure that `count` are ready."""
+        while len(self._free) < count:
+            self._free.append(self._make())
+
+    def take(self) -> tuple[int, int]:
+        """Return a namespace as (slot, descriptor)."""
+        return self._free.pop() if self._free else self._make()
+
+    def give_back(self, slot: int, descriptor: int) -> None:
+        self._free.append((slot, descriptor))
+
+    def _make(self) -> tuple[int, int]:
+        if self._made >= _SLOTS:
+            raise OSError(0, "no uid range is left")
+        slot = self._made
+        self._made += 1
+        return slot, _make_namespace(_FIRST_ID + slot * _IDS)
+
+
+def _make_namespace(first: int) -> int:
+    """Return a descriptor of a new user namespace whose ids 0 to 65535 are `first` and on of the host."""
+    ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        try:
+            syscalls.unshare(syscalls.CLONE_NEWUSER)
+            os.write(ready_write, b"1")
+            signal.pause()
+        finally:
+            os._exit(1)
+    os.close(ready_write)
+    try:
+        if os.read(ready_read, 1) != b"1":
+            raise OSError(0, "can't make a user namespace")
+        for name in ("uid_map", "gid_map"):
+            with open(f"/proc/{child}/{name}", "w") as file:
+                file.write(f"0 {first} {_IDS}")
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(ready_read)
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)

@@ -1,0 +1,79 @@
+"""The minimal read-only root file system that environments of one runtime see."""
+
+from __future__ import annotations
+
+import os
+
+from .. import syscalls
+
+_SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/usr/share/ca-certificates", "/etc/ssl/certs")
+_ALIASES = ("/bin", "/lib", "/lib64")
+_DEVICES = ("null", "zero", "full", "random", "urandom")
+_LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
+_FILES = {
+    "passwd": "root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
+    "group": "root:x:0:\nsbx_user1051:x:990:\n",
+    "hosts": "127.0.0.1 localhost sandbox.localdomain\n",
+    "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
+    "resolv.conf": "",
+    "os-release": 'NAME="Ingle"\nID="ingle"\n',
+}
+
+
+def build_root(place: str, trees: list[tuple[str, str]], *, with_host_proc: bool) -> None:
+    """Assemble the root at `place`, enter it by pivot_root and make it read-only.
+
+    `trees` are (host path, path inside) of further directories or files to show. The caller is in a mount namespace of
+    its own. Sources are opened before anything is covered, so they may lie under directories that nobody else may enter.
+    Without root the kernel mounts a new /proc only where a whole one is to be seen already: `with_host_proc` shows it
+    here, and each environment covers it with its own.
+    """
+    os.umask(0o022)
+    syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+    system = [(path, path) for path in _SYSTEM if os.path.isdir(path)]
+    devices = [("/dev/" + name, "/dev/" + name) for name in _DEVICES]
+    opened = [(syscalls.open_tree(source, recursive=True), source, inside) for source, inside in system + trees]
+    opened_devices = [(syscalls.open_tree(source, recursive=False), source, inside) for source, inside in devices]
+    proc = syscalls.open_tree("/proc", recursive=True) if with_host_proc else -1
+    syscalls.mount("ingle-root", place, "tmpfs", syscalls.MS_NOSUID, "size=1m,mode=0755")
+    os.chdir(place)
+    for name in ("proc", "tmp", "opt", "var/task", "var/runtime", "dev", "etc", "home/sbx_user1051", "mnt", "root"):
+        os.makedirs(name, mode=0o755, exist_ok=True)
+    for alias in _ALIASES:
+        _show_alias(alias, opened)
+    for descriptor, source, inside in opened + opened_devices:
+        _attach(descriptor, source, "." + inside, is_device=inside.startswith("/dev/"))
+    if proc >= 0:
+        syscalls.move_mount(proc, "proc")
+        os.close(proc)
+    for name, target in _LINKS.items():
+        os.symlink(target, "dev/" + name)
+    for name, content in _FILES.items():
+        with open("etc/" + name, "w") as file:
+            file.write(content)
+    syscalls.pivot_root(".", ".")
+    syscalls.unmount(".", syscalls.MNT_DETACH)
+    os.chdir("/")
+    flags = syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
+    syscalls.mount("none", "/", None, flags)
+
+
+def _show_alias(alias: str, opened: list[tuple[int, str, str]]) -> None:
+    """Show /bin and the like as the host has them: links into /usr, or directories of their own."""
+    if os.path.islink(alias):
+        os.symlink(os.readlink(alias), "." + alias)
+    elif os.path.isdir(alias):
+        opened.append((syscalls.open_tree(alias, recursive=True), alias, alias))
+
+
+def _attach(descriptor: int, source: str, inside: str, *, is_device: bool) -> None:
+    if os.path.isdir(source):
+        os.makedirs(inside, mode=0o755, exist_ok=True)
+    else:
+        os.makedirs(os.path.dirname(inside), mode=0o755, exist_ok=True)
+        if not os.path.exists(inside):
+            os.close(os.open(inside, os.O_CREAT | os.O_WRONLY, 0o644))
+    attributes = syscalls.ATTR_NOSUID | (0 if is_device else syscalls.ATTR_RDONLY | syscalls.ATTR_NODEV)
+    syscalls.restrict_mount(descriptor, attributes, recursive=not is_device)
+    syscalls.move_mount(descriptor, inside)
+    os.close(descriptor)

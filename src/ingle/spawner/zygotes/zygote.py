@@ -1,0 +1,147 @@
+"""A zygote: enters the minimal root, preloads its runtime, then forks an environment for each message.
+
+It is started by the spawner as `python -c … KIND LINK ROOTLESS PLACE TREES…` and says READY on its link. It never
+holds customer code: the copies run that, after they have given up every right.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import select
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Callable
+
+from .. import messages, syscalls
+from ..messages import Kind
+from . import environment, launch, root
+
+
+def main(arguments: list[str]) -> None:
+    """Run a zygote until its spawner closes the link."""
+    kind, link_number, rootless, place, *trees = arguments
+    link = socket.socket(fileno=int(link_number))
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    is_rootless = rootless == "1"
+    if is_rootless:
+        _enter_user_namespace()
+        syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
+    own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    syscalls.unshare(syscalls.CLONE_NEWNS)
+    pairs = list(zip(trees[::2], trees[1::2]))  # noqa: B905 - Python 3.9
+    # A Python finds its library inside the root too; the others run on ours, which isn't there.
+    run = None if kind == "python" else launch.preload(kind)
+    root.build_root(place, pairs, with_host_proc=is_rootless)
+    if run is None:
+        run = launch.preload(kind)
+    gc.collect()
+    gc.freeze()
+    messages.send(link, Kind.READY)
+    _serve(link, own_pid_namespace, run)
+
+
+def _enter_user_namespace() -> None:
+    uid, gid = os.getuid(), os.getgid()
+    syscalls.unshare(syscalls.CLONE_NEWUSER)
+    for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(content)
+
+
+def _serve(link: socket.socket, own_pid_namespace: int, run: Callable[[int], None]) -> None:
+    wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
+    poller = select.poll()
+    poller.register(link, select.POLLIN)
+    poller.register(wake_read, select.POLLIN)
+    while True:
+        ready = [descriptor for descriptor, _ in poller.poll()]
+        if wake_read in ready:
+            os.read(wake_read, 4096)
+            _reap(link)
+        if link.fileno() in ready:
+            message = messages.receive(link)
+            if message is None:
+                os._exit(0)
+            _create(link, own_pid_namespace, message, run, (wake_read, wake_write))
+
+
+def _reap(link: socket.socket) -> None:
+    while True:
+        try:
+            pid, _ = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:
+            return
+        if pid == 0:
+            return
+        messages.send(link, Kind.REAPED, pid)
+
+
+def _create(
+    link: socket.socket,
+    own_pid_namespace: int,
+    message: tuple[int, list[int], list[int]],
+    run: Callable[[int], None],
+    wake: tuple[int, int],
+) -> None:
+    birth = environment.Birth(message[1], message[2])
+
+    def child() -> None:
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for descriptor in wake:
+            os.close(descriptor)
+        environment.be_born(birth, link, run)
+
+    pid = _fork_by_helper(child) if birth.is_rootless else _fork_into_namespace(child, own_pid_namespace)
+    for descriptor in birth.descriptors:
+        os.close(descriptor)
+    messages.send(link, Kind.CREATED, birth.identifier, pid)
+
+
+def _run_child(child: Callable[[], None]) -> None:
+    try:
+        child()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(70)
+
+
+def _fork_into_namespace(child: Callable[[], None], own_pid_namespace: int) -> int:
+    """Fork PID 1 of a new namespace, and come back to our own for the next one."""
+    syscalls.unshare(syscalls.CLONE_NEWPID)
+    pid = os.fork()
+    if pid == 0:
+        _run_child(child)
+    syscalls.setns(own_pid_namespace, syscalls.CLONE_NEWPID)
+    return pid
+
+
+def _fork_by_helper(child: Callable[[], None]) -> int:
+    """The same without the right to come back: a helper enters, forks and ends, and the child becomes ours.
+
+    The child waits until the helper is wholly gone: its parent-death signal must mean us.
+    """
+    pid_read, pid_write = os.pipe2(os.O_CLOEXEC)
+    go_read, go_write = os.pipe2(os.O_CLOEXEC)
+    helper = os.fork()
+    if helper == 0:
+        syscalls.unshare(syscalls.CLONE_NEWPID)
+        pid = os.fork()
+        if pid == 0:
+            os.close(go_write)
+            os.read(go_read, 1)
+            _run_child(child)
+        os.write(pid_write, struct.pack("<i", pid))
+        os._exit(0)
+    os.close(pid_write)
+    os.waitpid(helper, 0)
+    pid = struct.unpack("<i", os.read(pid_read, 4))[0]
+    for descriptor in (go_write, go_read, pid_read):
+        os.close(descriptor)
+    return int(pid)
