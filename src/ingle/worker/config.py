@@ -1,0 +1,29 @@
+"""Settings of a worker."""
+
+from typing import Literal
+
+import msgspec
+
+from ingle.transport import Links
+
+
+class RuntimeEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """A runtime that the host offers; `index` is its number in the spawner's table."""
+
+    index: int
+    name: str
+    interpreter: str
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker is told at its start."""
+
+    run_dir: str
+    chunks_dir: str
+    packages_dir: str
+    driver: Literal["sandbox", "sandbox-rootless", "process"]
+    insecure: bool
+    runtimes: list[RuntimeEntry]
+    links: Links
+    ready_fd: int | None = None
+    drain_s: float = 900.0

@@ -1,0 +1,170 @@
+"""The sandbox driver: Linux namespaces, cgroups and seccomp, by way of the spawner."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+from pathlib import Path
+
+from ingle.spawner import messages
+from ingle.spawner.messages import Kind
+from ingle.worker.drivers.contract import EnvironmentSpec, Exit, RunningEnvironment, SpawnError
+
+_ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_PIPE_BYTES = 1 << 18
+_Reply = tuple[int, list[int], list[int]]
+
+
+def sealed_memory(content: bytes) -> int:
+    """Return a descriptor of anonymous memory that holds `content` and can't change any more."""
+    memory = os.memfd_create("ingle-configuration", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(memory, content)
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _ALL_SEALS)
+    return memory
+
+
+def log_pipe() -> tuple[int, int]:
+    """Return a pipe whose read end doesn't block."""
+    read, write = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(read, False)
+    with contextlib.suppress(OSError):
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+    return read, write
+
+
+class SandboxDriver:
+    """Speaks with the spawner over its socket."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._link: socket.socket | None = None
+        self._token = 0
+        self._waiting: dict[int, asyncio.Future[_Reply]] = {}
+        self._exits: dict[int, asyncio.Future[Exit]] = {}
+        self.lost = asyncio.Event()
+
+    async def start(self) -> None:
+        link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            link.connect(os.fspath(self._path))
+        except OSError as error:
+            link.close()
+            raise SpawnError(f"the spawner can't be reached: {error.strerror}") from error
+        link.setblocking(False)
+        self._link = link
+        self.lost.clear()
+        asyncio.get_running_loop().add_reader(link.fileno(), self._hear)
+
+    def _hear(self) -> None:
+        assert self._link is not None
+        for _ in range(64):
+            try:
+                message = messages.receive(self._link)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = None
+            if message is None:
+                self._lose()
+                return
+            self._take(message)
+
+    def _take(self, message: _Reply) -> None:
+        kind, values, descriptors = message
+        if kind == Kind.EXITED:
+            exited = self._exits.pop(values[0], None)
+            if exited is not None and not exited.done():
+                exited.set_result(Exit(status=values[1], out_of_memory=bool(values[2])))
+            return
+        waiting = self._waiting.pop(values[0], None)
+        if waiting is not None and not waiting.done():
+            if kind == Kind.SPAWNED:  # its end may be the very next message
+                self._exits[values[1]] = asyncio.get_running_loop().create_future()
+            waiting.set_result(message)
+            return
+        for descriptor in descriptors:
+            os.close(descriptor)
+        if kind == Kind.SPAWNED and self._link is not None:
+            messages.send(self._link, Kind.STOP, values[1])
+
+    def _lose(self) -> None:
+        link, self._link = self._link, None
+        if link is None:
+            return
+        asyncio.get_running_loop().remove_reader(link.fileno())
+        link.close()
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_exception(SpawnError("the spawner went away"))
+        for exited in self._exits.values():
+            if not exited.done():
+                exited.set_result(Exit(status=9, out_of_memory=False))
+        self._waiting.clear()
+        self._exits.clear()
+        self.lost.set()
+
+    def _send(self, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
+        if self._link is None:
+            raise SpawnError("the spawner is not there")
+        try:
+            messages.send(self._link, kind, *values, descriptors=descriptors or [])
+        except OSError as error:
+            raise SpawnError(f"the spawner does not take messages: {error.strerror}") from error
+
+    async def _ask(self, kind: int, *values: int, descriptors: list[int]) -> _Reply:
+        self._token += 1
+        token = self._token
+        waiting: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = waiting
+        try:
+            self._send(kind, token, *values, descriptors=descriptors)
+            reply = await waiting
+        finally:
+            self._waiting.pop(token, None)
+        if reply[0] == Kind.FAILED:
+            raise SpawnError("the spawner could not do it; its log says why")
+        return reply
+
+    async def prepare(self, runtime: int) -> None:
+        self._send(Kind.PREPARE, runtime)
+
+    async def attach(self, image: int) -> int:
+        return (await self._ask(Kind.ATTACH, descriptors=[image]))[1][1]
+
+    async def detach(self, image: int) -> None:
+        self._send(Kind.DETACH, image)
+
+    async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
+        configuration = sealed_memory(spec.configuration)
+        output, output_write = log_pipe()
+        telemetry, telemetry_write = log_pipe()
+        try:
+            values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image)
+            reply = await self._ask(Kind.SPAWN, *values, descriptors=[configuration, output_write, telemetry_write])
+        except BaseException:
+            os.close(output)
+            os.close(telemetry)
+            raise
+        finally:
+            for descriptor in (configuration, output_write, telemetry_write):
+                os.close(descriptor)
+        identifier, passed = reply[1][1], reply[2]
+        listener = socket.socket(fileno=passed[0])
+        listener.setblocking(False)
+        return RunningEnvironment(
+            identifier=identifier,
+            listener=listener,
+            output=output,
+            telemetry=telemetry,
+            exited=self._exits[identifier],
+            stop=lambda: self._stop(identifier),
+            peak=passed[1] if len(passed) > 1 else -1,
+        )
+
+    def _stop(self, identifier: int) -> None:
+        with contextlib.suppress(SpawnError):
+            self._send(Kind.STOP, identifier)
+
+    async def close(self) -> None:
+        self._lose()

@@ -1,0 +1,49 @@
+"""The error payloads that the service itself answers with (execution reference, "Error payloads")."""
+
+import os
+
+import msgspec
+
+from ingle.values import RESPONSE_LIMIT_BYTES
+
+
+def render_payload(error_type: str, message: str) -> bytes:
+    """Return the JSON body of an error of the platform."""
+    return msgspec.json.encode({"errorType": error_type, "errorMessage": message})
+
+
+def timed_out(request_id: str, timeout_s: float) -> bytes:
+    return render_payload(
+        "Sandbox.Timedout", f"RequestId: {request_id} Error: Task timed out after {timeout_s:.2f} seconds"
+    )
+
+
+def exited(request_id: str, status: int, *, out_of_memory: bool) -> bytes:
+    """Return the payload for a runtime that ended by itself; `status` is its wait status (wait(2))."""
+    return render_payload("Runtime.ExitError", f"RequestId: {request_id} Error: {exit_reason(status, out_of_memory)}")
+
+
+def exit_reason(status: int, out_of_memory: bool) -> str:
+    if out_of_memory:
+        return "Runtime exited with error: signal: killed"
+    if os.WIFSIGNALED(status):
+        return f"Runtime exited with error: signal: {_signal_name(os.WTERMSIG(status))}"
+    code = os.waitstatus_to_exitcode(status)
+    return f"Runtime exited with error: exit status {code}" if code else "Runtime exited without providing a reason"
+
+
+_SIGNALS = {
+    2: "interrupt", 4: "illegal instruction", 6: "aborted", 7: "bus error", 8: "floating point exception",
+    9: "killed", 11: "segmentation fault", 13: "broken pipe", 15: "terminated", 31: "bad system call",
+}  # fmt: skip
+
+
+def _signal_name(number: int) -> str:
+    return _SIGNALS.get(number, f"signal {number}")
+
+
+def too_large() -> bytes:
+    return render_payload(
+        "Function.ResponseSizeTooLarge",
+        f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
+    )

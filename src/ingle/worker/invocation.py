@@ -1,0 +1,69 @@
+"""One invocation as the worker sees it."""
+
+import base64
+import math
+import time
+
+from ingle.transport import Exchange
+
+JSON = (b"content-type", b"application/json")
+
+
+class Invocation:
+    """An event on its way to the runtime, and the gateway's exchange that waits for the answer."""
+
+    __slots__ = (
+        "arn",
+        "client_context",
+        "exchange",
+        "is_started",
+        "payload",
+        "request_id",
+        "started_ns",
+        "trace_id",
+        "wants_tail",
+    )
+
+    def __init__(self, exchange: Exchange, payload: bytes) -> None:
+        self.exchange = exchange
+        self.payload = payload
+        self.request_id = exchange.header(b"x-ingle-request-id") or b""
+        self.arn = exchange.header(b"x-ingle-arn") or b""
+        self.client_context = exchange.header(b"x-amz-client-context")
+        self.trace_id = exchange.header(b"x-amzn-trace-id") or b""
+        self.wants_tail = exchange.header(b"x-ingle-tail") is not None
+        self.started_ns = time.monotonic_ns()
+        self.is_started = False
+        """Whether a streamed answer has begun."""
+
+    def event_headers(self, timeout_s: int) -> list[tuple[bytes, bytes]]:
+        """Return the headers with which the Runtime API delivers the event."""
+        headers = [
+            JSON,
+            (b"lambda-runtime-aws-request-id", self.request_id),
+            (b"lambda-runtime-deadline-ms", b"%d" % (time.time_ns() // 1_000_000 + timeout_s * 1000)),
+            (b"lambda-runtime-invoked-function-arn", self.arn),
+            (b"lambda-runtime-trace-id", self.trace_id),
+        ]
+        if self.client_context is not None:
+            headers.append((b"lambda-runtime-client-context", base64.b64decode(self.client_context)))
+        return headers
+
+    @property
+    def duration_ms(self) -> float:
+        return (time.monotonic_ns() - self.started_ns) / 1e6
+
+
+def report_line(
+    request_id: bytes, duration_ms: float, memory_mib: int, used_bytes: int, init_ms: float | None, failure: bytes
+) -> bytes:
+    """Return a REPORT line (execution reference, section 6); `failure` is b"" or `Status: …`."""
+    billed = math.ceil(duration_ms + (init_ms or 0.0))
+    used = min(memory_mib, -(-used_bytes // (1 << 20)))
+    line = (
+        b"REPORT RequestId: %b\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t"
+        % (request_id, duration_ms, billed, memory_mib, used)
+    )
+    if init_ms is not None:
+        line += b"Init Duration: %.2f ms\t" % init_ms
+    return line + failure

@@ -1,0 +1,98 @@
+"""Code on its way into environments: grant, sealed chunks, memory, mount - once for each version."""
+
+import asyncio
+import dataclasses
+import os
+from pathlib import Path
+
+import msgspec
+
+from ingle.artifacts import FileChunks, Manifest, open_to_memfd
+from ingle.environments import Assignment, GrantRequest, VersionKey
+from ingle.sealing import DataKey
+from ingle.transport import HttpClient
+from ingle.values import MIB, IngleError, SystemClock
+from ingle.worker.drivers import Driver
+
+_KEPT_IDLE = 32
+
+
+class NotGrantedError(IngleError):
+    """Control does not let this worker run that version (now)."""
+
+
+@dataclasses.dataclass(slots=True)
+class _Loaded:
+    assignment: Assignment
+    image: int
+    users: int = 0
+    used_at_ns: int = 0
+
+
+class Loader:
+    """Keeps the versions that environments of this worker use, and a few that they used last."""
+
+    def __init__(self, control: HttpClient, chunks_dir: Path, driver: Driver) -> None:
+        self._control = control
+        self._chunks = FileChunks(chunks_dir)
+        self._driver = driver
+        self._loaded: dict[VersionKey, _Loaded] = {}
+        self._loading: dict[VersionKey, asyncio.Task[_Loaded]] = {}
+        self._clock = SystemClock()
+
+    async def acquire(self, key: VersionKey) -> tuple[Assignment, int]:
+        """Return a version's assignment and attached image; `release` it later.
+
+        Raises NotGrantedError, SpawnError, ChunkTamperedError, ChunkMissingError.
+        """
+        loaded = self._loaded.get(key)
+        if loaded is None or loaded.assignment.expires_at_ms < self._clock.now_ms():
+            task = self._loading.get(key)
+            if task is None:
+                task = asyncio.create_task(self._load(key))
+                self._loading[key] = task
+                task.add_done_callback(lambda _: self._loading.pop(key, None))
+            loaded = await asyncio.shield(task)
+        loaded.users += 1
+        return loaded.assignment, loaded.image
+
+    async def release(self, key: VersionKey) -> None:
+        loaded = self._loaded.get(key)
+        if loaded is None:
+            return
+        loaded.users -= 1
+        loaded.used_at_ns = self._clock.monotonic_ns()
+        idle = sorted((one for one in self._loaded.items() if one[1].users <= 0), key=lambda one: one[1].used_at_ns)
+        for old, entry in idle[: max(0, len(idle) - _KEPT_IDLE)]:
+            del self._loaded[old]
+            await self._driver.detach(entry.image)
+
+    def forget_all(self) -> None:
+        """The driver has lost every image."""
+        self._loaded.clear()
+
+    async def _load(self, key: VersionKey) -> _Loaded:
+        assignment = await self._grant(key)
+        known = self._loaded.get(key)
+        if known is not None:  # only the grant had run out
+            known.assignment = assignment
+            return known
+        manifest = Manifest.decode(assignment.manifest)
+        memory = await asyncio.to_thread(
+            open_to_memfd, manifest, DataKey(assignment.data_key), assignment.context, self._chunks
+        )
+        try:
+            image = await self._driver.attach(memory)
+        finally:
+            os.close(memory)
+        loaded = _Loaded(assignment, image)
+        self._loaded[key] = loaded
+        return loaded
+
+    async def _grant(self, key: VersionKey) -> Assignment:
+        request = msgspec.json.encode(GrantRequest(version=key))
+        response = await self._control.request(b"POST", b"/grants", (), request)
+        body = await response.read(MIB)
+        if response.status != 200:
+            raise NotGrantedError(f"control grants no {key.function}:{key.version}")
+        return msgspec.json.decode(body, type=Assignment)

@@ -1,0 +1,120 @@
+"""What an environment writes: its pipes read into log events, capped in rate and size.
+
+Standard output and error are one pipe, a line an event. AWS's Python client writes its records to another, framed:
+four bytes of type, four of length, eight of microseconds, big-endian, then the message (execution reference, section 3).
+"""
+
+import os
+import struct
+import time
+from collections.abc import Callable
+
+_READ_BYTES = 1 << 16
+EVENT_LIMIT_BYTES = 256 * 1024
+BURST_BYTES = 4 << 20
+RATE_BYTES_PER_S = 1 << 20
+TAIL_BYTES = 4096
+_FRAME = struct.Struct(">IIQ")
+_FRAME_MAGIC = 0xA55A0000
+
+
+class LogCapture:
+    """The log of one environment. `emit` gets each event: epoch milliseconds and UTF-8 bytes without line end."""
+
+    def __init__(self, output: int, telemetry: int, emit: Callable[[int, bytes], None]) -> None:
+        self._output = output
+        self._telemetry = telemetry
+        self._emit = emit
+        self._lines = b""
+        self._frames = b""
+        self._allowance = float(BURST_BYTES)
+        self._refilled_at = time.monotonic()
+        self.dropped = 0
+        self._reported = 0
+        self.tail: list[bytes] | None = None
+
+    def write(self, message: bytes) -> None:
+        """Add an event of the platform's own; the caps don't hold for these."""
+        now_ms = time.time_ns() // 1_000_000
+        if self.tail is not None:
+            self.tail.append(message + b"\n")
+        self._emit(now_ms, message)
+
+    def drain(self, *, rounds: int = 16) -> None:
+        """Read what is in the pipes now; at most `rounds` reads of 64 KiB, so that a flood starves nobody."""
+        for _ in range(rounds):
+            try:
+                data = os.read(self._output, _READ_BYTES)
+            except (BlockingIOError, OSError):
+                break
+            if not data:
+                break
+            self._take_lines(data)
+        for _ in range(rounds):
+            try:
+                data = os.read(self._telemetry, _READ_BYTES)
+            except (BlockingIOError, OSError):
+                break
+            if not data:
+                break
+            self._take_frames(data)
+
+    def finish(self) -> None:
+        """Read what is left and emit an unfinished line too."""
+        self.drain(rounds=64)
+        rest, self._lines = self._lines, b""
+        if rest:
+            self._add(rest)
+        self.report_dropped()
+
+    def report_dropped(self) -> None:
+        """Say how many events were dropped since it was last said."""
+        if self.dropped > self._reported:
+            self.write(
+                b"LOGS_DROPPED Events: %d\tReason: rate limit of the environment" % (self.dropped - self._reported)
+            )
+            self._reported = self.dropped
+
+    def _take_lines(self, data: bytes) -> None:
+        *lines, rest = (self._lines + data).split(b"\n")
+        for line in lines:
+            if line:
+                self._add(line)
+        while len(rest) > EVENT_LIMIT_BYTES:
+            self._add(rest[:EVENT_LIMIT_BYTES])
+            rest = rest[EVENT_LIMIT_BYTES:]
+        self._lines = rest
+
+    def _take_frames(self, data: bytes) -> None:
+        data = self._frames + data
+        at = 0
+        while len(data) - at >= _FRAME.size:
+            kind, length, _ = _FRAME.unpack_from(data, at)
+            if kind & 0xFFFF0000 != _FRAME_MAGIC or length > EVENT_LIMIT_BYTES * 4:
+                # Not a frame: the function wrote here by itself. Take it as plain lines.
+                self._frames = b""
+                self._take_lines(data[at:])
+                return
+            if len(data) - at < _FRAME.size + length:
+                break
+            message = data[at + _FRAME.size : at + _FRAME.size + length].rstrip(b"\n")
+            self._add(message[:EVENT_LIMIT_BYTES])
+            at += _FRAME.size + length
+        self._frames = data[at:]
+
+    def _add(self, message: bytes) -> None:
+        now = time.monotonic()
+        self._allowance = min(BURST_BYTES, self._allowance + (now - self._refilled_at) * RATE_BYTES_PER_S)
+        self._refilled_at = now
+        if self._allowance < len(message):
+            self.dropped += 1
+            return
+        self._allowance -= len(message) + 26
+        if self.tail is not None:
+            self.tail.append(message + b"\n")
+        self._emit(time.time_ns() // 1_000_000, message)
+
+    def take_tail(self) -> bytes:
+        """Return the last 4 KiB of what was written since `tail` was set to a list; stop collecting."""
+        pieces, self.tail = self.tail or [], None
+        return b"".join(pieces)[-TAIL_BYTES:]

@@ -1,0 +1,167 @@
+"""The Runtime API, 2018-06-01 (Lambda developer guide, "Using the Lambda runtime API"): what a runtime calls.
+
+Its caller is customer code: every path, order and size is checked, and nothing it says touches another environment.
+"""
+
+from typing import Any, Protocol
+
+import msgspec
+
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
+from ingle.values import MIB, RESPONSE_LIMIT_BYTES
+
+_BASE = b"/2018-06-01/runtime/"
+_NEXT = b"/2018-06-01/runtime/invocation/next"
+_INVOCATION = b"/2018-06-01/runtime/invocation/"
+_JSON = ((b"content-type", b"application/json"),)
+_OK = b'{"status":"OK"}\n'
+_ERROR_LIMIT_BYTES = MIB
+
+
+class Runtime(Protocol):
+    """What the Runtime API asks of its environment."""
+
+    @property
+    def request_id(self) -> bytes | None:
+        """The id of the invocation that is being served and not yet answered."""
+        ...
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether the runtime may call /next: nothing is unanswered and no other call waits."""
+        ...
+
+    @property
+    def is_initializing(self) -> bool: ...
+
+    def asks(self, exchange: Exchange) -> None:
+        """The runtime waits for its next event on `exchange`."""
+        ...
+
+    def succeeded(self, body: bytes) -> None: ...
+
+    async def streams(self, exchange: Exchange) -> None: ...
+
+    def failed(self, body: bytes, error_type: str) -> None: ...
+
+    def answered_too_much(self) -> None: ...
+
+    def init_failed(self, body: bytes, error_type: str) -> None: ...
+
+
+def refuse(exchange: Exchange, status: int, error_type: str, message: str) -> None:
+    """Answer a runtime's mistake."""
+    exchange.respond(status, _JSON, msgspec.json.encode({"errorMessage": message, "errorType": error_type}))
+
+
+class RuntimeApi:
+    """The handler of one environment's listener."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def __call__(self, exchange: Exchange) -> Any:
+        target, method = exchange.target, exchange.method
+        if target == _NEXT and method == b"GET":
+            return self._next(exchange)
+        if method == b"POST" and target.startswith(_INVOCATION):
+            request_id, _, verb = target[len(_INVOCATION) :].partition(b"/")
+            if verb == b"response":
+                return self._response(exchange, request_id)
+            if verb == b"error":
+                return self._error(exchange, request_id)
+        if target == b"/ping" and method == b"GET":
+            exchange.respond(200, ((b"content-type", b"text/plain"),), b"pong")
+        elif target == _BASE + b"init/error" and method == b"POST":
+            return self._init_error(exchange)
+        elif target in (_BASE + b"restore/next", _BASE + b"restore/error"):
+            refuse(exchange, 403, "InvalidStateTransition", "This environment is not restored from a snapshot")
+        else:
+            refuse(exchange, 404, "ResourceNotFound", "No such resource of the Runtime API")
+        return None
+
+    def _next(self, exchange: Exchange) -> None:
+        if self._runtime.can_ask:
+            self._runtime.asks(exchange)
+        else:
+            refuse(exchange, 403, "InvalidStateTransition", "Transition from Running to Ready is not allowed")
+
+    def _is_current(self, exchange: Exchange, request_id: bytes) -> bool:
+        current = self._runtime.request_id
+        if current is None:
+            refuse(exchange, 403, "InvalidStateTransition", "There is no invocation to answer")
+        elif current != request_id:
+            refuse(exchange, 400, "InvalidRequestID", "Invalid request ID")
+        else:
+            return True
+        return False
+
+    def _response(self, exchange: Exchange, request_id: bytes) -> Any:
+        if not self._is_current(exchange, request_id):
+            return None
+        mode = exchange.header(b"lambda-runtime-function-response-mode")
+        if mode is not None:
+            if mode != b"streaming":
+                refuse(exchange, 400, "InvalidFunctionResponseMode", "The response mode is not known")
+                return None
+            return self._runtime.streams(exchange)
+        body = exchange.body_nowait
+        if body is None:
+            return self._read_response(exchange, request_id)
+        self._finish_response(exchange, body)
+        return None
+
+    async def _read_response(self, exchange: Exchange, request_id: bytes) -> None:
+        try:
+            body = await exchange.read(RESPONSE_LIMIT_BYTES)
+        except BodyTooLargeError:
+            self._too_large(exchange)
+            return
+        except DisconnectedError:
+            return  # the runtime ended within its answer; its exit is what the caller is told
+        if self._is_current(exchange, request_id):
+            self._finish_response(exchange, body)
+
+    def _finish_response(self, exchange: Exchange, body: bytes) -> None:
+        if len(body) > RESPONSE_LIMIT_BYTES:
+            self._too_large(exchange)
+            return
+        self._runtime.succeeded(body)
+        exchange.respond(202, _JSON, _OK)
+
+    def _too_large(self, exchange: Exchange) -> None:
+        refuse(
+            exchange,
+            413,
+            "RequestEntityTooLarge",
+            f"Exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
+        )
+        self._runtime.answered_too_much()
+
+    async def _error(self, exchange: Exchange, request_id: bytes) -> None:
+        if not self._is_current(exchange, request_id):
+            return
+        body, error_type = await _read_error(exchange)
+        if self._is_current(exchange, request_id):
+            self._runtime.failed(body, error_type)
+            exchange.respond(202, _JSON, _OK)
+
+    async def _init_error(self, exchange: Exchange) -> None:
+        if not self._runtime.is_initializing:
+            refuse(exchange, 403, "InvalidStateTransition", "Init has ended")
+            return
+        body, error_type = await _read_error(exchange)
+        exchange.respond(202, _JSON, _OK)
+        self._runtime.init_failed(body, error_type)
+
+
+async def _read_error(exchange: Exchange) -> tuple[bytes, str]:
+    """Return an error's body and type; what is too long or has no type is made to fit."""
+    given = (exchange.header(b"lambda-runtime-function-error-type") or b"").decode("ascii", "replace")
+    try:
+        body = await exchange.read(_ERROR_LIMIT_BYTES)
+    except BodyTooLargeError:
+        body = b'{"errorMessage":"The error is too large","errorType":"Function.ResponseSizeTooLarge"}'
+    family, _, name = given.partition(".")
+    is_known = family in ("Runtime", "Function") and name.isalpha() and name[:1].isupper()
+    return body, given if is_known else "Runtime.Unknown"

@@ -1,0 +1,42 @@
+"""The environment variables that a function finds (execution reference, section 2)."""
+
+from ingle.environments import Assignment
+
+_XRAY = "169.254.100.1"
+
+
+def variables_for(assignment: Assignment, log_stream: str) -> dict[str, str]:
+    """Return Lambda's own variables, overlaid by the function's where these may be."""
+    key = assignment.version
+    overridable = {
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
+        "PATH": "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin",
+        "LD_LIBRARY_PATH": "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib",
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
+        "AWS_XRAY_DAEMON_ADDRESS": f"{_XRAY}:2000",
+    }
+    if assignment.runtime.startswith("python"):
+        overridable["PYTHONPATH"] = "/var/runtime"
+    if assignment.runtime.startswith("nodejs"):
+        overridable["NODE_PATH"] = "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+    reserved = {
+        "_HANDLER": assignment.handler,
+        "AWS_REGION": key.region,
+        "AWS_DEFAULT_REGION": key.region,
+        "AWS_EXECUTION_ENV": f"AWS_Lambda_{assignment.runtime}",
+        "AWS_LAMBDA_FUNCTION_NAME": key.function,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(assignment.memory_mib),
+        "AWS_LAMBDA_FUNCTION_VERSION": key.version,
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": assignment.log_group,
+        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
+        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+        "LAMBDA_TASK_ROOT": "/var/task",
+        "LAMBDA_RUNTIME_DIR": "/var/runtime",
+        "_AWS_XRAY_DAEMON_ADDRESS": _XRAY,
+        "_AWS_XRAY_DAEMON_PORT": "2000",
+        "PWD": "/var/task",
+        "SHLVL": "0",
+    }
+    return {**overridable, **assignment.environment, **reserved}
