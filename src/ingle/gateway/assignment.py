@@ -1,0 +1,82 @@
+"""Which environment serves: pure bookkeeping for one version, no I/O and no clock of its own.
+
+An arrival takes the environment that was used last, so that those not needed grow old and can go. Where none is idle
+it waits, and one more is started unless enough are on their way. Whichever comes first - a new one or one that falls
+idle - serves the one that has waited longest.
+"""
+
+import asyncio
+import dataclasses
+from collections import deque
+
+from ingle.environments import Event, State, VersionKey, advance
+
+
+@dataclasses.dataclass(slots=True, eq=False)
+class Environment:
+    """An environment as the gateway knows it."""
+
+    identifier: str
+    key: VersionKey
+    state: State
+    idle_since_ns: int = 0
+    path: bytes = b""
+
+    def __post_init__(self) -> None:
+        self.path = b"/environments/%b/invocations" % self.identifier.encode()
+
+
+class Pool:
+    """The environments of one version and the arrivals that wait for one."""
+
+    __slots__ = ("idle", "starting", "waiting")
+
+    def __init__(self) -> None:
+        self.idle: list[Environment] = []
+        self.waiting: deque[asyncio.Future[Environment]] = deque()
+        self.starting = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self.idle or self.waiting or self.starting)
+
+    def take_nowait(self) -> Environment | None:
+        """Return the idle environment used last, now busy; None where there is none."""
+        if not self.idle:
+            return None
+        environment = self.idle.pop()
+        environment.state = advance(environment.state, Event.INVOKE_STARTED)
+        return environment
+
+    def needs_start(self) -> bool:
+        """Say whether more wait than are being started."""
+        return sum(not waiting.done() for waiting in self.waiting) > self.starting
+
+    def offer(self, environment: Environment, now_ns: int) -> None:
+        """Give an environment that can serve to whoever has waited longest, or keep it idle."""
+        while self.waiting:
+            waiting = self.waiting.popleft()
+            if not waiting.done():
+                environment.state = advance(environment.state, Event.INVOKE_STARTED)
+                waiting.set_result(environment)
+                return
+        environment.idle_since_ns = now_ns
+        self.idle.append(environment)
+
+    def refuse(self, error: Exception) -> None:
+        """Tell whoever has waited longest that its environment could not be started."""
+        while self.waiting:
+            waiting = self.waiting.popleft()
+            if not waiting.done():
+                waiting.set_exception(error)
+                return
+
+    def remove(self, environment: Environment) -> None:
+        if environment in self.idle:
+            self.idle.remove(environment)
+
+    def expired(self, older_than_ns: int) -> list[Environment]:
+        """Take out and return what has been idle since before `older_than_ns`."""
+        old = [one for one in self.idle if one.idle_since_ns < older_than_ns]
+        self.idle = [one for one in self.idle if one.idle_since_ns >= older_than_ns]
+        return old

@@ -1,0 +1,64 @@
+"""Who makes a request: its signature, checked against a signing key that control derives for one day."""
+
+import hashlib
+
+import msgspec
+
+from ingle.environments import Principal, SigningKey, SigningKeyRequest
+from ingle.protocol import AwsError, sigv4
+from ingle.transport import Exchange, HttpClient
+from ingle.values import MIB, Clock, IngleError
+
+_KEPT = 4096
+_GOOD_FOR_NS = 60 * 10**9
+_UNKNOWN_FOR_NS = 5 * 10**9
+_CacheKey = tuple[str, str | None, str, str, str]
+
+
+class Authenticator:
+    """Verifies invocations. Keys are cached for a minute, verification results never."""
+
+    def __init__(self, control: HttpClient, clock: Clock) -> None:
+        self._control = control
+        self._clock = clock
+        self._keys: dict[_CacheKey, tuple[int, SigningKey | None]] = {}
+
+    async def authenticate(self, exchange: Exchange, body: bytes) -> tuple[Principal, sigv4.SignedRequest]:
+        """Return who signed the request. Raises AwsError in the order in which AWS checks."""
+        headers = exchange.headers
+        signed = sigv4.parse_authorization(exchange.target, headers)
+        key = await self._key(signed)
+        if key is None:
+            raise AwsError("UnrecognizedClientException", "The security token included in the request is invalid.")
+        sigv4.check_time(signed, self._clock.now_ms())
+        sigv4.check_scope(signed, "lambda")
+        payload_hash = sigv4.payload_sha256(signed, headers, hashlib.sha256(body).hexdigest())
+        sigv4.verify(signed, key.key, exchange.method, exchange.target, headers, payload_hash)
+        return key.principal, signed
+
+    async def _key(self, signed: sigv4.SignedRequest) -> SigningKey | None:
+        wanted = (signed.access_key_id, signed.session_token, signed.date, signed.region, signed.service)
+        now = self._clock.monotonic_ns()
+        cached = self._keys.get(wanted)
+        if cached is not None and now < cached[0]:
+            return cached[1]
+        found = await self._ask(signed)
+        if len(self._keys) >= _KEPT:
+            self._keys.clear()
+        self._keys[wanted] = (now + (_GOOD_FOR_NS if found else _UNKNOWN_FOR_NS), found)
+        return found
+
+    async def _ask(self, signed: sigv4.SignedRequest) -> SigningKey | None:
+        request = SigningKeyRequest(
+            access_key_id=signed.access_key_id,
+            session_token=signed.session_token,
+            date=signed.date,
+            region=signed.region,
+            service=signed.service,
+        )
+        try:
+            response = await self._control.request(b"POST", b"/signing-keys", (), msgspec.json.encode(request))
+            body = await response.read(MIB)
+        except IngleError:
+            raise AwsError("ServiceUnavailableException", "The control plane can't be reached; try again.") from None
+        return msgspec.json.decode(body, type=SigningKey) if response.status == 200 else None

@@ -1,0 +1,22 @@
+"""Settings of a gateway."""
+
+import msgspec
+
+from ingle.transport import Links
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a gateway is told at its start."""
+
+    run_dir: str
+    account: str
+    host: str
+    port: int
+    links: Links
+    ready_fd: int | None = None
+    https_port: int | None = None
+    cert_file: str = ""
+    key_file: str = ""
+    concurrency_limit: int = 1000
+    idle_expiry_s: float = 600.0
+    drain_s: float = 900.0

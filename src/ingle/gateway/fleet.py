@@ -1,0 +1,139 @@
+"""The environments of all versions: started, handed out, taken back, retired."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import msgspec
+import structlog
+
+from ingle.environments import EnvironmentStarted, Event, StartEnvironment, State, VersionKey, advance
+from ingle.gateway.assignment import Environment, Pool
+from ingle.protocol import AwsError
+from ingle.transport import HttpClient
+from ingle.values import Clock, IngleError
+
+_log = structlog.get_logger("ingle.gateway")
+_SWEEP_S = 1.0
+
+
+class Fleet:
+    """Assignment over one worker."""
+
+    def __init__(self, worker: HttpClient, clock: Clock, idle_expiry_s: float) -> None:
+        self._worker = worker
+        self._clock = clock
+        self._idle_expiry_ns = int(idle_expiry_s * 1e9)
+        self._pools: dict[VersionKey, Pool] = {}
+        self._known: dict[str, Environment] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def take_nowait(self, key: VersionKey) -> Environment | None:
+        pool = self._pools.get(key)
+        return pool.take_nowait() if pool is not None else None
+
+    async def wait(self, key: VersionKey) -> Environment:
+        """Return an environment, now busy, as soon as one is to be had. Raises AwsError where it can't be started."""
+        pool = self._pools.setdefault(key, Pool())
+        waiting: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
+        pool.waiting.append(waiting)
+        if pool.needs_start():
+            pool.starting += 1
+            self._spawn(self._start(key, pool))
+        try:
+            return await waiting
+        except asyncio.CancelledError:
+            if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
+                self.give_back(waiting.result())
+            raise
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start(self, key: VersionKey, pool: Pool) -> None:
+        try:
+            response = await self._worker.request(
+                b"POST", b"/environments", (), msgspec.json.encode(StartEnvironment(version=key))
+            )
+            body = await response.read(65536)
+            if response.status != 201:
+                raise AwsError("ServiceException", f"The environment could not be started: {body.decode()[:200]}")
+            started = msgspec.json.decode(body, type=EnvironmentStarted)
+        except AwsError as error:
+            pool.starting -= 1
+            pool.refuse(error)
+        except IngleError:
+            pool.starting -= 1
+            pool.refuse(AwsError("ServiceException", "The worker can't be reached; try again."))
+        else:
+            pool.starting -= 1
+            state = State.FAILED if started.init_failed else State.IDLE
+            environment = Environment(started.environment_id, key, state)
+            self._known[environment.identifier] = environment
+            pool.offer(environment, self._clock.monotonic_ns())
+
+    def give_back(self, environment: Environment) -> None:
+        """An environment has served and can serve again."""
+        if environment.state is not State.BUSY:
+            return  # its worker was lost meanwhile
+        environment.state = advance(environment.state, Event.INVOKE_FINISHED)
+        pool = self._pools.get(environment.key)
+        if pool is None:
+            self._spawn(self._delete(environment))
+        else:
+            pool.offer(environment, self._clock.monotonic_ns())
+
+    def drop(self, environment: Environment) -> None:
+        """An environment is gone."""
+        self._known.pop(environment.identifier, None)
+        if environment.state is not State.GONE:
+            environment.state = advance(environment.state, Event.EXITED)
+        pool = self._pools.get(environment.key)
+        if pool is not None:
+            pool.remove(environment)
+
+    def drop_by_id(self, identifier: str) -> None:
+        environment = self._known.get(identifier)
+        if environment is not None and environment.state is not State.BUSY:
+            self.drop(environment)
+
+    def retire(self, account: str, region: str, name: str, kept: dict[str, str]) -> None:
+        """Retire environments of a function whose version is not in `kept` (version to revision) any more."""
+        for key, pool in list(self._pools.items()):
+            if (key.account, key.region, key.function) != (account, region, name):
+                continue
+            if kept.get(key.version) != key.revision:
+                for environment in pool.idle:
+                    self._spawn(self._delete(environment))
+                pool.idle = []
+                if pool.is_empty:
+                    del self._pools[key]
+
+    def lose_worker(self) -> None:
+        """Every environment is gone; those that wait get new ones."""
+        for environment in list(self._known.values()):
+            environment.state = advance(environment.state, Event.WORKER_LOST)
+        self._known.clear()
+        for pool in self._pools.values():
+            pool.idle = []
+
+    async def _delete(self, environment: Environment) -> None:
+        self._known.pop(environment.identifier, None)
+        try:
+            response = await self._worker.request(b"DELETE", b"/environments/" + environment.identifier.encode())
+            await response.read(1024)
+        except IngleError:
+            _log.warning("environment.not_deleted", environment=environment.identifier)
+
+    async def sweep(self) -> None:
+        """Retire what has been idle too long, until cancelled."""
+        while True:
+            await asyncio.sleep(_SWEEP_S)
+            before = self._clock.monotonic_ns() - self._idle_expiry_ns
+            for key, pool in list(self._pools.items()):
+                for environment in pool.expired(before):
+                    self._spawn(self._delete(environment))
+                if pool.is_empty:
+                    del self._pools[key]

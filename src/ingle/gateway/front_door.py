@@ -1,0 +1,102 @@
+"""One port for every AWS API: invocations are served here, all else goes on to control as it came."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import structlog
+
+from ingle.gateway.invoke import PREFIX, SUFFIX, Invoker
+from ingle.protocol import AwsError, rest_json
+from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
+from ingle.values import IngleError, new_request_id
+
+_HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"expect", b"trailer"})
+_log = structlog.get_logger("ingle.gateway")
+
+
+def render_bad_request(status: int, reason: str) -> tuple[Headers, bytes]:
+    """Render what the HTTP layer itself refuses in the shape that AWS clients read."""
+    codes = {413: "RequestEntityTooLargeException", 500: "ServiceException"}
+    error = AwsError(codes.get(status, "InvalidRequestException"), reason, status=status)
+    _, headers, body = rest_json.render_error(error)
+    return [*headers, (b"x-amzn-requestid", new_request_id().encode())], body
+
+
+def answer_error(exchange: Exchange, error: AwsError) -> None:
+    """Answer with an AWS error, unless an answer has begun."""
+    if exchange.answered:
+        exchange.abort()
+        return
+    status, headers, body = rest_json.render_error(error)
+    exchange.respond(status, [*headers, (b"x-amzn-requestid", new_request_id().encode())], body)
+
+
+class FrontDoor:
+    """The handler of the public port."""
+
+    def __init__(self, invoker: Invoker, control: HttpClient, control_link: HttpClient, worker: HttpClient) -> None:
+        self._invoker = invoker
+        self._control = control
+        self._control_link = control_link
+        self._worker = worker
+
+    def __call__(self, exchange: Exchange) -> Any:
+        target = exchange.target
+        if exchange.method == b"POST" and target.startswith(PREFIX) and target.partition(b"?")[0].endswith(SUFFIX):
+            return self._invoke(exchange)
+        if target == b"/health":
+            return self._health(exchange)
+        return self._forward(exchange)
+
+    async def _invoke(self, exchange: Exchange) -> None:
+        try:
+            await self._invoker.invoke(exchange)
+        except AwsError as error:
+            answer_error(exchange, error)
+
+    async def _health(self, exchange: Exchange) -> None:
+        problems = []
+        for name, link in (("control", self._control_link), ("worker", self._worker)):
+            try:
+                response = await link.request(b"GET", b"/health")
+                await response.read(1024)
+                if response.status != 200:
+                    problems.append(f"{name} is not ready")
+            except IngleError:
+                problems.append(f"{name} can't be reached")
+        body = json.dumps({"status": "unavailable" if problems else "ok", "problems": problems}).encode()
+        exchange.respond(503 if problems else 200, ((b"content-type", b"application/json"),), body)
+
+    async def _forward(self, exchange: Exchange) -> None:
+        """Stream a request to control and its answer back, each held up by the slower side."""
+        headers = [pair for pair in exchange.headers if pair[0] not in _HOP_BY_HOP]
+        body: bytes | AsyncIterator[bytes] | None = exchange.body_nowait
+        if body is None:
+            body = exchange.chunks()
+        else:
+            headers = [pair for pair in headers if pair[0] != b"content-length"]
+        try:
+            answer = await self._control.request(exchange.method, exchange.target, headers, body, as_is=True)
+        except DisconnectedError:
+            if exchange.is_disconnected:
+                return
+            answer_error(exchange, AwsError("ServiceUnavailableException", "The control plane went away; try again."))
+            return
+        except IngleError:
+            answer_error(exchange, AwsError("ServiceUnavailableException", "The control plane is starting; try again."))
+            return
+        passed = [pair for pair in answer.headers if pair[0] not in _HOP_BY_HOP and pair[0] != b"content-length"]
+        whole = answer.body_nowait
+        if whole is not None:
+            exchange.respond(answer.status, passed, whole)
+            return
+        exchange.start(answer.status, passed)
+        try:
+            async for piece in answer.chunks():
+                await exchange.write(piece)
+            exchange.finish()
+        except DisconnectedError:
+            exchange.abort()
+        finally:
+            answer.close()

@@ -1,0 +1,267 @@
+"""Invoke: from a client's request to its function's answer."""
+
+import base64
+import binascii
+import os
+import time
+from urllib.parse import unquote
+
+import msgspec
+
+from ingle.environments import VersionKey
+from ingle.gateway.admission import Admission
+from ingle.gateway.assignment import Environment
+from ingle.gateway.authenticate import Authenticator
+from ingle.gateway.decision_cache import authorize
+from ingle.gateway.fleet import Fleet
+from ingle.protocol import AwsError, validation_error
+from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
+from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange, HttpClient
+from ingle.values import (
+    PAYLOAD_LIMIT_BYTES,
+    FunctionArn,
+    InvalidFunctionNameError,
+    new_request_id,
+    parse_function_reference,
+)
+
+PREFIX = b"/2015-03-31/functions/"
+SUFFIX = b"/invocations"
+_TRIES = 3
+_CONTEXT_LIMIT = 3583
+_PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
+_check_json = msgspec.json.Decoder().decode
+_Routes = dict[tuple[str, str, str], FunctionRoute]
+
+
+class _Undelivered(Exception):
+    pass
+
+
+class Invoker:
+    """Serves POST /2015-03-31/functions/{name}/invocations."""
+
+    def __init__(
+        self, account: str, authenticator: Authenticator, admission: Admission, fleet: Fleet, worker: HttpClient
+    ) -> None:
+        self._account = account
+        self._authenticator = authenticator
+        self._admission = admission
+        self._fleet = fleet
+        self._worker = worker
+        self.routes: _Routes = {}
+
+    async def invoke(self, exchange: Exchange) -> None:
+        """Answer an Invoke request. Raises AwsError."""
+        body = exchange.body_nowait
+        if body is None or len(body) > PAYLOAD_LIMIT_BYTES:
+            body = await _read(exchange)
+        principal, signed = await self._authenticator.authenticate(exchange, body)
+        path, _, query = exchange.target.partition(b"?")
+        arn = self._function(unquote(path[len(PREFIX) : -len(SUFFIX)].decode("latin-1")), query, signed.region)
+        authorize(principal, "lambda:InvokeFunction", arn.account, str(arn))
+        version = self._version(arn)
+        kind = exchange.header(b"x-amz-invocation-type")
+        if kind not in (None, b"RequestResponse"):
+            self._answer_other(exchange, kind or b"")
+            return
+        payload = _check_payload(body)
+        headers, request_id = _event_headers(exchange, arn)
+        key = VersionKey(
+            account=arn.account,
+            region=arn.region,
+            function=arn.name,
+            version=version.version,
+            revision=version.revision,
+        )
+        self._admission.admit_nowait()
+        try:
+            await self._serve(exchange, key, headers, request_id, payload)
+        finally:
+            self._admission.release()
+
+    def _function(self, name: str, query: bytes, region: str) -> FunctionArn:
+        try:
+            reference = parse_function_reference(name)
+        except InvalidFunctionNameError:
+            pattern = "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
+            raise validation_error(
+                [
+                    f"Value '{name}' at 'functionName' failed to satisfy constraint: Member must satisfy regular"
+                    f" expression pattern: {pattern}"
+                ]
+            ) from None
+        if reference.region is not None and reference.region != region:
+            raise AwsError(
+                "ResourceNotFoundException",
+                f"Functions from '{reference.region}' are not reachable in this region ('{region}')",
+            )
+        qualifier = reference.qualifier
+        for part in query.split(b"&"):
+            if part.startswith(b"Qualifier="):
+                given = unquote(part[10:].decode("latin-1"))
+                if qualifier is not None and given != qualifier:
+                    raise AwsError(
+                        "InvalidParameterValueException",
+                        "The derived qualifier from the function name does not match the specified qualifier.",
+                    )
+                qualifier = given
+        return FunctionArn(
+            region=region, account=reference.account or self._account, name=reference.name, qualifier=qualifier
+        )
+
+    def _version(self, arn: FunctionArn) -> VersionRoute:
+        function = self.routes.get((arn.account, arn.region, arn.name))
+        missing = arn if arn.qualifier else arn.qualified("$LATEST")
+        if function is None:
+            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}")
+        try:
+            version = resolve(function, arn.qualifier)
+        except UnknownVersionError:
+            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}") from None
+        if version.state != "Active":
+            raise AwsError(
+                "ResourceConflictException",
+                "The operation cannot be performed at this time. The function is currently in the following state: "
+                + version.state,
+            )
+        return version
+
+    def _answer_other(self, exchange: Exchange, kind: bytes) -> None:
+        if kind == b"DryRun":
+            exchange.respond(204, ((b"x-amzn-requestid", new_request_id().encode()),))
+        elif kind == b"Event":
+            raise AwsError("NotImplementedException", "Ingle does not implement asynchronous invocation yet.")
+        else:
+            raise validation_error(
+                [
+                    f"Value '{kind.decode('latin-1')}' at 'invocationType' failed to satisfy constraint: Member must"
+                    " satisfy enum value set: [Event, RequestResponse, DryRun]"
+                ]
+            )
+
+    async def _serve(
+        self, exchange: Exchange, key: VersionKey, headers: list[tuple[bytes, bytes]], request_id: bytes, payload: bytes
+    ) -> None:
+        for _ in range(_TRIES):
+            environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
+            try:
+                await self._deliver(exchange, environment, headers, request_id, payload)
+            except _Undelivered:
+                continue
+            return
+        raise AwsError("ServiceException", "No environment of the function stayed long enough to serve.")
+
+    async def _deliver(
+        self,
+        exchange: Exchange,
+        environment: Environment,
+        headers: list[tuple[bytes, bytes]],
+        request_id: bytes,
+        payload: bytes,
+    ) -> None:
+        try:
+            answer = await self._worker.request(b"POST", environment.path, headers, payload)
+        except ConnectionFailedError:
+            self._fleet.drop(environment)
+            raise _Undelivered from None
+        except DisconnectedError:
+            self._fleet.drop(environment)
+            raise AwsError("ServiceException", "The worker was lost while the function ran.") from None
+        if answer.status != 200:
+            self._fleet.drop(environment)
+            raise _Undelivered
+        made = [
+            (b"x-amzn-requestid", request_id),
+            (b"x-amz-executed-version", environment.key.version.encode()),
+            (b"x-amzn-trace-id", headers[2][1]),
+        ]
+        is_gone = False
+        for pair in answer.headers:
+            if pair[0] in _PASSED_ON:
+                made.append(pair)
+            elif pair[0] == b"x-ingle-environment":
+                is_gone = True
+        body = answer.body_nowait
+        if body is not None:
+            self._settle(environment, is_gone=is_gone)
+            exchange.respond(200, made, body)
+            return
+        exchange.start(200, made)
+        try:
+            async for piece in answer.chunks():
+                if not exchange.is_disconnected:
+                    await exchange.write(piece)
+            exchange.finish()
+        except DisconnectedError:
+            exchange.abort()
+        finally:
+            answer.close()
+            self._settle(environment, is_gone=is_gone or not answer.body.ended)
+
+    def _settle(self, environment: Environment, *, is_gone: bool) -> None:
+        if is_gone:
+            self._fleet.drop(environment)
+        else:
+            self._fleet.give_back(environment)
+
+
+async def _read(exchange: Exchange) -> bytes:
+    """Return the payload. The signature covers it as a whole, so nothing can begin before all of it is here."""
+    try:
+        return await exchange.read(PAYLOAD_LIMIT_BYTES)
+    except BodyTooLargeError:
+        raise AwsError(
+            "RequestTooLargeException",
+            f"Request must be smaller than {PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
+        ) from None
+
+
+def _check_payload(body: bytes) -> bytes:
+    if not body:
+        return b"{}"
+    try:
+        _check_json(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AwsError(
+            "InvalidRequestContentException",
+            f"Could not parse request body into json: Could not parse payload into json: {error}",
+        ) from None
+    return body
+
+
+def _event_headers(exchange: Exchange, arn: FunctionArn) -> tuple[list[tuple[bytes, bytes]], bytes]:
+    """Return what the worker is told of an invocation; the third header is the trace id."""
+    request_id = new_request_id().encode()
+    trace = exchange.header(b"x-amzn-trace-id") or _new_trace()
+    headers = [(b"x-ingle-request-id", request_id), (b"x-ingle-arn", str(arn).encode()), (b"x-amzn-trace-id", trace)]
+    log_type = exchange.header(b"x-amz-log-type")
+    if log_type == b"Tail":
+        headers.append((b"x-ingle-tail", b"1"))
+    elif log_type not in (None, b"None"):
+        raise validation_error(
+            [
+                f"Value '{(log_type or b'').decode('latin-1')}' at 'logType' failed to satisfy constraint: Member must"
+                " satisfy enum value set: [None, Tail]"
+            ]
+        )
+    context = exchange.header(b"x-amz-client-context")
+    if context is not None:
+        headers.append((b"x-amz-client-context", _check_context(context)))
+    return headers, request_id
+
+
+def _check_context(context: bytes) -> bytes:
+    try:
+        if len(context) > _CONTEXT_LIMIT or not isinstance(_check_json(base64.b64decode(context, validate=True)), dict):
+            raise ValueError
+    except (binascii.Error, ValueError, msgspec.DecodeError):
+        raise AwsError(
+            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
+        ) from None
+    return base64.b64encode(base64.b64decode(context))
+
+
+def _new_trace() -> bytes:
+    raw = os.urandom(12).hex()
+    return f"Root=1-{int(time.time()):08x}-{raw};Sampled=0".encode()

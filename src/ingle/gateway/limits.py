@@ -1,0 +1,18 @@
+"""What the front door takes from a client before it says no.
+
+Lambda takes 1 MB of request line and headers; no client needs that much, and 64 KiB for each of 2,048 connections is
+what a small machine can hold. A body may be as large as CreateFunction's, 70,167,211 bytes; a header must arrive within
+10 s, a body may pause for 30 s, an idle connection is closed after 75 s.
+"""
+
+from ingle.transport import ServerLimits
+
+FRONT_DOOR = ServerLimits(
+    header_bytes=64 * 1024,
+    header_count=128,
+    body_bytes=70_167_211,
+    header_timeout_s=10.0,
+    body_timeout_s=30.0,
+    idle_timeout_s=75.0,
+    connections=2048,
+)

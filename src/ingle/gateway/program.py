@@ -1,0 +1,135 @@
+"""The gateway's program."""
+
+import asyncio
+import os
+import signal
+import ssl
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from ingle.gateway.admission import Admission
+from ingle.gateway.authenticate import Authenticator
+from ingle.gateway.config import GatewaySettings
+from ingle.gateway.fleet import Fleet
+from ingle.gateway.front_door import FrontDoor, render_bad_request
+from ingle.gateway.invoke import Invoker
+from ingle.gateway.limits import FRONT_DOOR
+from ingle.routing import RoutingChange, RoutingSnapshot
+from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
+from ingle.values import MIB, IngleError, SystemClock
+
+_log = structlog.get_logger("ingle.gateway")
+_SNAPSHOT_LIMIT_BYTES = 256 * MIB
+
+
+class Routing:
+    """Keeps the invoker's routes as control says they are."""
+
+    def __init__(self, invoker: Invoker, fleet: Fleet, control: HttpClient, token: str) -> None:
+        self._invoker = invoker
+        self._fleet = fleet
+        self._control = control
+        self._token = token
+        self._generation = -1
+
+    async def fetch(self) -> None:
+        """Take the whole snapshot. Raises IngleError where control can't be reached."""
+        response = await self._control.request(b"GET", b"/routing")
+        snapshot = msgspec.json.decode(await response.read(_SNAPSHOT_LIMIT_BYTES), type=RoutingSnapshot)
+        self._invoker.routes = {(one.account, one.region, one.name): one for one in snapshot.functions}
+        self._generation = snapshot.generation
+
+    def __call__(self, exchange: Exchange) -> Any:
+        if not is_linked(exchange.headers, self._token):
+            exchange.respond(403, ())
+            return None
+        return self._take(exchange)
+
+    async def _take(self, exchange: Exchange) -> None:
+        change = msgspec.json.decode(await exchange.read(16 * MIB), type=RoutingChange)
+        if change.generation == self._generation + 1:
+            self._apply(change)
+        else:
+            await self.fetch()
+        exchange.respond(200, ())
+
+    def _apply(self, change: RoutingChange) -> None:
+        self._generation = change.generation
+        key = (change.account, change.region, change.name)
+        if change.function is None:
+            self._invoker.routes.pop(key, None)
+            kept = {}
+        else:
+            self._invoker.routes[key] = change.function
+            kept = {name: version.revision for name, version in change.function.versions.items()}
+        self._fleet.retire(change.account, change.region, change.name, kept)
+
+
+async def _follow_worker(worker: HttpClient, fleet: Fleet) -> None:
+    """Hear of environments that end by themselves; start clean whenever the worker or we have been restarted."""
+    while True:
+        try:
+            answer = await worker.request(b"POST", b"/reset")
+            await answer.read(1024)
+            changes = await worker.request(b"GET", b"/environments/changes")
+            pending = b""
+            async for piece in changes.chunks():
+                *lines, pending = (pending + piece).split(b"\n")
+                for line in lines:
+                    identifier = msgspec.json.decode(line).get("environment_id")
+                    if identifier is not None:
+                        fleet.drop_by_id(identifier)
+        except IngleError:
+            fleet.lose_worker()
+            await asyncio.sleep(0.05)
+
+
+async def _listen(settings: GatewaySettings, door: FrontDoor) -> list[HttpServer]:
+    listener = tcp_listener(settings.host, settings.port)
+    servers = [await serve_http(door, listener, limits=FRONT_DOOR, renderer=render_bad_request)]
+    if settings.https_port is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(settings.cert_file, settings.key_file)
+        secure = tcp_listener(settings.host, settings.https_port)
+        servers.append(await serve_http(door, secure, limits=FRONT_DOOR, ssl=context, renderer=render_bad_request))
+    return servers
+
+
+async def serve_gateway(settings: GatewaySettings) -> None:
+    """Run the gateway until SIGTERM; then let what is in flight finish."""
+    run_dir = Path(settings.run_dir)
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    clock = SystemClock()
+    control = HttpClient(str(run_dir / "control.sock"))
+    control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
+    worker = HttpClient(str(run_dir / "worker.sock"), token=settings.links.worker)
+    fleet = Fleet(worker, clock, settings.idle_expiry_s)
+    admission = Admission(limit=settings.concurrency_limit)
+    invoker = Invoker(settings.account, Authenticator(control_link, clock), admission, fleet, worker)
+    routing = Routing(invoker, fleet, control_link, settings.links.gateway)
+    internal = await serve_http(routing, unix_listener(run_dir / "gateway.sock"))
+    await _fetch_routes(routing)
+    tasks = [asyncio.create_task(_follow_worker(worker, fleet)), asyncio.create_task(fleet.sweep())]
+    servers = await _listen(settings, FrontDoor(invoker, control, control_link, worker))
+    if settings.ready_fd is not None:
+        os.write(settings.ready_fd, b"ready\n")
+    await stopped.wait()
+    await asyncio.gather(*(server.drain(settings.drain_s) for server in servers))
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    await internal.drain(1.0)
+
+
+async def _fetch_routes(routing: Routing) -> None:
+    while True:
+        try:
+            return await routing.fetch()
+        except IngleError:
+            await asyncio.sleep(0.02)
