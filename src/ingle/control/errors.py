@@ -1,0 +1,29 @@
+"""Domain errors as AWS's, in one table."""
+
+from ingle import functions
+from ingle.artifacts import ArchiveError, ArchiveTooLargeError
+from ingle.protocol import AwsError
+from ingle.values import IngleError, InvalidFunctionNameError
+
+CODES: dict[type[IngleError], str] = {
+    functions.FunctionNotFoundError: "ResourceNotFoundException",
+    functions.FunctionExistsError: "ResourceConflictException",
+    functions.InvalidSettingError: "InvalidParameterValueException",
+    functions.RevisionMismatchError: "PreconditionFailedException",
+    functions.UpdateInProgressError: "ResourceConflictException",
+    functions.FunctionNotReadyError: "ResourceConflictException",
+    functions.CodeSha256MismatchError: "InvalidParameterValueException",
+    ArchiveError: "InvalidParameterValueException",
+    ArchiveTooLargeError: "InvalidParameterValueException",
+    InvalidFunctionNameError: "InvalidParameterValueException",
+}
+
+
+def to_aws(error: IngleError) -> AwsError:
+    """Return the AWS error for a domain error. Raises the error itself where the table doesn't have it."""
+    if isinstance(error, AwsError):
+        return error
+    code = CODES.get(type(error))
+    if code is None:
+        raise error
+    return AwsError(code, str(error))

@@ -1,0 +1,122 @@
+"""The public API: authenticate, authorize, validate, act."""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import structlog
+
+from ingle.control.errors import to_aws
+from ingle.control.request import Answered, Request
+from ingle.environments import Principal
+from ingle.iam import AccessKey, root_arn
+from ingle.protocol import AwsError, Operation, ServiceModel, json_rpc, load_service, not_implemented, rest_json, sigv4
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
+from ingle.values import MIB, Clock, IngleError, new_request_id
+
+Handler = Callable[[Request], Awaitable[Answered]]
+_log = structlog.get_logger("ingle.control")
+CREATE_LIMIT_BYTES = 70_167_211
+_OTHER_LIMIT_BYTES = 6 * MIB
+_LARGE = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
+
+
+class Front:
+    """The handler of control's public socket."""
+
+    def __init__(self, account: str, root: AccessKey, clock: Clock, handlers: dict[str, dict[str, Handler]]) -> None:
+        self._account = account
+        self._root = root
+        self._clock = clock
+        self._handlers = handlers
+        self._models: dict[str, ServiceModel] = {name: load_service(name) for name in handlers}
+
+    async def __call__(self, exchange: Exchange) -> None:
+        request_id = (b"x-amzn-requestid", new_request_id().encode())
+        is_rpc = exchange.header(b"x-amz-target") is not None
+        try:
+            status, headers, body = await self._answer(exchange)
+        except AwsError as error:
+            status, headers, body = (json_rpc if is_rpc else rest_json).render_error(error)
+        except DisconnectedError:
+            return
+        except Exception:
+            _log.exception("request.failed", target=exchange.target.partition(b"?")[0].decode("latin-1"))
+            failure = AwsError("ServiceException", "An error occurred and the request cannot be processed.")
+            status, headers, body = (json_rpc if is_rpc else rest_json).render_error(failure)
+        exchange.respond(status, [*headers, request_id], body)
+
+    async def _answer(self, exchange: Exchange) -> rest_json.Answer:
+        signed = sigv4.parse_authorization(exchange.target, exchange.headers)
+        secret = self._secret(signed)
+        sigv4.check_time(signed, self._clock.now_ms())
+        if signed.service not in self._models:
+            known = "', '".join(self._models)
+            raise AwsError("InvalidSignatureException", f"Credential should be scoped to correct service: '{known}'. ")
+        sigv4.check_scope(signed, signed.service)
+        model = self._models[signed.service]
+        operation, labels = _match(model, exchange)
+        body = await _read(exchange, operation)
+        payload_hash = sigv4.payload_sha256(signed, exchange.headers, hashlib.sha256(body).hexdigest())
+        key = sigv4.derive_signing_key(secret, signed.date, signed.region, signed.service)
+        sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
+        principal = Principal(arn=root_arn(self._account), account=self._account, is_root=True)
+        authorize(principal, self._account, f"{signed.service}:{operation.name}")
+        handler = self._handlers[signed.service].get(operation.name)
+        if handler is None:
+            raise not_implemented(signed.service, operation.name)
+        wishes = _parse(model, operation, labels, exchange, body)
+        request = Request(principal=principal, account=self._account, region=signed.region, input=wishes)
+        return await _act(model, operation, handler, request)
+
+    def _secret(self, signed: sigv4.SignedRequest) -> str:
+        if signed.access_key_id != self._root.access_key_id or signed.session_token is not None:
+            raise AwsError("UnrecognizedClientException", "The security token included in the request is invalid.")
+        return self._root.secret_access_key
+
+
+def authorize(principal: Principal, account: str, action: str) -> None:
+    """Allow the root of the account everything, everybody else nothing. Raises AwsError AccessDeniedException."""
+    if not principal.is_root or principal.account != account:
+        raise AwsError("AccessDeniedException", f"User: {principal.arn} is not authorized to perform: {action}")
+
+
+def _match(model: ServiceModel, exchange: Exchange) -> tuple[Operation, dict[str, str]]:
+    target = exchange.header(b"x-amz-target")
+    if model.target_prefix:
+        return json_rpc.match_target(model, target or b""), {}
+    path, _, query = exchange.target.decode("latin-1").partition("?")
+    found = model.match(exchange.method.decode("latin-1"), path, query)
+    if found is None:
+        raise AwsError("UnknownOperationException", "The requested operation is not known to the service.")
+    return found
+
+
+async def _read(exchange: Exchange, operation: Operation) -> bytes:
+    limit = CREATE_LIMIT_BYTES if operation.name in _LARGE else _OTHER_LIMIT_BYTES
+    try:
+        return await exchange.read(limit)
+    except BodyTooLargeError:
+        raise AwsError(
+            "RequestEntityTooLargeException",
+            f"Request must be smaller than {limit} bytes for the {operation.name} operation",
+        ) from None
+
+
+def _parse(
+    model: ServiceModel, operation: Operation, labels: dict[str, str], exchange: Exchange, body: bytes
+) -> dict[str, Any]:
+    if model.target_prefix:
+        return json_rpc.parse_request(model, operation, body)
+    query = exchange.target.decode("latin-1").partition("?")[2]
+    return rest_json.parse_request(model, operation, labels, query, exchange.headers, body)
+
+
+async def _act(model: ServiceModel, operation: Operation, handler: Handler, request: Request) -> rest_json.Answer:
+    try:
+        answered = await handler(request)
+    except IngleError as error:
+        raise to_aws(error) from None
+    if model.target_prefix:
+        return json_rpc.serialize(model, operation, answered.result)
+    return rest_json.serialize(model, operation, answered.result, status=answered.status)

@@ -1,0 +1,116 @@
+"""What control answers its own gateway and worker."""
+
+from typing import Any
+
+import msgspec
+
+from ingle.control.code_store import CodeStore, image_context
+from ingle.control.log_store import LogStore
+from ingle.control.publisher import Publisher
+from ingle.environments import Assignment, GrantRequest, Principal, SigningKey, SigningKeyRequest
+from ingle.iam import AccessKey, root_arn
+from ingle.protocol import sigv4
+from ingle.store import FunctionRepository
+from ingle.transport import Exchange, is_linked
+from ingle.values import MIB, Clock, FunctionArn
+
+_GRANT_MS = 10 * 60 * 1000
+_LOGS_LIMIT_BYTES = 64 * MIB
+
+
+class _Records(msgspec.Struct):
+    account: str
+    region: str
+    group: str
+    stream: str
+    first_ms: int
+    last_ms: int
+    count: int
+    data: bytes
+
+
+class _Batch(msgspec.Struct):
+    records: list[_Records]
+
+
+class GatewayLink:
+    """Signing keys and routing. A gateway never gets a secret access key, only what signs for one day."""
+
+    def __init__(self, token: str, root: AccessKey, publisher: Publisher) -> None:
+        self._token = token
+        self._root = root
+        self._publisher = publisher
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if not is_linked(exchange.headers, self._token):
+            exchange.respond(403, ())
+        elif exchange.target == b"/signing-keys":
+            await self._signing_key(exchange)
+        elif exchange.target == b"/routing":
+            exchange.respond(200, (), msgspec.json.encode(self._publisher.snapshot()))
+        else:
+            exchange.respond(200 if exchange.target == b"/health" else 404, ())
+
+    async def _signing_key(self, exchange: Exchange) -> None:
+        wanted = msgspec.json.decode(await exchange.read(MIB), type=SigningKeyRequest)
+        root = self._root
+        if wanted.access_key_id != root.access_key_id or wanted.session_token is not None:
+            exchange.respond(404, ())
+            return
+        key = sigv4.derive_signing_key(root.secret_access_key, wanted.date, wanted.region, wanted.service)
+        principal = Principal(arn=root_arn(root.account_id), account=root.account_id, is_root=True)
+        exchange.respond(200, (), msgspec.json.encode(SigningKey(key=key, principal=principal)))
+
+
+class WorkerLink:
+    """Grants and logs. A worker gets what one version takes to run, and only while that version is there."""
+
+    def __init__(
+        self, token: str, functions: FunctionRepository, code: CodeStore, logs: LogStore, clock: Clock
+    ) -> None:
+        self._token = token
+        self._functions = functions
+        self._code = code
+        self._logs = logs
+        self._clock = clock
+
+    async def __call__(self, exchange: Exchange) -> None:
+        if not is_linked(exchange.headers, self._token):
+            exchange.respond(403, ())
+        elif exchange.target == b"/grants":
+            await self._grant(exchange)
+        elif exchange.target == b"/logs":
+            await self._take_logs(exchange)
+        else:
+            exchange.respond(404, ())
+
+    async def _grant(self, exchange: Exchange) -> None:
+        key = msgspec.json.decode(await exchange.read(MIB), type=GrantRequest).version
+        function = self._functions.find(key.account, key.region, key.function)
+        version = function.versions.get(key.version) if function is not None else None
+        if function is None or version is None or version.state != "Active":
+            exchange.respond(404, ())
+            return
+        arn: FunctionArn = function.arn
+        fields: dict[str, Any] = {
+            "version": key,
+            "runtime": version.runtime,
+            "handler": version.handler,
+            "timeout_s": version.timeout_s,
+            "memory_mib": version.memory_mib,
+            "ephemeral_mib": version.ephemeral_mib,
+            "environment": self._code.open_variables(arn, version),
+            "log_group": version.log_group or f"/aws/lambda/{function.name}",
+            "manifest": version.code.image_manifest,
+            "data_key": self._code.data_key(arn, version.code),
+            "context": image_context(arn),
+            "expires_at_ms": self._clock.now_ms() + _GRANT_MS,
+        }
+        exchange.respond(200, (), msgspec.json.encode(Assignment(**fields)))
+
+    async def _take_logs(self, exchange: Exchange) -> None:
+        batch = msgspec.msgpack.decode(await exchange.read(_LOGS_LIMIT_BYTES), type=_Batch)
+        for one in batch.records:
+            group = self._logs.ensure(one.account, one.region, one.group)
+            group.append(one.stream, one.first_ms, one.last_ms, one.count, one.data)
+        exchange.respond(202, ())

@@ -1,0 +1,82 @@
+"""Control's program."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from ingle.artifacts import FileChunks
+from ingle.control.code_store import CodeStore
+from ingle.control.config import ControlSettings
+from ingle.control.credentials import load_root_credentials
+from ingle.control.front import CREATE_LIMIT_BYTES, Front, Handler
+from ingle.control.links import GatewayLink, WorkerLink
+from ingle.control.log_store import LogStore
+from ingle.control.optimiser import Optimiser
+from ingle.control.publisher import Publisher
+from ingle.control.services.lambda_ import Functions
+from ingle.control.services.logs import Logs
+from ingle.keys import FileRootKey, Keyring
+from ingle.store import FunctionRepository, LogGroupRepository, open_database
+from ingle.transport import HttpClient, ServerLimits, serve_http, unix_listener
+from ingle.values import SystemClock
+
+
+def _handlers(functions: Functions, logs: Logs) -> dict[str, dict[str, Handler]]:
+    """Return the handler of each operation that Ingle has, by service; every other one answers 501."""
+    return {
+        "lambda": {
+            "CreateFunction": functions.create,
+            "DeleteFunction": functions.delete,
+            "GetAccountSettings": functions.account_settings,
+            "GetFunction": functions.get,
+            "GetFunctionConfiguration": functions.get_configuration,
+            "ListFunctions": functions.list_functions,
+            "ListVersionsByFunction": functions.list_versions,
+            "PublishVersion": functions.publish,
+            "UpdateFunctionCode": functions.update_code,
+            "UpdateFunctionConfiguration": functions.update_configuration,
+        },
+        "logs": {
+            "DescribeLogGroups": logs.describe_groups,
+            "DescribeLogStreams": logs.describe_streams,
+            "FilterLogEvents": logs.filter_events,
+            "GetLogEvents": logs.get_events,
+        },
+    }
+
+
+async def serve_control(settings: ControlSettings) -> None:
+    """Run control until SIGTERM; then let what is in flight finish."""
+    data_dir, run_dir = Path(settings.data_dir), Path(settings.run_dir)
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    clock = SystemClock()
+    keyring = Keyring(FileRootKey(data_dir / "keys" / "root.key"))
+    root = load_root_credentials(data_dir / "credentials.json", settings.account)
+    database = open_database(data_dir / "metadata.sqlite")
+    repository = FunctionRepository(database)
+    code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
+    gateway = HttpClient(str(run_dir / "gateway.sock"), token=settings.links.gateway)
+    publisher = Publisher(repository, gateway)
+    optimiser = Optimiser(repository, code, publisher)
+    log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
+    functions = Functions(repository, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit)
+    front = Front(root.account_id, root, clock, _handlers(functions, Logs(log_store)))
+    limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
+    gateway_link = GatewayLink(settings.links.control_gateway, root, publisher)
+    worker_link = WorkerLink(settings.links.control_worker, repository, code, log_store, clock)
+    servers = [
+        await serve_http(front, unix_listener(run_dir / "control.sock"), limits=limits),
+        await serve_http(gateway_link, unix_listener(run_dir / "control-gateway.sock")),
+        await serve_http(worker_link, unix_listener(run_dir / "control-worker.sock")),
+    ]
+    optimiser.resume()
+    if settings.ready_fd is not None:
+        os.write(settings.ready_fd, b"ready\n")
+    await stopped.wait()
+    await asyncio.gather(*(server.drain(30.0) for server in servers))
+    await optimiser.close()
+    database.close()

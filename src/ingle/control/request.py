@@ -1,0 +1,24 @@
+"""What a handler gets and gives."""
+
+import dataclasses
+from typing import Any
+
+from ingle.environments import Principal
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A request that has been authenticated, authorized and checked against its shape."""
+
+    principal: Principal
+    account: str
+    region: str
+    input: dict[str, Any]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Answered:
+    """The members of a response, and a status where it isn't the model's."""
+
+    result: dict[str, Any]
+    status: int | None = None

@@ -1,0 +1,315 @@
+"""Functions and versions: CreateFunction and its kin."""
+
+import base64
+import hashlib
+import uuid
+from typing import Any
+
+from ingle.control.code_store import CodeStore
+from ingle.control.optimiser import Optimiser
+from ingle.control.publisher import Publisher
+from ingle.control.request import Answered, Request
+from ingle.control.services.lambda_.rendering import render_configuration
+from ingle.control.services.lambda_.settings import check_architectures, settings_of
+from ingle.functions import (
+    LATEST,
+    Code,
+    CodeSha256MismatchError,
+    Function,
+    FunctionExistsError,
+    FunctionNotFoundError,
+    InvalidSettingError,
+    Version,
+    check_variables,
+)
+from ingle.protocol import AwsError
+from ingle.store import FunctionRepository
+from ingle.values import Clock, FunctionArn, parse_function_reference
+
+ZIP_LIMIT_BYTES = 52_428_800
+_PAGE = 50
+_CREATING: dict[str, Any] = {
+    "state": "Pending",
+    "state_reason": "The function is being created.",
+    "state_reason_code": "Creating",
+}
+
+
+class Functions:
+    """The handlers; each takes a checked request and returns the members of its response."""
+
+    def __init__(
+        self,
+        repository: FunctionRepository,
+        code: CodeStore,
+        optimiser: Optimiser,
+        publisher: Publisher,
+        clock: Clock,
+        runtimes: list[str],
+        concurrency_limit: int,
+    ) -> None:
+        self._repository = repository
+        self._code = code
+        self._optimiser = optimiser
+        self._publisher = publisher
+        self._clock = clock
+        self._runtimes = runtimes
+        self._concurrency_limit = concurrency_limit
+
+    # finding
+
+    def _arn(self, request: Request) -> FunctionArn:
+        """Return the function (and qualifier) that a request names. Raises AwsError."""
+        reference = parse_function_reference(request.input["FunctionName"])
+        if reference.region is not None and reference.region != request.region:
+            raise AwsError(
+                "ResourceNotFoundException",
+                f"Functions from '{reference.region}' are not reachable in this region ('{request.region}')",
+            )
+        given = request.input.get("Qualifier")
+        if reference.qualifier is not None and given is not None and given != reference.qualifier:
+            raise InvalidSettingError(
+                "The derived qualifier from the function name does not match the specified qualifier."
+            )
+        account = reference.account or request.account
+        return FunctionArn(
+            region=request.region, account=account, name=reference.name, qualifier=given or reference.qualifier
+        )
+
+    def _function(self, arn: FunctionArn) -> Function:
+        function = self._repository.find(arn.account, arn.region, arn.name)
+        if function is None:
+            raise FunctionNotFoundError(arn)
+        return function
+
+    def _find(self, request: Request) -> tuple[Function, Version, bool]:
+        """Return function, version, and whether a qualifier was given."""
+        arn = self._arn(request)
+        function = self._function(arn)
+        version = function.versions.get(arn.qualifier or LATEST)
+        if version is None:
+            raise FunctionNotFoundError(arn)
+        return function, version, arn.qualifier is not None
+
+    def _show(self, function: Function, version: Version, *, qualified: bool) -> dict[str, Any]:
+        variables = self._code.open_variables(function.arn, version)
+        return render_configuration(function, version, variables, qualified=qualified)
+
+    # creating
+
+    async def create(self, request: Request) -> Answered:
+        """CreateFunction."""
+        wishes = request.input
+        arn = self._arn(request)
+        if arn.qualifier is not None or len(arn.name) > 64:
+            raise InvalidSettingError(
+                f"1 validation error detected: Value '{arn.name}' at 'functionName' failed to satisfy constraint: Member"
+                " must have length less than or equal to 64"
+            )
+        fields = settings_of(wishes, self._runtimes)
+        for name in ("Runtime", "Handler"):
+            if not wishes.get(name):
+                raise InvalidSettingError(f"{name} is mandatory for functions created with deployment packages as zip.")
+        check_architectures(wishes.get("Architectures", ["x86_64"]))
+        fields.update(self._variables(arn, wishes))
+        if self._repository.find(arn.account, arn.region, arn.name) is not None:
+            raise FunctionExistsError(arn.name)
+        code = await self._code.keep(arn, self._zip(wishes["Code"]))
+        now = self._clock.now_ms()
+        latest = Version(
+            version=LATEST, code=code, pending_code=code, last_modified_ms=now, revision_id=str(uuid.uuid4()),
+            **_CREATING, **fields,
+        )  # fmt: skip
+        function = Function(
+            account=arn.account,
+            region=arn.region,
+            name=arn.name,
+            tags=wishes.get("Tags", {}),
+            versions={LATEST: latest},
+        )
+        self._repository.add(function)
+        self._optimiser.begin(function, publish=bool(wishes.get("Publish")))
+        return Answered(self._show(function, latest, qualified=False))
+
+    def _zip(self, code: dict[str, Any]) -> bytes:
+        if code.get("ImageUri") or code.get("S3Bucket") or code.get("S3Key"):
+            raise InvalidSettingError("Ingle takes code as ZipFile only, for now: neither from S3 nor as an image.")
+        content = code.get("ZipFile")
+        if not content:
+            raise InvalidSettingError("Please provide a source for function code.")
+        if len(content) > ZIP_LIMIT_BYTES:
+            raise AwsError(
+                "RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIP_LIMIT_BYTES} bytes"
+            )
+        return bytes(content)
+
+    def _variables(self, arn: FunctionArn, wishes: dict[str, Any]) -> dict[str, Any]:
+        if "Environment" not in wishes:
+            return {}
+        variables = wishes["Environment"].get("Variables", {})
+        check_variables(variables)
+        if not variables:
+            return {"has_variables": False, "sealed_variables": b"", "variables_key": b""}
+        sealed, key = self._code.seal_variables(arn, variables)
+        return {"has_variables": True, "sealed_variables": sealed, "variables_key": key}
+
+    # reading
+
+    async def get(self, request: Request) -> Answered:
+        """GetFunction. The code's location comes with downloads; until then only where it is kept is told."""
+        function, version, qualified = self._find(request)
+        shown: dict[str, Any] = {
+            "Configuration": self._show(function, version, qualified=qualified),
+            "Code": {"RepositoryType": "S3"},
+        }
+        if function.tags:
+            shown["Tags"] = function.tags
+        return Answered(shown)
+
+    async def get_configuration(self, request: Request) -> Answered:
+        """GetFunctionConfiguration."""
+        function, version, qualified = self._find(request)
+        return Answered(self._show(function, version, qualified=qualified))
+
+    async def list_functions(self, request: Request) -> Answered:
+        """ListFunctions."""
+        wanted = request.input
+        count = min(wanted.get("MaxItems", _PAGE), _PAGE)
+        after = _read_marker(wanted.get("Marker"))
+        page = self._repository.page(request.account, request.region, after, count + 1)
+        shown: list[dict[str, Any]] = []
+        for function in page[:count]:
+            versions = function.versions.values() if wanted.get("FunctionVersion") == "ALL" else [function.latest]
+            qualified = wanted.get("FunctionVersion") == "ALL"
+            shown.extend(self._show(function, version, qualified=qualified) for version in versions)
+        more = {"NextMarker": _make_marker(page[count - 1].name)} if len(page) > count else {}
+        return Answered({"Functions": shown, **more})
+
+    async def list_versions(self, request: Request) -> Answered:
+        """ListVersionsByFunction."""
+        function = self._function(self._arn(request).qualified(None))
+        versions = list(function.versions.values())
+        count = min(request.input.get("MaxItems", _PAGE), _PAGE)
+        after = _read_marker(request.input.get("Marker"))
+        names = [version.version for version in versions]
+        start = names.index(after) + 1 if after in names else 0
+        shown = [self._show(function, one, qualified=True) for one in versions[start : start + count]]
+        is_more = start + count < len(versions)
+        more = {"NextMarker": _make_marker(names[start + count - 1])} if is_more else {}
+        return Answered({"Versions": shown, **more})
+
+    async def account_settings(self, request: Request) -> Answered:
+        """GetAccountSettings."""
+        mine = [
+            one for one in self._repository.every() if (one.account, one.region) == (request.account, request.region)
+        ]
+        size = sum(version.code.size_bytes for one in mine for version in one.versions.values())
+        return Answered(
+            {
+                "AccountLimit": {
+                    "TotalCodeSize": 322_122_547_200,
+                    "CodeSizeUnzipped": 262_144_000,
+                    "CodeSizeZipped": ZIP_LIMIT_BYTES,
+                    "ConcurrentExecutions": self._concurrency_limit,
+                    "UnreservedConcurrentExecutions": self._concurrency_limit,
+                },
+                "AccountUsage": {"TotalCodeSize": size, "FunctionCount": len(mine)},
+            }
+        )
+
+    # changing
+
+    def _to_change(self, request: Request) -> Function:
+        arn = self._arn(request)
+        if arn.qualifier not in (None, LATEST):
+            raise InvalidSettingError("This operation is permitted on unqualified functions only.")
+        function = self._function(arn.qualified(None))
+        function.latest.check_can_change(function.arn, request.input.get("RevisionId"))
+        return function
+
+    def _begin_update(self, function: Function, **changes: Any) -> Function:
+        latest = function.latest.replace(
+            update_status="InProgress",
+            last_modified_ms=self._clock.now_ms(),
+            revision_id=str(uuid.uuid4()),
+            **changes,
+        )
+        return function.with_version(latest)
+
+    async def update_code(self, request: Request) -> Answered:
+        """UpdateFunctionCode."""
+        wishes = request.input
+        function = self._to_change(request)
+        if "Architectures" in wishes:
+            check_architectures(wishes["Architectures"])
+        content = self._zip(wishes)
+        if wishes.get("DryRun"):
+            sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
+            code = Code(sha256=sha256, size_bytes=len(content), wrapped_key=b"", zip_manifest=b"")
+            return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
+        code = await self._code.keep(function.arn, content)
+        function = self._to_change(request)  # it may have changed while the code was being kept
+        function = self._begin_update(function, pending_code=code)
+        self._repository.save(function)
+        self._optimiser.begin(function, publish=bool(wishes.get("Publish")))
+        return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
+
+    async def update_configuration(self, request: Request) -> Answered:
+        """UpdateFunctionConfiguration."""
+        function = self._to_change(request)
+        fields = settings_of(request.input, self._runtimes)
+        fields.update(self._variables(function.arn, request.input))
+        function = self._begin_update(function, **fields)
+        self._repository.save(function)
+        self._optimiser.begin(function)
+        return Answered(self._show(function, function.latest, qualified=False))
+
+    async def publish(self, request: Request) -> Answered:
+        """PublishVersion."""
+        function = self._to_change(request)
+        given = request.input.get("CodeSha256")
+        if given is not None and given != function.latest.code.sha256:
+            raise CodeSha256MismatchError(given, function.latest.code.sha256)
+        description = request.input.get("Description")
+        function, version = function.publish(description, str(uuid.uuid4()), self._clock.now_ms())
+        self._repository.save(function)
+        await self._publisher.publish(function.account, function.region, function.name)
+        return Answered(self._show(function, version, qualified=True))
+
+    async def delete(self, request: Request) -> Answered:
+        """DeleteFunction, of everything or of one version."""
+        arn = self._arn(request)
+        function = self._function(arn)
+        if arn.qualifier == LATEST:
+            raise InvalidSettingError("$LATEST version cannot be deleted without deleting the function.")
+        if arn.qualifier is not None:
+            if arn.qualifier not in function.versions:
+                raise FunctionNotFoundError(arn)
+            kept = function.without_version(arn.qualifier)
+            self._repository.save(kept)
+        else:
+            kept = None
+            self._repository.remove(arn.account, arn.region, arn.name)
+        await self._publisher.publish(arn.account, arn.region, arn.name)
+        self._delete_code(function, kept)
+        return Answered({}, status=204)
+
+    def _delete_code(self, before: Function, after: Function | None) -> None:
+        """Delete code that no version has any more."""
+        kept = {version.code.zip_manifest for version in after.versions.values()} if after is not None else set()
+        for manifest, code in {version.code.zip_manifest: version.code for version in before.versions.values()}.items():
+            if manifest not in kept:
+                self._code.delete(code)
+
+
+def _make_marker(name: str) -> str:
+    return base64.urlsafe_b64encode(name.encode()).decode()
+
+
+def _read_marker(marker: str | None) -> str:
+    if not marker:
+        return ""
+    try:
+        return base64.urlsafe_b64decode(marker.encode()).decode()
+    except ValueError:
+        raise InvalidSettingError("The marker is not valid.") from None

@@ -1,0 +1,52 @@
+"""Functions and versions as AWS's responses show them."""
+
+import time
+from typing import Any
+
+from ingle.functions import Function, Version
+
+
+def render_time(at_ms: int) -> str:
+    """Return a time as `2026-01-02T03:04:05.678+0000`."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03d}+0000"
+
+
+def render_configuration(
+    function: Function, version: Version, variables: dict[str, str], *, qualified: bool
+) -> dict[str, Any]:
+    """Return a FunctionConfiguration; `qualified` puts the version into the ARN."""
+    arn = function.arn.qualified(version.version if qualified else None)
+    shown: dict[str, Any] = {
+        "FunctionName": function.name,
+        "FunctionArn": str(arn),
+        "Runtime": version.runtime,
+        "Role": version.role,
+        "Handler": version.handler,
+        "CodeSize": version.code.size_bytes,
+        "Description": version.description,
+        "Timeout": version.timeout_s,
+        "MemorySize": version.memory_mib,
+        "LastModified": render_time(version.last_modified_ms),
+        "CodeSha256": version.code.sha256,
+        "Version": version.version,
+        "TracingConfig": {"Mode": version.tracing_mode},
+        "RevisionId": version.revision_id,
+        "State": version.state,
+        "PackageType": "Zip",
+        "Architectures": list(version.architectures),
+        "EphemeralStorage": {"Size": version.ephemeral_mib},
+        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.log_group or f"/aws/lambda/{function.name}"},
+    }
+    if version.has_variables:
+        shown["Environment"] = {"Variables": variables}
+    if version.state_reason:
+        shown["StateReason"] = version.state_reason
+    if version.state_reason_code:
+        shown["StateReasonCode"] = version.state_reason_code
+    if version.update_status:
+        shown["LastUpdateStatus"] = version.update_status
+        if version.update_status == "InProgress":
+            shown["LastUpdateStatusReason"] = "The function is being created."
+            shown["LastUpdateStatusReasonCode"] = "Creating"
+    return shown

@@ -1,0 +1,77 @@
+"""Wishes about a function's settings, checked; what Ingle can't honour yet is refused, never dropped."""
+
+import platform
+from typing import Any
+
+from ingle.functions import InvalidSettingError, check_runtime
+
+_REFUSED = {
+    "VpcConfig": "networks",
+    "DeadLetterConfig": "dead-letter queues",
+    "KMSKeyArn": "customer managed keys",
+    "Layers": "layers",
+    "FileSystemConfigs": "file systems",
+    "ImageConfig": "container images",
+    "CodeSigningConfigArn": "code signing",
+    "TenancyConfig": "tenant isolation",
+    "DurableConfig": "durable executions",
+    "CapacityProviderConfig": "capacity providers",
+    "PublishTo": "PublishTo",
+}
+_HERE = {"x86_64": "x86_64", "aarch64": "arm64"}
+_FIELDS = {
+    "Runtime": "runtime", "Role": "role", "Handler": "handler", "Description": "description",
+    "Timeout": "timeout_s", "MemorySize": "memory_mib",
+}  # fmt: skip
+MEMORY_LIMIT_MIB = 10_240
+TIMEOUT_LIMIT_S = 900
+
+
+def _is_empty(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(_is_empty(item) for item in value.values())
+    return value in (None, "", [], ())
+
+
+def refuse_unsupported(wishes: dict[str, Any]) -> None:
+    """Raises InvalidSettingError for settings that Ingle doesn't have yet."""
+    for name, what in _REFUSED.items():
+        if not _is_empty(wishes.get(name)):
+            raise InvalidSettingError(f"Ingle does not support {what} yet: leave {name} out.")
+    if wishes.get("PackageType", "Zip") != "Zip":
+        raise InvalidSettingError("Ingle does not support container images yet: use PackageType Zip.")
+    if wishes.get("SnapStart", {}).get("ApplyOn", "None") != "None":
+        raise InvalidSettingError("Ingle does not support SnapStart yet: leave SnapStart out.")
+    logging = wishes.get("LoggingConfig", {})
+    if logging.get("LogFormat", "Text") != "Text" or "ApplicationLogLevel" in logging or "SystemLogLevel" in logging:
+        raise InvalidSettingError("Ingle supports the log format Text only, which has no levels.")
+
+
+def check_architectures(wanted: list[str]) -> None:
+    """Raises InvalidSettingError for an architecture that this host isn't."""
+    here = _HERE.get(platform.machine(), platform.machine())
+    if wanted != [here]:
+        raise InvalidSettingError(f"This host runs {here} only, not {', '.join(wanted)}.")
+
+
+def settings_of(wishes: dict[str, Any], runtimes: list[str]) -> dict[str, Any]:
+    """Return the fields of a Version that a request names. Raises InvalidSettingError."""
+    refuse_unsupported(wishes)
+    if "Runtime" in wishes:
+        check_runtime(wishes["Runtime"], runtimes)
+    if wishes.get("MemorySize", 0) > MEMORY_LIMIT_MIB:
+        raise InvalidSettingError(
+            f"'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {MEMORY_LIMIT_MIB}"
+        )
+    if wishes.get("Timeout", 0) > TIMEOUT_LIMIT_S:
+        raise InvalidSettingError(
+            f"1 validation error detected: Value '{wishes['Timeout']}' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to {TIMEOUT_LIMIT_S}"
+        )
+    fields = {field: wishes[name] for name, field in _FIELDS.items() if name in wishes}
+    if "EphemeralStorage" in wishes:
+        fields["ephemeral_mib"] = wishes["EphemeralStorage"]["Size"]
+    if "Mode" in wishes.get("TracingConfig", {}):
+        fields["tracing_mode"] = wishes["TracingConfig"]["Mode"]
+    if "LogGroup" in wishes.get("LoggingConfig", {}):
+        fields["log_group"] = wishes["LoggingConfig"]["LogGroup"]
+    return fields
