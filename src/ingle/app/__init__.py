@@ -1,0 +1,1 @@
+"""Builds each program from configuration and supervises them under `ingle up`."""

@@ -1,0 +1,121 @@
+"""Where an installation lives and what it is told."""
+
+import hashlib
+import json
+import os
+import secrets
+import sys
+from pathlib import Path
+
+import msgspec
+
+from ingle.control import ControlSettings
+from ingle.gateway import GatewaySettings
+from ingle.transport import Links
+from ingle.values import IngleError
+from ingle.worker import RuntimeEntry, WorkerSettings
+
+DEFAULT_PORT = 9100
+_SOCKET_PATH_LIMIT = 100
+ISOLATIONS = ("auto", "sandbox", "sandbox-rootless", "process")
+
+
+class ConfigurationError(IngleError):
+    """Ingle can't start as it was told to; the text says what to change."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """What `ingle up` was told."""
+
+    data_dir: Path
+    port: int = DEFAULT_PORT
+    host: str = "127.0.0.1"
+    https_port: int | None = None
+    isolation: str = "auto"
+    insecure: bool = False
+    account: str | None = None
+
+
+def default_data_dir() -> Path:
+    """Return $INGLE_DATA, else ~/.local/share/ingle."""
+    return Path(os.environ.get("INGLE_DATA") or Path.home() / ".local" / "share" / "ingle")
+
+
+def packages_dir() -> Path:
+    """Return the folder of AWS's Python runtime clients, one for each interpreter: `.runtimes` beside the venv."""
+    told = os.environ.get("INGLE_RUNTIMES")
+    return Path(told) if told else Path(sys.prefix).resolve().parent / ".runtimes"
+
+
+def prepare_data_dir(data_dir: Path, account: str | None) -> str:
+    """Make the data directory where needed and return the installation's account.
+
+    Raises ConfigurationError where it belongs to another account or its path is too long for sockets.
+    """
+    if len(str(data_dir.absolute() / "run" / "control-gateway.sock")) > _SOCKET_PATH_LIMIT:
+        raise ConfigurationError(f"{data_dir} is too long a path for Unix sockets: choose a shorter --data")
+    (data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
+    data_dir.chmod(0o700)
+    file = data_dir / "installation.json"
+    if file.exists():
+        held = str(json.loads(file.read_text())["account"])
+        if account is not None and account != held:
+            raise ConfigurationError(f"{data_dir} belongs to account {held}; --account counts at first start only")
+        return held
+    chosen = account or "000000000000"
+    if not (len(chosen) == 12 and chosen.isdigit()):
+        raise ConfigurationError("an account has 12 digits")
+    file.write_text(json.dumps({"account": chosen}))
+    return chosen
+
+
+def cgroup_name(data_dir: Path) -> str:
+    """Return the name of an installation's control groups."""
+    return "ingle-" + hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
+
+
+class Programs(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of the three programs that speak HTTP."""
+
+    control: ControlSettings
+    gateway: GatewaySettings
+    worker: WorkerSettings
+
+
+def build_settings(options: Options, account: str, driver: str, runtimes: list[RuntimeEntry]) -> Programs:
+    """Return every program's settings; each gets the tokens of its own links only."""
+    run_dir = str(options.data_dir / "run")
+    token = {name: secrets.token_hex(24) for name in ("control_gateway", "control_worker", "gateway", "worker")}
+
+    def links(*names: str) -> Links:
+        return Links(**{name: token[name] for name in names})
+
+    cert = options.data_dir / "tls"
+    return Programs(
+        control=ControlSettings(
+            data_dir=str(options.data_dir),
+            run_dir=run_dir,
+            account=account,
+            runtimes=[entry.name for entry in runtimes],
+            links=links("control_gateway", "control_worker", "gateway"),
+        ),
+        gateway=GatewaySettings(
+            run_dir=run_dir,
+            account=account,
+            host=options.host,
+            port=options.port,
+            https_port=options.https_port,
+            cert_file=str(cert / "server.pem"),
+            key_file=str(cert / "server.key"),
+            links=links("control_gateway", "gateway", "worker"),
+        ),
+        worker=WorkerSettings(
+            run_dir=run_dir,
+            chunks_dir=str(options.data_dir / "chunks"),
+            packages_dir=str(packages_dir()),
+            driver=driver,  # type: ignore[arg-type]
+            insecure=options.insecure,
+            runtimes=runtimes,
+            links=links("control_worker", "worker"),
+        ),
+    )

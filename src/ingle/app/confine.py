@@ -1,0 +1,66 @@
+"""Confines a program of Ingle's own to the files that it needs: Landlock (landlock(7)) and no capabilities.
+
+All programs run as one user, so the table of who may know what needs the kernel: the gateway can open neither keys nor
+database nor chunks, the worker no keys and no database, whatever a flaw in them makes them try.
+"""
+
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from ingle.spawner import syscalls
+
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_READ = 1 << 0 | 1 << 2 | 1 << 3
+_FIRST_ABI = (1 << 13) - 1
+_REFER, _TRUNCATE = 1 << 13, 1 << 14
+_ON_FILES = 1 << 0 | 1 << 1 | 1 << 2 | _TRUNCATE
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def landlock_abi() -> int:
+    """Return the kernel's Landlock version; 0 where there is none."""
+    return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, 1)))
+
+
+def confine(read: Iterable[Path], write: Iterable[Path]) -> bool:
+    """Give up every capability and every file but these (and the interpreter's); return whether Landlock holds."""
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    if os.geteuid() == 0:
+        syscalls.drop_capabilities()
+    abi = landlock_abi()
+    if not abi:
+        return False
+    handled = _FIRST_ABI | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
+    ruleset = _libc.syscall(_CREATE_RULESET, struct.pack("<Q", handled), 8, 0)
+    if ruleset < 0:
+        return False
+    for path in (*_own_files(), *read):
+        _allow(ruleset, path, _READ & handled)
+    for path in (*write, Path("/dev/null")):
+        _allow(ruleset, path, handled)
+    restricted = bool(_libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0)
+    os.close(ruleset)
+    return restricted
+
+
+def _own_files() -> list[Path]:
+    source = Path(__file__).resolve().parent.parent.parent
+    named = {sys.prefix, sys.base_prefix, *(path for path in sys.path if path)}
+    system = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/dev/urandom", "/sys/fs/cgroup")
+    return [source, *map(Path, named), *map(Path, system)]
+
+
+def _allow(ruleset: int, path: Path, access: int) -> None:
+    if not path.exists():
+        return
+    descriptor = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        access = access if path.is_dir() else access & _ON_FILES
+        _libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("<Qi", access, descriptor), 0)
+    finally:
+        os.close(descriptor)

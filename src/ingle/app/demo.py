@@ -1,0 +1,105 @@
+"""`make demo`: from nothing to a function that has answered, on one screen."""
+
+import contextlib
+import io
+import json
+import signal
+import statistics
+import subprocess
+import sys
+import time
+import urllib.request
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from ingle.cli.client import make_client
+from ingle.cli.output import console
+
+_EXAMPLE = Path(__file__).resolve().parent.parent.parent.parent / "examples" / "hello" / "app.py"
+_NAME = "hello"
+_WARM = 50
+
+
+def run_demo(data_dir: Path, port: int) -> int:
+    """Start Ingle, show a function's way, serve until Ctrl-C; return the exit status."""
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    command = [sys.executable, "-m", "ingle.app.command", "up", "--data", str(data_dir), "--port", str(port)]
+    process = subprocess.Popen(command)
+    signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        if not _wait(process, port):
+            console.print(f"[red]Ingle did not start[/]; see {data_dir / 'programs.log'}")
+            return 1
+        _show(data_dir)
+        return process.wait()
+    except KeyboardInterrupt:
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            process.wait()
+
+
+def _wait(process: "subprocess.Popen[bytes]", port: int) -> bool:
+    for _ in range(600):
+        if process.poll() is not None:
+            return False
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            time.sleep(0.2)  # let `ingle up` say its part first
+            return True
+    return False
+
+
+def _show(data_dir: Path) -> None:
+    client = make_client("lambda", data_dir)
+    runtime = _deploy(client)
+    timings: list[float] = []
+    payload: Any = None
+    for _ in range(1 + _WARM):
+        started = time.perf_counter()
+        answer = client.invoke(FunctionName=_NAME, Payload=json.dumps({"name": "world"}).encode())
+        payload = answer["Payload"].read().decode()
+        timings.append((time.perf_counter() - started) * 1e3)
+    warm = statistics.median(timings[1:])
+    console.print(f"\n[bold]{_NAME}[/] ({runtime}) answered {payload}", highlight=False)
+    console.print(
+        f"  cold {timings[0]:.1f} ms, warm {warm:.2f} ms (median of {_WARM}, boto3's own time included)",
+        highlight=False,
+    )
+    ingle = Path(sys.executable).parent / "ingle"
+    console.print("\nTry next:", highlight=False)
+    console.print(f'  eval "$({ingle} env --data {data_dir})"', highlight=False)
+    console.print(f"  {ingle} logs {_NAME}", highlight=False)
+    console.print(
+        f"  aws lambda invoke --function-name {_NAME} --log-type Tail /dev/stdout   (the AWS CLI, where you have it)",
+        highlight=False,
+    )
+    console.print("\nServing until Ctrl-C.", highlight=False)
+
+
+def _deploy(client: Any) -> str:
+    from ingle.app.doctor import host_runtimes
+
+    pythons = [entry.name for entry in host_runtimes() if entry.name.startswith("python")]
+    if not pythons:
+        raise SystemExit("no Python runtime was found: run `make setup`, then `ingle doctor`")
+    runtime = "python3.11" if "python3.11" in pythons else pythons[-1]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("app.py", _EXAMPLE.read_text())
+    with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+        client.delete_function(FunctionName=_NAME)
+    client.create_function(
+        FunctionName=_NAME,
+        Runtime=runtime,
+        Handler="app.handler",
+        Role="arn:aws:iam::000000000000:role/hello",
+        Code={"ZipFile": buffer.getvalue()},
+    )
+    client.get_waiter("function_active_v2").wait(FunctionName=_NAME, WaiterConfig={"Delay": 1})
+    return runtime

@@ -1,0 +1,62 @@
+"""The programs as processes of their own: settings in, confined, serving."""
+
+import signal
+import sys
+from pathlib import Path
+
+import msgspec
+import structlog
+import uvloop
+
+from ingle.app.confine import confine
+from ingle.spawner import syscalls
+
+
+def _configure_log() -> None:
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+
+
+async def _control(document: bytes) -> None:
+    from ingle.control import ControlSettings, serve_control
+
+    settings = msgspec.json.decode(document, type=ControlSettings)
+    confine(read=(), write=[Path(settings.data_dir)])
+    await serve_control(settings)
+
+
+async def _gateway(document: bytes) -> None:
+    from ingle.gateway import GatewaySettings, serve_gateway
+
+    settings = msgspec.json.decode(document, type=GatewaySettings)
+    confine(read=[Path(settings.cert_file), Path(settings.key_file)], write=[Path(settings.run_dir)])
+    await serve_gateway(settings)
+
+
+async def _worker(document: bytes) -> None:
+    from ingle.worker import WorkerSettings, serve_worker
+
+    settings = msgspec.json.decode(document, type=WorkerSettings)
+    if settings.driver != "process":  # functions would be confined with it, and not enough
+        Path(settings.chunks_dir).mkdir(mode=0o700, exist_ok=True)
+        confine(read=[Path(settings.chunks_dir)], write=[Path(settings.run_dir)])
+    await serve_worker(settings)
+
+
+_PROGRAMS = {"control": _control, "gateway": _gateway, "worker": _worker}
+
+
+def main(name: str) -> int:
+    """Run a program to its end."""
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    document = sys.stdin.buffer.read()
+    _configure_log()
+    uvloop.run(_PROGRAMS[name](document))
+    return 0

@@ -1,0 +1,127 @@
+"""Starts the programs, restarts what dies, and at the end stops them in order, so that no invocation is cut."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+
+from ingle.app.config import ConfigurationError, Options, Programs, cgroup_name, packages_dir
+
+_BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
+_STEADY_S = 10.0
+_STOP_ORDER = ("gateway", "worker", "control", "spawner")
+_STOP_LIMIT_S = {"gateway": 905.0, "worker": 905.0, "control": 35.0, "spawner": 15.0}
+
+
+class Program:
+    """One supervised process."""
+
+    def __init__(self, name: str, command: list[str], document: bytes, log: int) -> None:
+        self.name = name
+        self._command = command
+        self._document = document
+        self._log = log
+        self.process: asyncio.subprocess.Process | None = None
+        self.is_stopping = False
+
+    async def run(self) -> None:
+        """Keep the process running until `stop`; one that keeps dying is started ever more slowly."""
+        failures = 0
+        loop = asyncio.get_running_loop()
+        while not self.is_stopping:
+            started = loop.time()
+            await self._start()
+            assert self.process is not None
+            await self.process.wait()
+            failures = failures + 1 if loop.time() - started < _STEADY_S else 0
+            if not self.is_stopping:
+                await asyncio.sleep(_BACK_OFF_S[min(failures, len(_BACK_OFF_S) - 1)])
+
+    async def _start(self) -> None:
+        self.process = await asyncio.create_subprocess_exec(
+            *self._command, stdin=subprocess.PIPE, stdout=self._log, stderr=self._log
+        )
+        assert self.process.stdin is not None
+        with contextlib.suppress(ConnectionError):
+            self.process.stdin.write(self._document)
+            await self.process.stdin.drain()
+            self.process.stdin.close()
+
+    async def stop(self) -> None:
+        """Send SIGTERM and wait; SIGKILL after the program's own limit."""
+        self.is_stopping = True
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(_STOP_LIMIT_S[self.name]):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+
+
+def lock(data_dir: Path) -> int:
+    """Take the installation for this process. Raises ConfigurationError where another has it."""
+    descriptor = os.open(data_dir / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigurationError(f"another `ingle up` already serves {data_dir}") from None
+    return descriptor
+
+
+def _spawner_command(options: Options, driver: str) -> list[str]:
+    command = [sys.executable, "-m", "ingle.spawner", "--socket", str(options.data_dir / "run" / "spawner.sock")]
+    command += ["--runtime-packages", str(packages_dir()), "--cgroup-name", cgroup_name(options.data_dir)]
+    return [*command, "--rootless"] if driver == "sandbox-rootless" else command
+
+
+class Supervisor:
+    """All programs of an installation."""
+
+    def __init__(self, options: Options, programs: Programs, driver: str) -> None:
+        log = os.open(options.data_dir / "programs.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._programs: dict[str, Program] = {}
+        if driver != "process":
+            self._programs["spawner"] = Program("spawner", _spawner_command(options, driver), b"", log)
+        for name, settings in (
+            ("control", programs.control),
+            ("gateway", programs.gateway),
+            ("worker", programs.worker),
+        ):
+            command = [sys.executable, "-m", "ingle.app", name]
+            self._programs[name] = Program(name, command, msgspec.json.encode(settings), log)
+        self._pids_file = options.data_dir / "run" / "programs.json"
+
+    @property
+    def pids(self) -> dict[str, int]:
+        return {name: one.process.pid for name, one in self._programs.items() if one.process is not None}
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Run everything until `stopped`, then drain: gateway first, spawner last."""
+        tasks = [asyncio.create_task(program.run()) for program in self._programs.values()]
+        reporting = asyncio.create_task(self._report())
+        await stopped.wait()
+        for name in _STOP_ORDER:
+            if name in self._programs:
+                await self._programs[name].stop()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        reporting.cancel()
+
+    async def _report(self) -> None:
+        """Keep the processes' ids in run/programs.json."""
+        last: dict[str, int] = {}
+        while True:
+            if self.pids != last:
+                last = self.pids
+                self._pids_file.write_bytes(msgspec.json.encode(last))
+            await asyncio.sleep(0.05)

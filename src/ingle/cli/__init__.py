@@ -1,0 +1,1 @@
+"""Clients of the public API: each command, each page is a file."""
