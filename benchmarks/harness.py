@@ -1,0 +1,157 @@
+"""Starts a real Ingle on a temporary data directory for a benchmark, and describes the machine."""
+
+import contextlib
+import io
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+ROOT = Path(__file__).resolve().parent.parent
+INGLE = ROOT / ".venv" / "bin" / "ingle"
+ECHO = "def handler(event, context):\n    return event\n"
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback interface that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def zip_of(files: dict[str, str | bytes]) -> bytes:
+    """Return a zip archive of `files` (name to content)."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+class Ingle:
+    """A running Ingle: its port, data directory and process, and a boto3 client for it."""
+
+    def __init__(self, data_dir: Path, *, arguments: tuple[str, ...] = ()) -> None:
+        self.data_dir = data_dir
+        self.port = free_port()
+        self.arguments = arguments
+        self.ready_seconds = 0.0
+
+    def start(self) -> None:
+        """Start `ingle up` and wait until `/health` answers 200; `ready_seconds` says how long that took."""
+        started = time.perf_counter()
+        self.log = (self.data_dir.parent / "ingle.log").open("ab")
+        self.process = subprocess.Popen(
+            [INGLE, "up", "--data", self.data_dir, "--port", str(self.port), *self.arguments],
+            stdout=self.log,
+            stderr=self.log,
+        )
+        while not self._is_healthy():
+            if self.process.poll() is not None or time.perf_counter() - started > 60:
+                raise RuntimeError(f"ingle up did not get ready; see {self.log.name}")
+            time.sleep(0.01)
+        self.ready_seconds = time.perf_counter() - started
+
+    def _is_healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        """Send SIGTERM and wait until everything has drained."""
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(60)
+        self.log.close()
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        return dict(json.loads((self.data_dir / "credentials.json").read_text()))
+
+    def client(self, service: str = "lambda") -> Any:
+        held = self.credentials
+        return boto3.client(
+            service,
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            region_name="us-east-1",
+            aws_access_key_id=held["access_key_id"],
+            aws_secret_access_key=held["secret_access_key"],
+            config=Config(retries={"max_attempts": 0}, read_timeout=120),
+        )
+
+    def deploy(self, name: str, files: dict[str, str | bytes], *, runtime: str = "python3.11", **settings: Any) -> None:
+        """Create a function of `files` and wait until it is active."""
+        client = self.client()
+        client.create_function(
+            FunctionName=name,
+            Runtime=runtime,
+            Handler=settings.pop("Handler", "app.handler"),
+            Role="arn:aws:iam::000000000000:role/benchmark",
+            Code={"ZipFile": zip_of(files)},
+            **settings,
+        )
+        client.get_waiter("function_active_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+        )
+
+
+@contextlib.contextmanager
+def running_ingle(*arguments: str) -> Iterator[Ingle]:
+    """Yield a running Ingle on a fresh data directory; stop it and remove everything afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="ingle-benchmark-"))
+    ingle = Ingle(folder / "data", arguments=arguments)
+    try:
+        ingle.start()
+        yield ingle
+    finally:
+        if getattr(ingle, "process", None) and ingle.process.poll() is None:
+            ingle.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def machine() -> str:
+    """Describe the machine in one line: processor, cores, memory, kernel, Python."""
+    model = next(
+        (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "?"
+    )
+    memory = int(next(line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemTotal"))) >> 20
+    return f"{model}, {os.cpu_count()} cores, {memory} GiB, Linux {platform.release()}, Python {sys.version.split()[0]}"
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().splitlines()
+
+
+def available_mib() -> float:
+    """Return MemAvailable of the machine in MiB (proc_meminfo(5))."""
+    return int(next(line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemAvailable"))) / 1024
+
+
+def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    """Print a Markdown table, as docs/benchmarks.md holds it."""
+    out = [
+        f"\n### {title}",
+        "",
+        f"Machine: {machine()}",
+        "",
+        "| " + " | ".join(header) + " |",
+        "|" + "---|" * len(header),
+    ]
+    out += ["| " + " | ".join(row) + " |" for row in rows]
+    sys.stdout.write("\n".join(out) + "\n")
+    sys.stdout.flush()
