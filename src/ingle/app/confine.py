@@ -31,6 +31,7 @@ def confine(read: Iterable[Path], write: Iterable[Path]) -> bool:
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if os.geteuid() == 0:
+        syscalls.drop_bounding_set()
         syscalls.drop_capabilities()
     abi = landlock_abi()
     if not abi:

@@ -58,6 +58,16 @@ class Group:
         except FileNotFoundError:  # memory.peak came with Linux 5.19
             return -1
 
+    def peak_bytes(self) -> int:
+        """Return the highest memory use so far; 0 where the kernel doesn't tell."""
+        descriptor = self.peak_descriptor()
+        if descriptor < 0:
+            return 0
+        try:
+            return int(os.read(descriptor, 32))
+        finally:
+            os.close(descriptor)
+
     def was_out_of_memory(self) -> bool:
         """Say whether the kernel killed a process of this group for want of memory."""
         name = "memory.events" if self._v2 else "memory.oom_control"

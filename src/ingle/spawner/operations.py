@@ -201,16 +201,18 @@ class Operations:
         del self._environments[environment.identifier]
         raw = _read_status(environment.status)
         status = struct.unpack("<i", raw)[0] if len(raw) == 4 else int(signal.SIGKILL)
-        out_of_memory = environment.group is not None and environment.group.was_out_of_memory()
+        group = environment.group
+        out_of_memory = group is not None and group.was_out_of_memory()
+        peak = group.peak_bytes() if group is not None else 0
         for descriptor in (environment.handle, environment.status, environment.listener):
             if descriptor >= 0:
                 os.close(descriptor)
-        if environment.group is not None:
-            environment.group.remove()
+        if group is not None:
+            group.remove()
         if environment.namespace is not None:
             self._namespaces.give_back(*environment.namespace)
         if environment.is_told:
-            self._tell(Kind.EXITED, environment.identifier, status, int(out_of_memory))
+            self._tell(Kind.EXITED, environment.identifier, status, int(out_of_memory), peak)
         else:
             self._tell(Kind.FAILED, environment.token)
 

@@ -6,6 +6,7 @@ This module also runs inside zygotes, so it keeps to what Python 3.9 knows.
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import struct
 
@@ -99,11 +100,17 @@ def prctl(option: int, value: int) -> None:
     _check(_libc.prctl(option, ctypes.c_ulong(value), 0, 0, 0), "prctl")
 
 
-def drop_capabilities() -> None:
-    """Empty the bounding, permitted, effective and inheritable sets."""
+def drop_bounding_set() -> None:
+    """Empty the bounding set, which needs CAP_SETPCAP: so before the others, and before a change of user."""
     for capability in range(64):
         if _libc.prctl(PR_CAPBSET_DROP, ctypes.c_ulong(capability), 0, 0, 0) < 0:
-            break
+            if ctypes.get_errno() != errno.EINVAL:  # EINVAL: the kernel knows no capability of that number
+                _check(-1, "PR_CAPBSET_DROP")
+            return
+
+
+def drop_capabilities() -> None:
+    """Empty the permitted, effective and inheritable sets."""
     _call("capset", _CAPSET, struct.pack("<Ii", 0x20080522, 0), bytes(24))
 
 

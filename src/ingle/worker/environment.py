@@ -213,7 +213,7 @@ class Environment:
         capture.write(b"END RequestId: %b" % invocation.request_id)
         init_ms, self._init_ms = self._init_ms, None
         memory = self.assignment.memory_mib
-        used = running.peak_memory_bytes()
+        used = self.exit.peak_memory_bytes if self.exit is not None else running.peak_memory_bytes()
         capture.write(report_line(invocation.request_id, duration, memory, used, init_ms, failure))
 
     def _write(self, message: bytes) -> None:

@@ -113,29 +113,17 @@ def _confine(configuration: int, output: int, telemetry: int) -> None:
     limits = ((resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_MEMLOCK, 65536), (resource.RLIMIT_CORE, 0))
     for kind, limit in limits:
         resource.setrlimit(kind, (limit, limit))
+    syscalls.drop_bounding_set()
     if os.getuid() != USER_ID:
         os.setgroups([])
         os.setresgid(GROUP_ID, GROUP_ID, GROUP_ID)
         os.setresuid(USER_ID, USER_ID, USER_ID)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    _drop()
+    syscalls.drop_capabilities()
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # changing ids made our own /proc/self unreadable to us
     os.umask(0o022)
     os.chdir("/var/task")
     syscalls.install_filter(_FILTER)
-
-
-def _drop() -> None:
-    try:
-        syscalls.drop_capabilities()
-    except PermissionError:
-        if any(line.split()[1].strip("0") for line in _capability_lines()):
-            raise
-
-
-def _capability_lines() -> list[str]:
-    with open("/proc/self/status") as file:
-        return [line for line in file if line.startswith(("CapEff", "CapPrm", "CapInh"))]
 
 
 def _watch(child: int, status: int) -> None:
@@ -144,7 +132,8 @@ def _watch(child: int, status: int) -> None:
     os.dup2(moved, 0, inheritable=False)
     os.closerange(1, 4096)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
-    _drop()
+    syscalls.drop_bounding_set()
+    syscalls.drop_capabilities()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     syscalls.install_filter(_FILTER)
     while True:

@@ -65,7 +65,22 @@ def _run_python(client: Any, configuration: int) -> None:
     extra = ["/var/task", *os.environ.get("PYTHONPATH", "").split(":")]
     sys.path[:0] = [path for path in extra if path and path not in sys.path]
     sys.argv = ["/var/runtime/bootstrap.py", settings["handler"]]
-    client.main(sys.argv)
+    try:
+        client.main(sys.argv)
+    except SystemExit as ended:
+        _end(ended.code)
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        _end(1)
+
+
+def _end(code: object) -> None:
+    """End as an interpreter does that was told `sys.exit(code)`."""
+    if code is not None and not isinstance(code, int):
+        sys.stderr.write(f"{code}\n")
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(0 if code is None else code & 0xFF if isinstance(code, int) else 1)
 
 
 def _run_node(configuration: int) -> None:

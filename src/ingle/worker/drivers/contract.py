@@ -27,10 +27,11 @@ class EnvironmentSpec:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """How an environment ended: its runtime's wait status, and whether the kernel killed for want of memory."""
+    """How an environment ended: its runtime's wait status, whether the kernel killed for want of memory, its peak."""
 
     status: int
     out_of_memory: bool
+    peak_memory_bytes: int = 0
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)

@@ -1,0 +1,72 @@
+"""One real Ingle for the tests that may share it; those that kill or stop it start their own."""
+
+import contextlib
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from harness import Ingle, running_ingle
+
+
+@pytest.fixture(scope="session")
+def ingle() -> Iterator[Ingle]:
+    """An Ingle that runs for the whole session, in the strongest isolation that this host and user have."""
+    with running_ingle() as running:
+        yield running
+
+
+@pytest.fixture
+def functions(ingle: Ingle) -> Any:
+    """A boto3 client for Lambda."""
+    return ingle.client()
+
+
+@pytest.fixture
+def logs(ingle: Ingle) -> Any:
+    """A boto3 client for CloudWatch Logs."""
+    return ingle.client("logs")
+
+
+Deploy = Callable[..., str]
+
+
+@pytest.fixture
+def deploy(ingle: Ingle, request: pytest.FixtureRequest) -> Iterator[Deploy]:
+    """Deploy Python source as a function named after the test; it is deleted afterwards."""
+    made: list[str] = []
+
+    def act(source: str, **settings: Any) -> str:
+        name = f"{request.node.originalname[:50]}-{len(made)}"
+        files = settings.pop("files", {"app.py": source})
+        ingle.deploy(name, files, **settings)
+        made.append(name)
+        return name
+
+    yield act
+    client = ingle.client()
+    for name in made:
+        with contextlib.suppress(client.exceptions.ResourceNotFoundException):
+            client.delete_function(FunctionName=name)
+
+
+class Answer:
+    """What an invocation brought back."""
+
+    def __init__(self, raw: dict[str, Any]) -> None:
+        self.status = raw["StatusCode"]
+        self.error = raw.get("FunctionError")
+        self.version = raw.get("ExecutedVersion")
+        text = raw["Payload"].read()
+        self.payload = json.loads(text) if text else None
+        self.tail = raw.get("LogResult", "")
+
+
+@pytest.fixture
+def invoke(functions: Any) -> Callable[..., Answer]:
+    """Invoke a function with a JSON event."""
+
+    def act(name: str, event: Any = None, **settings: Any) -> Answer:
+        return Answer(functions.invoke(FunctionName=name, Payload=json.dumps(event).encode(), **settings))
+
+    return act
