@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +33,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def zip_of(files: dict[str, str | bytes]) -> bytes:
+def zip_of(files: Mapping[str, str | bytes], *, compress: bool = False) -> bytes:
     """Return a zip archive of `files` (name to content)."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
         for name, content in files.items():
             archive.writestr(name, content)
     return buffer.getvalue()
@@ -84,17 +84,22 @@ class Ingle:
         return dict(json.loads((self.data_dir / "credentials.json").read_text()))
 
     def client(self, service: str = "lambda") -> Any:
+        """Return a boto3 client in us-east-1 that does not try again."""
+        return self.client_in("us-east-1", service)
+
+    def client_in(self, region: str, service: str = "lambda") -> Any:
+        """Return a boto3 client in another region."""
         held = self.credentials
         return boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{self.port}",
-            region_name="us-east-1",
+            region_name=region,
             aws_access_key_id=held["access_key_id"],
             aws_secret_access_key=held["secret_access_key"],
-            config=Config(retries={"max_attempts": 0}, read_timeout=120),
+            config=Config(retries={"max_attempts": 0}, read_timeout=120, parameter_validation=False),
         )
 
-    def deploy(self, name: str, files: dict[str, str | bytes], *, runtime: str = "python3.11", **settings: Any) -> None:
+    def deploy(self, name: str, files: Mapping[str, str | bytes], *, runtime: str = "python3.11", **settings: Any) -> None:
         """Create a function of `files` and wait until it is active."""
         client = self.client()
         client.create_function(
