@@ -45,8 +45,10 @@ def zip_of(files: Mapping[str, str | bytes], *, compress: bool = False) -> bytes
 class Ingle:
     """A running Ingle: its port, data directory and process, and a boto3 client for it."""
 
-    def __init__(self, data_dir: Path, *, arguments: tuple[str, ...] = ()) -> None:
+    def __init__(self, data_dir: Path, *, arguments: tuple[str, ...] = (), prefix: tuple[str, ...] = ()) -> None:
         self.data_dir = data_dir
+        self.log = data_dir.parent / "ingle.log"
+        self.prefix = prefix
         self.port = free_port()
         self.arguments = arguments
         self.ready_seconds = 0.0
@@ -54,19 +56,17 @@ class Ingle:
     def start(self) -> None:
         """Start `ingle up` and wait until `/health` answers 200; `ready_seconds` says how long that took."""
         started = time.perf_counter()
-        self.log = (self.data_dir.parent / "ingle.log").open("ab")
-        self.process = subprocess.Popen(
-            [INGLE, "up", "--data", self.data_dir, "--port", str(self.port), *self.arguments],
-            stdout=self.log,
-            stderr=self.log,
-        )
-        while not self._is_healthy():
+        command = [os.fspath(INGLE), "up", "--data", os.fspath(self.data_dir), "--port", str(self.port)]
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([*self.prefix, *command, *self.arguments], stdout=log, stderr=log)
+        while not self.is_healthy():
             if self.process.poll() is not None or time.perf_counter() - started > 60:
-                raise RuntimeError(f"ingle up did not get ready; see {self.log.name}")
+                raise RuntimeError(f"ingle up did not get ready: {self.log.read_text()}")
             time.sleep(0.01)
         self.ready_seconds = time.perf_counter() - started
 
-    def _is_healthy(self) -> bool:
+    def is_healthy(self) -> bool:
+        """Say whether `/health` answers 200."""
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=1) as answer:
                 return bool(answer.status == 200)
@@ -77,7 +77,6 @@ class Ingle:
         """Send SIGTERM and wait until everything has drained."""
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
-        self.log.close()
 
     @property
     def credentials(self) -> dict[str, str]:
@@ -99,7 +98,9 @@ class Ingle:
             config=Config(retries={"max_attempts": 0}, read_timeout=120, parameter_validation=False),
         )
 
-    def deploy(self, name: str, files: Mapping[str, str | bytes], *, runtime: str = "python3.11", **settings: Any) -> None:
+    def deploy(
+        self, name: str, files: Mapping[str, str | bytes], *, runtime: str = "python3.11", **settings: Any
+    ) -> None:
         """Create a function of `files` and wait until it is active."""
         client = self.client()
         client.create_function(
@@ -116,10 +117,13 @@ class Ingle:
 
 
 @contextlib.contextmanager
-def running_ingle(*arguments: str) -> Iterator[Ingle]:
-    """Yield a running Ingle on a fresh data directory; stop it and remove everything afterwards."""
+def running_ingle(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[Ingle]:
+    """Yield a running Ingle on a fresh data directory; stop it and remove everything afterwards.
+
+    `prefix` is a command that starts it, as another user for example.
+    """
     folder = Path(tempfile.mkdtemp(prefix="ingle-benchmark-"))
-    ingle = Ingle(folder / "data", arguments=arguments)
+    ingle = Ingle(folder / "data", arguments=arguments, prefix=prefix)
     try:
         ingle.start()
         yield ingle

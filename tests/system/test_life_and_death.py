@@ -74,7 +74,9 @@ def test_a_runtime_that_ends_gives_exit_error_and_a_fresh_environment_after(
     case: str, deploy: Any, invoke: Any
 ) -> None:
     act, error_type, text = DEATHS[case]
-    name = deploy(f"n = 0\ndef handler(e, c):\n    global n\n    n += 1\n    if e == 'die':\n        {act}\n    return n\n")
+    name = deploy(
+        f"n = 0\ndef handler(e, c):\n    global n\n    n += 1\n    if e == 'die':\n        {act}\n    return n\n"
+    )
     assert invoke(name, "live").payload == 1
     answer = invoke(name, "die", LogType="Tail")
     assert (answer.error, answer.payload["errorType"]) == ("Unhandled", error_type)
@@ -157,7 +159,7 @@ def test_what_the_function_sees_is_what_lambda_shows(deploy: Any, invoke: Any, i
 @pytest.fixture
 def inspect(deploy: Any, invoke: Any) -> Callable[..., Any]:
     """Run a function that describes its own environment."""
-    source = '''
+    source = """
 import os
 def refused(path):
     try:
@@ -179,5 +181,5 @@ def handler(event, context):
         "read_only": [place for place in places if refused(place)],
         "variables": dict(os.environ),
     }
-'''
+"""
     return lambda: invoke(deploy(source)).payload

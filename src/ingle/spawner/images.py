@@ -6,7 +6,6 @@ import errno
 import fcntl
 import os
 import struct
-import tempfile
 
 from . import syscalls
 
@@ -47,10 +46,11 @@ def _attach_loop(image: int) -> int:
 class Images:
     """The mounted images of this host, by number; they live in a mount namespace that only the spawner has."""
 
-    def __init__(self) -> None:
+    def __init__(self, place: str) -> None:
         syscalls.unshare(syscalls.CLONE_NEWNS)
         syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
-        self._place = tempfile.mkdtemp(prefix="ingle-images-")
+        self._place = place
+        os.makedirs(place, mode=0o700, exist_ok=True)
         syscalls.mount("ingle-images", self._place, "tmpfs", syscalls.MS_NOSUID, "size=1m,mode=0700")
         self._next = 1
 

@@ -117,7 +117,12 @@ def main() -> int:
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
     selector = selectors.DefaultSelector()
     operations = Operations(
-        selector, runtimes, options.runtime_packages, options.cgroup_name, rootless=options.rootless
+        selector,
+        runtimes,
+        options.runtime_packages,
+        os.path.dirname(options.socket),
+        options.cgroup_name,
+        rootless=options.rootless,
     )
     spawner = Spawner(_listen(options.socket), operations, selector)
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)

@@ -10,7 +10,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from . import messages
@@ -28,9 +27,10 @@ _READY_NAMESPACES = 8
 class Zygote:
     """A running zygote: its process and its link."""
 
-    def __init__(self, runtime: Runtime, packages: str, *, rootless: bool) -> None:
+    def __init__(self, runtime: Runtime, packages: str, place: str, *, rootless: bool) -> None:
         self.link, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.place = tempfile.mkdtemp(prefix="ingle-root-")
+        self.place = place
+        os.makedirs(place, mode=0o700, exist_ok=True)
         kind = runtime.name.rstrip("0123456789.x").replace("nodejs", "node")
         interpreter = runtime.interpreter if kind == "python" else sys.executable
         trees = [runtime.prefix, runtime.prefix] if runtime.prefix else []
@@ -77,9 +77,17 @@ class Operations:
     """Carries out messages; owns everything that must be undone."""
 
     def __init__(
-        self, selector: selectors.BaseSelector, runtimes: list[Runtime], packages: str, cgroup: str, *, rootless: bool
+        self,
+        selector: selectors.BaseSelector,
+        runtimes: list[Runtime],
+        packages: str,
+        place: str,
+        cgroup: str,
+        *,
+        rootless: bool,
     ) -> None:
         self._selector = selector
+        self._place = place
         self._runtimes = runtimes
         self._packages = packages
         self._rootless = rootless
@@ -89,7 +97,7 @@ class Operations:
         if not rootless:
             self._groups = Groups(cgroup)
             self._groups.clear()
-            self._images = Images()
+            self._images = Images(os.path.join(place, "images"))
             self._namespaces.fill(_READY_NAMESPACES)
         self._zygotes: dict[int, Zygote] = {}
         self._environments: dict[int, Environment] = {}
@@ -103,7 +111,12 @@ class Operations:
         """Return the runtime's zygote, started now where there is none; it may still be preloading."""
         zygote = self._zygotes.get(runtime)
         if zygote is None:
-            zygote = Zygote(self._runtimes[runtime], self._packages, rootless=self._rootless)
+            zygote = Zygote(
+                self._runtimes[runtime],
+                self._packages,
+                os.path.join(self._place, f"root-{runtime}"),
+                rootless=self._rootless,
+            )
             self._zygotes[runtime] = zygote
             self._selector.register(zygote.link, selectors.EVENT_READ, lambda: self._hear_zygote(runtime, zygote))
         return zygote

@@ -55,7 +55,6 @@ class Environment:
         self._started_ns = time.monotonic_ns()
         self._init_ms: float | None = None
         self._init_error: tuple[bytes, str] = (b"", "")
-        self._is_leaving = False
         self.is_gone = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -67,8 +66,7 @@ class Environment:
         """Run init to its end; return whether it failed."""
         self._running = running
         self._capture = LogCapture(running.output, running.telemetry, self._stream.add)
-        self._loop.add_reader(running.output, self._capture.drain)
-        self._loop.add_reader(running.telemetry, self._capture.drain)
+        self._capture.watch()
         running.exited.add_done_callback(self._exited)
         self.state = advance(self.state, Event.SPAWNED)
         self._capture.write(b"INIT_START Runtime Version: %b" % self.assignment.runtime.replace(".", ":", 0).encode())
@@ -90,7 +88,7 @@ class Environment:
             self._write(b"INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: timeout" % (INIT_LIMIT_S * 1e3))
             self._init_error = (error_payloads.timed_out("", INIT_LIMIT_S), "Sandbox.Timedout")
             self._init_ended(Event.INIT_FAILED)
-            self.kill()
+            self._stop()
 
     def init_failed(self, body: bytes, error_type: str) -> None:
         self._init_error = (body, error_type)
@@ -138,9 +136,6 @@ class Environment:
         if failed:
             self._answer_init_failure(invocation)
             return
-        if self.exit is not None:
-            self._answer_exit(self.exit)
-            return
         self._timer = self._loop.call_later(self.assignment.timeout_s, self._timed_out)
         if self._next is not None:
             self._deliver()
@@ -162,7 +157,7 @@ class Environment:
     def answered_too_much(self) -> None:
         failure = b"Status: error\tError Type: Function.ResponseSizeTooLarge"
         self._finish("error", failure, (JSON, _UNHANDLED, _GONE), error_payloads.too_large())
-        self.kill()
+        self.retire()
 
     async def streams(self, exchange: Exchange) -> None:
         """Pass a streamed response on as it comes; each side waits for the other."""
@@ -233,7 +228,7 @@ class Environment:
             else f"Status: error\tError Type: {error_type}".encode()
         )
         self._finish("error", failure, (JSON, _UNHANDLED, _GONE), body)
-        self.kill()
+        self.retire()
 
     # ends
 
@@ -244,56 +239,50 @@ class Environment:
         timeout_s = self.assignment.timeout_s
         body = error_payloads.timed_out(invocation.request_id.decode(), timeout_s)
         self._finish("timeout", b"Status: timeout", (JSON, _UNHANDLED, _GONE), body)
-        self.kill()
+        self.retire()
 
     def _exited(self, future: "asyncio.Future[Exit]") -> None:
         self.exit = future.result()
-        if not self._ready.done():
+        if self.state is State.INITIALIZING:
             self._init_ended(Event.INIT_FAILED)
-        elif self._invocation is not None:
-            self._answer_exit(self.exit)
-        if self.state is not State.FAILED:
-            self._leave()
-
-    def _answer_exit(self, ended: Exit) -> None:
-        assert self._invocation is not None
-        request_id = self._invocation.request_id.decode()
-        body = error_payloads.exited(request_id, ended.status, out_of_memory=ended.out_of_memory)
-        self._write(
-            f"RequestId: {request_id} Error: {error_payloads.exit_reason(ended.status, ended.out_of_memory)}".encode()
-        )
-        self._finish("error", b"Status: error\tError Type: Runtime.ExitError", (JSON, _UNHANDLED, _GONE), body)
+        if self.state is State.FAILED:
+            return  # it still has its error to tell
+        if self._invocation is not None:
+            self._answer_exit(self._invocation, self.exit)
         self._leave()
 
-    def kill(self) -> None:
-        """End it now; `is_gone` is set when nothing is left of it."""
-        if self.state in (State.STOPPING, State.GONE):
-            return
-        failed_while_waiting = self.state is State.FAILED and not self._is_leaving
-        if not failed_while_waiting:
-            self.state = advance(self.state, Event.STOP_REQUESTED)
-        if self.exit is not None:
-            self._leave()
-        elif self._running is not None:
+    def _answer_exit(self, invocation: Invocation, ended: Exit) -> None:
+        request_id = invocation.request_id.decode()
+        reason = error_payloads.exit_reason(ended.status, ended.out_of_memory)
+        body = error_payloads.exited(request_id, ended.status, out_of_memory=ended.out_of_memory)
+        self._write(f"RequestId: {request_id} Error: {reason}".encode())
+        self._finish("error", b"Status: error\tError Type: Runtime.ExitError", (JSON, _UNHANDLED, _GONE), body)
+
+    def _stop(self) -> None:
+        """Kill what runs; `_exited` follows."""
+        if self.exit is None and self._running is not None:
             self._running.stop()
 
     def retire(self) -> None:
-        """End it because nobody wants it any more."""
-        self._is_leaving = True
-        self.kill()
+        """End it: nobody wants it any more, or it can't serve again. `is_gone` is set when nothing of it is left."""
+        if self.state in (State.STOPPING, State.GONE):
+            return
+        self.state = advance(self.state, Event.STOP_REQUESTED)
+        self._stop()
+        if self.exit is not None:
+            self._leave()
 
     def _leave(self) -> None:
         if self.state is State.GONE:
             return
         self.state = advance(self.state, Event.EXITED)
         self._cancel_timer()
-        running, capture, server = self._running, self._capture, self._server
-        if running is not None and capture is not None:
-            self._loop.remove_reader(running.output)
-            self._loop.remove_reader(running.telemetry)
-            capture.finish()
-        if server is not None:
-            draining = self._loop.create_task(server.drain(0))
+        if not self._ready.done():
+            self._ready.set_result(True)
+        if self._capture is not None:
+            self._capture.finish()
+        if self._server is not None:
+            draining = self._loop.create_task(self._server.drain(0))
             draining.add_done_callback(lambda _: self._closed())
         else:
             self._closed()

@@ -4,6 +4,7 @@ Standard output and error are one pipe, a line an event. AWS's Python client wri
 four bytes of type, four of length, eight of microseconds, big-endian, then the message (execution reference, section 3).
 """
 
+import asyncio
 import os
 import struct
 import time
@@ -32,6 +33,7 @@ class LogCapture:
         self.dropped = 0
         self._reported = 0
         self.tail: list[bytes] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def write(self, message: bytes) -> None:
         """Add an event of the platform's own; the caps don't hold for these."""
@@ -40,28 +42,37 @@ class LogCapture:
             self.tail.append(message + b"\n")
         self._emit(now_ms, message)
 
+    def watch(self) -> None:
+        """Read both pipes whenever something comes, until `finish`."""
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._output, self.drain)
+        self._loop.add_reader(self._telemetry, self.drain)
+
     def drain(self, *, rounds: int = 16) -> None:
         """Read what is in the pipes now; at most `rounds` reads of 64 KiB, so that a flood starves nobody."""
+        self._drain(self._output, self._take_lines, rounds)
+        self._drain(self._telemetry, self._take_frames, rounds)
+
+    def _drain(self, descriptor: int, take: Callable[[bytes], None], rounds: int) -> None:
         for _ in range(rounds):
             try:
-                data = os.read(self._output, _READ_BYTES)
-            except (BlockingIOError, OSError):
-                break
-            if not data:
-                break
-            self._take_lines(data)
-        for _ in range(rounds):
-            try:
-                data = os.read(self._telemetry, _READ_BYTES)
-            except (BlockingIOError, OSError):
-                break
-            if not data:
-                break
-            self._take_frames(data)
+                data = os.read(descriptor, _READ_BYTES)
+            except BlockingIOError:
+                return
+            if not data:  # all that could write have ended: a pipe in this state is always readable
+                self._ignore(descriptor)
+                return
+            take(data)
+
+    def _ignore(self, descriptor: int) -> None:
+        if self._loop is not None:
+            self._loop.remove_reader(descriptor)
 
     def finish(self) -> None:
-        """Read what is left and emit an unfinished line too."""
+        """Read what is left, emit an unfinished line too, and watch no more."""
         self.drain(rounds=64)
+        self._ignore(self._output)
+        self._ignore(self._telemetry)
         rest, self._lines = self._lines, b""
         if rest:
             self._add(rest)

@@ -75,9 +75,7 @@ class SandboxDriver:
         if kind == Kind.EXITED:
             exited = self._exits.pop(values[0], None)
             if exited is not None and not exited.done():
-                exited.set_result(
-                    Exit(status=values[1], out_of_memory=bool(values[2]), peak_memory_bytes=values[3])
-                )
+                exited.set_result(Exit(status=values[1], out_of_memory=bool(values[2]), peak_memory_bytes=values[3]))
             return
         waiting = self._waiting.pop(values[0], None)
         if waiting is not None and not waiting.done():
