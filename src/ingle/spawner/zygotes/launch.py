@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -93,14 +94,26 @@ def _run_bootstrap(configuration: int) -> None:
     for path in ("/var/task/bootstrap", "/opt/bootstrap"):
         if os.path.exists(path):
             _execute([path], settings["environment"])
-    os.write(2, b"Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]\n")
-    os._exit(127)
+    _refuse("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
 
 
 def _execute(command: list[str], environment: dict[str, str]) -> None:
-    os.close(_TELEMETRY)
+    os.set_inheritable(_TELEMETRY, False)
     try:
         os.execve(command[0], command, environment)
     except OSError as error:
-        os.write(2, f"{command[0]}: {error.strerror}\n".encode())
-        os._exit(126)
+        _refuse(f"fork/exec {command[0]}: {(error.strerror or '').lower()}")
+
+
+def _refuse(message: str) -> None:
+    """Report that there is nothing to run, as the runtime would have reported a failed init."""
+    body = json.dumps({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message}).encode()
+    head = (
+        "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+        f"Lambda-Runtime-Function-Error-Type: Runtime.InvalidEntrypoint\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", 9001)) as link:
+        link.sendall(head.encode() + body)
+        while link.recv(4096):
+            pass
+    os._exit(1)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import fcntl
 import os
 import socket
@@ -13,7 +14,15 @@ from ingle.worker.drivers.contract import EnvironmentSpec, Exit, RunningEnvironm
 
 _ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
-_Reply = tuple[int, list[int], list[int]]
+
+
+@dataclasses.dataclass(slots=True)
+class _Reply:
+    kind: int
+    values: list[int]
+    descriptors: list[int]
+    exited: "asyncio.Future[Exit] | None" = None
+    """Of an environment that was spawned: its end, which may be known before anybody looks."""
 
 
 def sealed_memory(content: bytes) -> int:
@@ -68,10 +77,10 @@ class SandboxDriver:
             if message is None:
                 self._lose()
                 return
-            self._take(message)
+            self._take(_Reply(*message))
 
-    def _take(self, message: _Reply) -> None:
-        kind, values, descriptors = message
+    def _take(self, reply: _Reply) -> None:
+        kind, values = reply.kind, reply.values
         if kind == Kind.EXITED:
             exited = self._exits.pop(values[0], None)
             if exited is not None and not exited.done():
@@ -80,10 +89,10 @@ class SandboxDriver:
         waiting = self._waiting.pop(values[0], None)
         if waiting is not None and not waiting.done():
             if kind == Kind.SPAWNED:  # its end may be the very next message
-                self._exits[values[1]] = asyncio.get_running_loop().create_future()
-            waiting.set_result(message)
+                reply.exited = self._exits[values[1]] = asyncio.get_running_loop().create_future()
+            waiting.set_result(reply)
             return
-        for descriptor in descriptors:
+        for descriptor in reply.descriptors:
             os.close(descriptor)
         if kind == Kind.SPAWNED and self._link is not None:
             messages.send(self._link, Kind.STOP, values[1])
@@ -122,7 +131,7 @@ class SandboxDriver:
             reply = await waiting
         finally:
             self._waiting.pop(token, None)
-        if reply[0] == Kind.FAILED:
+        if reply.kind == Kind.FAILED:
             raise SpawnError("the spawner could not do it; its log says why")
         return reply
 
@@ -130,7 +139,7 @@ class SandboxDriver:
         self._send(Kind.PREPARE, runtime)
 
     async def attach(self, image: int) -> int:
-        return (await self._ask(Kind.ATTACH, descriptors=[image]))[1][1]
+        return (await self._ask(Kind.ATTACH, descriptors=[image])).values[1]
 
     async def detach(self, image: int) -> None:
         self._send(Kind.DETACH, image)
@@ -149,7 +158,8 @@ class SandboxDriver:
         finally:
             for descriptor in (configuration, output_write, telemetry_write):
                 os.close(descriptor)
-        identifier, passed = reply[1][1], reply[2]
+        assert reply.exited is not None
+        identifier, passed = reply.values[1], reply.descriptors
         listener = socket.socket(fileno=passed[0])
         listener.setblocking(False)
         return RunningEnvironment(
@@ -157,7 +167,7 @@ class SandboxDriver:
             listener=listener,
             output=output,
             telemetry=telemetry,
-            exited=self._exits[identifier],
+            exited=reply.exited,
             stop=lambda: self._stop(identifier),
             peak=passed[1] if len(passed) > 1 else -1,
         )

@@ -55,7 +55,10 @@ async function load() {
   const [file, name] = [handler.slice(0, at), handler.slice(at + 1)];
   const found = ['.js', '.mjs', '.cjs'].map((end) => path.join(root, file + end)).find((one) => fs.existsSync(one));
   if (!found) throw failure('Runtime.ImportModuleError', `Error: Cannot find module '${file}'`);
-  const loaded = await import(pathToFileURL(found).href);
+  const loaded = await import(pathToFileURL(found).href).catch((error) => {
+    if (error instanceof SyntaxError) error.name = 'Runtime.UserCodeSyntaxError';
+    throw error;
+  });
   const made = loaded[name] || (loaded.default && loaded.default[name]);
   if (typeof made !== 'function') {
     throw failure('Runtime.HandlerNotFound', `${handler} is undefined or not exported`);

@@ -1,0 +1,170 @@
+"""Every runtime that this host offers runs a function: each Python, node, and programs of the function's own."""
+
+import base64
+import json
+import stat
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Ingle
+
+PYTHON = """
+import sys, os, uuid, tempfile, ssl, json
+def handler(event, context):
+    print("printed", event)
+    with open("/tmp/note", "w") as file:
+        file.write("kept")
+    return {
+        "version": f"python{sys.version_info.major}.{sys.version_info.minor}", "name": context.function_name,
+        "arn": context.invoked_function_arn, "left": context.get_remaining_time_in_millis(),
+        "client": context.client_context and context.client_context.custom, "runtime": os.environ["AWS_EXECUTION_ENV"],
+    }
+"""
+
+NODE = """
+exports.handler = async (event, context) => {
+  console.log('printed', event);
+  if (event === 'fail') throw new TypeError('no');
+  return { event, name: context.functionName, left: context.getRemainingTimeInMillis(), version: process.version };
+};
+"""
+
+# A runtime in bash, which speaks HTTP by itself: no program of the host's but bash is needed.
+BOOTSTRAP = r"""#!/bin/bash
+api=/dev/tcp/${AWS_LAMBDA_RUNTIME_API/://}
+while true; do
+  exec 3<>$api
+  printf 'GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&3
+  id=; length=0
+  while IFS= read -r line <&3; do
+    line=${line%$'\r'}
+    [ -z "$line" ] && break
+    case "${line,,}" in
+      lambda-runtime-aws-request-id:*) id=${line#*: };;
+      content-length:*) length=${line#*: };;
+    esac
+  done
+  IFS= read -r -N "$length" event <&3
+  exec 3>&-
+  body="{\"handler\":\"$_HANDLER\",\"event\":$event}"
+  exec 3<>$api
+  printf 'POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nConnection: close\r\n' "$id" >&3
+  printf 'Content-Length: %d\r\n\r\n%s' "${#body}" "$body" >&3
+  cat <&3 >/dev/null
+  exec 3>&-
+done
+"""
+
+
+def offered(ingle: Ingle) -> list[str]:
+    """Return the runtimes that Ingle names when it is asked for one that nobody has."""
+    client = ingle.client()
+    with pytest.raises(client.exceptions.InvalidParameterValueException) as caught:
+        ingle.deploy("none", {"a": "b"}, runtime="python3.15")
+    return caught.value.response["Error"]["Message"].partition("Available: ")[2].partition(". ")[0].split(", ")
+
+
+def test_python_of_every_version_runs(ingle: Ingle) -> None:
+    pythons = [name for name in offered(ingle) if name.startswith("python")]
+    assert "python3.11" in pythons
+    client = ingle.client()
+    context = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
+    for runtime in pythons:
+        name = runtime.replace(".", "-")
+        ingle.deploy(name, {"app.py": PYTHON}, runtime=runtime)
+        answer = client.invoke(FunctionName=name, Payload=b"1", ClientContext=context, LogType="Tail")
+        seen = json.loads(answer["Payload"].read())
+        assert seen["version"] == runtime, seen
+        assert (seen["name"], seen["client"]) == (name, {"k": "v"})
+        assert seen["arn"] == f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
+        assert 0 < seen["left"] <= 3000
+        assert seen["runtime"] == f"AWS_Lambda_{runtime}"
+        assert "printed 1" in base64.b64decode(answer["LogResult"]).decode()
+
+
+def test_node_runs(ingle: Ingle) -> None:
+    names = [name for name in offered(ingle) if name.startswith("nodejs")]
+    if not names:
+        pytest.skip("this host has no node")
+    ingle.deploy("node", {"index.js": NODE}, runtime=names[0], Handler="index.handler")
+    client = ingle.client()
+    answer = client.invoke(FunctionName="node", Payload=b'{"a":1}', LogType="Tail")
+    seen = json.loads(answer["Payload"].read())
+    assert (seen["event"], seen["name"]) == ({"a": 1}, "node")
+    assert 0 < seen["left"] <= 3000
+    assert "printed { a: 1 }" in base64.b64decode(answer["LogResult"]).decode()
+    failed = client.invoke(FunctionName="node", Payload=b'"fail"')
+    assert failed["FunctionError"] == "Unhandled"
+    assert json.loads(failed["Payload"].read())["errorType"] == "TypeError"
+
+
+NODE_FAILURES = {
+    "import": ("missing.handler", {"index.js": NODE}, "Runtime.ImportModuleError"),
+    "handler": ("index.nothing", {"index.js": NODE}, "Runtime.HandlerNotFound"),
+    "syntax": ("index.handler", {"index.js": "exports.handler = ("}, "Runtime.UserCodeSyntaxError"),
+    "thrown": ("index.handler", {"index.js": "throw new RangeError('x')"}, "RangeError"),
+}
+
+
+@pytest.mark.parametrize("case", NODE_FAILURES)
+def test_an_init_of_node_that_fails_is_named_as_lambda_names_it(case: str, ingle: Ingle) -> None:
+    names = [name for name in offered(ingle) if name.startswith("nodejs")]
+    if not names:
+        pytest.skip("this host has no node")
+    handler, files, error_type = NODE_FAILURES[case]
+    ingle.deploy(f"node-{case}", files, runtime=names[0], Handler=handler)
+    answer = ingle.client().invoke(FunctionName=f"node-{case}")
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == error_type
+
+
+def executable(files: dict[str, str]) -> bytes:
+    """Return a zip whose files may be executed."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            info = zipfile.ZipInfo(name)
+            info.external_attr = (stat.S_IFREG | 0o755) << 16
+            archive.writestr(info, content)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2"])
+def test_a_bootstrap_of_the_functions_own_runs(runtime: str, ingle: Ingle) -> None:
+    assert Path("/bin/bash").exists()
+    name = runtime.replace(".", "-")
+    client = ingle.client()
+    deploy_zip(client, name, runtime, executable({"bootstrap": BOOTSTRAP}), "any.thing")
+    for number in range(3):
+        answer = client.invoke(FunctionName=name, Payload=b'{"n": %d}' % number)
+        assert json.loads(answer["Payload"].read()) == {"handler": "any.thing", "event": {"n": number}}
+
+
+@pytest.mark.parametrize(
+    ("files", "error_type"),
+    [
+        ({"nothing": "x"}, "Runtime.InvalidEntrypoint"),
+        ({"bootstrap": "no program"}, "Runtime.InvalidEntrypoint"),
+        ({"bootstrap": "#!/bin/bash\nexit 5\n"}, "Runtime.ExitError"),
+    ],
+)
+def test_a_bootstrap_that_does_not_start_is_an_error_of_the_function(
+    files: dict[str, str], error_type: str, ingle: Ingle, request: pytest.FixtureRequest
+) -> None:
+    name = f"bad-{abs(hash(request.node.name)) % 10**6}"
+    client = ingle.client()
+    deploy_zip(client, name, "provided.al2023", executable(files), "x")
+    answer = client.invoke(FunctionName=name)
+    assert answer["FunctionError"] == "Unhandled"
+    assert json.loads(answer["Payload"].read())["errorType"] == error_type
+
+
+def deploy_zip(client: Any, name: str, runtime: str, content: bytes, handler: str) -> None:
+    client.create_function(
+        FunctionName=name, Runtime=runtime, Handler=handler, Role="arn:aws:iam::000000000000:role/x",
+        Code={"ZipFile": content},
+    )  # fmt: skip
+    client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
