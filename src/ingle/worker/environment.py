@@ -12,7 +12,7 @@ from ingle.transport import DisconnectedError, Exchange, HttpServer, ServerLimit
 from ingle.values import MIB
 from ingle.worker import error_payloads
 from ingle.worker.drivers import Exit, RunningEnvironment
-from ingle.worker.invocation import JSON, Invocation, report_line
+from ingle.worker.invocation import JSON, Invocation, init_start_line, report_line
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
 from ingle.worker.runtime_api import RuntimeApi
@@ -69,7 +69,7 @@ class Environment:
         self._capture.watch()
         running.exited.add_done_callback(self._exited)
         self.state = advance(self.state, Event.SPAWNED)
-        self._capture.write(b"INIT_START Runtime Version: %b" % self.assignment.runtime.replace(".", ":", 0).encode())
+        self._capture.write(init_start_line(self.assignment.runtime))
         self._timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self), running.listener, limits=_API_LIMITS)
         failed = await self._ready
@@ -203,8 +203,7 @@ class Environment:
         if capture is None or running is None:
             return
         duration = invocation.duration_ms
-        capture.drain()
-        capture.report_dropped()
+        capture.end_invocation()
         capture.write(b"END RequestId: %b" % invocation.request_id)
         init_ms, self._init_ms = self._init_ms, None
         memory = self.assignment.memory_mib

@@ -2,6 +2,7 @@
 
 import base64
 import math
+import re
 import time
 
 from ingle.transport import Exchange
@@ -52,6 +53,13 @@ class Invocation:
     @property
     def duration_ms(self) -> float:
         return (time.monotonic_ns() - self.started_ns) / 1e6
+
+
+def init_start_line(runtime: str) -> bytes:
+    """Return an INIT_START line; Lambda writes `python3.11` as `python:3.11` there (execution reference, section 6)."""
+    found = re.fullmatch(r"([a-z]+)\.?(.+?)(?:\.x)?", runtime)
+    shown = f"{found[1]}:{found[2]}" if found else runtime
+    return f"INIT_START Runtime Version: {shown}".encode()
 
 
 def report_line(

@@ -68,18 +68,22 @@ class LogCapture:
         if self._loop is not None:
             self._loop.remove_reader(descriptor)
 
-    def finish(self) -> None:
-        """Read what is left, emit an unfinished line too, and watch no more."""
-        self.drain(rounds=64)
-        self._ignore(self._output)
-        self._ignore(self._telemetry)
+    def end_invocation(self) -> None:
+        """Read what is there, emit an unfinished line too, and say how many events were dropped."""
+        self.drain()
         rest, self._lines = self._lines, b""
         if rest:
             self._add(rest)
-        self.report_dropped()
+        self._report_dropped()
 
-    def report_dropped(self) -> None:
-        """Say how many events were dropped since it was last said."""
+    def finish(self) -> None:
+        """Read what is left and watch no more."""
+        self.drain(rounds=64)
+        self._ignore(self._output)
+        self._ignore(self._telemetry)
+        self.end_invocation()
+
+    def _report_dropped(self) -> None:
         if self.dropped > self._reported:
             self.write(
                 b"LOGS_DROPPED Events: %d\tReason: rate limit of the environment" % (self.dropped - self._reported)
