@@ -78,6 +78,12 @@ class Ingle:
         self.process.send_signal(signal.SIGTERM)
         self.process.wait(60)
 
+    def announcement(self) -> str:
+        """Return what `ingle up` says once it serves."""
+        while "next" not in (text := self.log.read_text()):
+            time.sleep(0.01)
+        return text
+
     @property
     def credentials(self) -> dict[str, str]:
         return dict(json.loads((self.data_dir / "credentials.json").read_text()))

@@ -34,6 +34,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     isolation: str = "auto"
     insecure: bool = False
     account: str | None = None
+    concurrency: int = 1000
 
 
 def default_data_dir() -> Path:
@@ -97,6 +98,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             run_dir=run_dir,
             account=account,
             runtimes=[entry.name for entry in runtimes],
+            concurrency_limit=options.concurrency,
             links=links("control_gateway", "control_worker", "gateway"),
         ),
         gateway=GatewaySettings(
@@ -105,6 +107,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             host=options.host,
             port=options.port,
             https_port=options.https_port,
+            concurrency_limit=options.concurrency,
             cert_file=str(cert / "server.pem"),
             key_file=str(cert / "server.key"),
             links=links("control_gateway", "gateway", "worker"),

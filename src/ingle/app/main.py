@@ -78,6 +78,7 @@ def up(
     isolation: Annotated[str, typer.Option(help=" | ".join(ISOLATIONS))] = "auto",
     insecure: Annotated[bool, typer.Option(help="Allow the process driver, which isolates nothing.")] = False,
     account: Annotated[str | None, typer.Option(help="The account's 12 digits; counts at first start.")] = None,
+    concurrency: Annotated[int, typer.Option(min=1, help="How many invocations may be in flight at once.")] = 1000,
 ) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
     from ingle.app.doctor import choose_driver
@@ -86,7 +87,7 @@ def up(
     directory = (data or default_data_dir()).absolute()
     options = Options(
         data_dir=directory, port=port, host=host, https_port=https_port,
-        isolation=isolation, insecure=insecure, account=account,
+        isolation=isolation, insecure=insecure, account=account, concurrency=concurrency,
     )  # fmt: skip
     try:
         if isolation not in ISOLATIONS:

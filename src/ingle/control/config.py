@@ -13,5 +13,5 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     account: str
     runtimes: list[str]
     links: Links
-    concurrency_limit: int = 1000
+    concurrency_limit: int
     ready_fd: int | None = None

@@ -17,6 +17,6 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     https_port: int | None = None
     cert_file: str = ""
     key_file: str = ""
-    concurrency_limit: int = 1000
+    concurrency_limit: int
     idle_expiry_s: float = 600.0
     drain_s: float = 900.0

@@ -147,7 +147,9 @@ def _page(items: list[Any], wanted: dict[str, Any], default: int) -> tuple[list[
     start = 0
     if wanted.get("nextToken"):
         try:
-            start = int(msgspec.json.decode(base64.urlsafe_b64decode(wanted["nextToken"]), type=int))
+            start = int(
+                msgspec.json.decode(base64.b64decode(wanted["nextToken"], altchars=b"-_", validate=True), type=int)
+            )
         except (ValueError, msgspec.DecodeError):
             raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from None
     count = min(wanted.get("limit", default), default)

@@ -310,6 +310,6 @@ def _read_marker(marker: str | None) -> str:
     if not marker:
         return ""
     try:
-        return base64.urlsafe_b64decode(marker.encode()).decode()
+        return base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
     except ValueError:
         raise InvalidSettingError("The marker is not valid.") from None

@@ -1,0 +1,195 @@
+"""The public port under bad input: every malformed request gets AWS's error, none a 500."""
+
+import http.client
+import json
+import socket
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import boto3
+import botocore.auth
+import pytest
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from harness import Ingle, free_port, running_ingle
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+FUNCTIONS = "/2015-03-31/functions/"
+
+
+def signed(ingle: Ingle, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+    """Return a whole signed request as bytes."""
+    held = ingle.credentials
+    host = f"127.0.0.1:{ingle.port}"
+    request = AWSRequest(method, f"http://{host}{path}", data=body, headers={"Host": host, **headers})
+    key = Credentials(held["access_key_id"], held["secret_access_key"])
+    botocore.auth.SigV4Auth(key, "lambda", "us-east-1").add_auth(request)
+    lines = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    return f"{method} {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+
+def talk(ingle: Ingle, request: bytes) -> tuple[int, dict[str, str], bytes]:
+    """Send bytes, say that no more come, and return status, headers and body of the first answer; (0, …) for none."""
+    with socket.create_connection(("127.0.0.1", ingle.port), timeout=20) as link:
+        link.sendall(request)
+        link.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(link)
+        try:
+            answer.begin()
+        except (http.client.HTTPException, ConnectionError):
+            return 0, {}, b""
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/nothing/here", b"", 404, "UnknownOperationException"),
+        ("PATCH", FUNCTIONS, b"", 404, "UnknownOperationException"),
+        ("POST", FUNCTIONS, b"{", 400, "SerializationException"),
+        ("POST", FUNCTIONS, b"[]", 400, "SerializationException"),
+        ("POST", FUNCTIONS, b"\xff\xfe", 400, "SerializationException"),
+        ("POST", FUNCTIONS, b"{}", 400, "ValidationException"),
+        ("POST", FUNCTIONS, b'{"FunctionName": 5e400}', 400, "SerializationException"),
+        ("POST", FUNCTIONS, b'{"Code":{"ZipFile":"***"}}', 400, "SerializationException"),
+        ("POST", FUNCTIONS, b'{"FunctionName":' + b"[" * 3000 + b"}", 400, "SerializationException"),
+        ("GET", FUNCTIONS + "a%00b", b"", 400, "ValidationException"),
+        ("GET", FUNCTIONS + "%FF%FE", b"", 400, "ValidationException"),
+        ("GET", FUNCTIONS + "x" * 500, b"", 400, "ValidationException"),
+        ("GET", FUNCTIONS + "?MaxItems=many", b"", 400, "SerializationException"),
+        ("GET", FUNCTIONS + "?MaxItems=0", b"", 400, "ValidationException"),
+        ("GET", FUNCTIONS + "?Marker=%21%21", b"", 400, "InvalidParameterValueException"),
+        ("POST", FUNCTIONS + "a%2F..%2Fb/invocations", b"{}", 400, "ValidationException"),
+        ("POST", FUNCTIONS + "nobody/invocations", b"{}", 404, "ResourceNotFoundException"),
+    ],
+)  # fmt: skip
+def test_a_signed_request_that_makes_no_sense_gets_awss_error(
+    method: str, path: str, body: bytes, status: int, code: str, ingle: Ingle
+) -> None:
+    seen, headers, content = talk(ingle, signed(ingle, method, path, body))
+    assert (seen, headers.get("x-amzn-errortype")) == (status, code), content
+    assert headers["x-amzn-requestid"]
+    assert json.loads(content)
+
+
+@pytest.mark.parametrize("path", [FUNCTIONS, FUNCTIONS + "f/invocations"])
+def test_both_planes_refuse_what_is_not_signed_rightly(path: str, ingle: Ingle) -> None:
+    good = signed(ingle, "POST", path, b"{}")
+    cases = {
+        "MissingAuthenticationTokenException": (403, f"POST {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()),
+        "IncompleteSignatureException": (400, good.replace(b"Credential=", b"Credentials=")),
+        "UnrecognizedClientException": (403, good.replace(ingle.credentials["access_key_id"].encode(), b"A" * 20)),
+        "InvalidSignatureException": (403, good[:-2] + b"[]"),
+    }
+    for code, (status, request) in cases.items():
+        seen, headers, content = talk(ingle, request)
+        assert (seen, headers.get("x-amzn-errortype")) == (status, code), content
+    replaced = good.replace(b"Signature=", b"Signature=0")
+    assert talk(ingle, replaced)[1]["x-amzn-errortype"] == "InvalidSignatureException"
+    lambda_scope = good.replace(b"/lambda/aws4_request", b"/s3/aws4_request")
+    assert talk(ingle, lambda_scope)[0] == 403
+
+
+def test_limits_on_headers_and_bodies_are_answered(ingle: Ingle) -> None:
+    head = f"POST {FUNCTIONS} HTTP/1.1\r\nHost: x\r\n"
+    assert talk(ingle, (head + f"X-Big: {'y' * 70_000}\r\n\r\n").encode())[0] == 431
+    assert talk(ingle, (head + "".join(f"X-{n}: 1\r\n" for n in range(200)) + "\r\n").encode())[0] == 431
+    assert talk(ingle, (head + "Content-Length: 80000000\r\n\r\n").encode())[0] == 413
+    assert talk(ingle, (head + "Content-Length: -1\r\n\r\n").encode())[0] == 400
+
+
+MUTATIONS = st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=12)), min_size=1, max_size=4)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(mutations=MUTATIONS, is_invoke=st.booleans())
+def test_a_bent_request_is_refused_or_answered_but_never_a_500(mutations: Any, is_invoke: bool, ingle: Ingle) -> None:
+    request = bytearray(signed(ingle, "POST", FUNCTIONS + ("f/invocations" if is_invoke else ""), b'{"a":1}'))
+    for at, put in mutations:
+        request[at % len(request) : at % len(request) + len(put)] = put
+    status, _, content = talk(ingle, bytes(request))
+    assert status < 500, content
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(raw=st.binary(max_size=400))
+def test_arbitrary_bytes_are_refused_and_hurt_nobody(raw: bytes, ingle: Ingle) -> None:
+    status, _, content = talk(ingle, raw)
+    assert status < 500, content
+
+
+def test_after_all_that_control_and_gateway_have_logged_no_failure(ingle: Ingle) -> None:
+    assert ingle.is_healthy()
+    log = (ingle.data_dir / "programs.log").read_text()
+    assert "exchange.failed" not in log, log[-3000:]
+    assert "request.failed" not in log, log[-3000:]
+
+
+def test_any_region_of_the_signature_works_and_keeps_its_own_functions(ingle: Ingle) -> None:
+    ingle.deploy("here", {"app.py": "def handler(e, c):\n    return c.invoked_function_arn\n"})
+    client = ingle.client_in("ap-southeast-2")
+    with pytest.raises(client.exceptions.ResourceNotFoundException):
+        client.invoke(FunctionName="here")
+
+
+def test_a_presigned_url_invokes(ingle: Ingle) -> None:
+    ingle.deploy("presigned", {"app.py": "def handler(e, c):\n    return e\n"})
+    held = ingle.credentials
+    key = Credentials(held["access_key_id"], held["secret_access_key"])
+    request = AWSRequest("POST", f"http://127.0.0.1:{ingle.port}{FUNCTIONS}presigned/invocations")
+    botocore.auth.SigV4QueryAuth(key, "lambda", "us-east-1", expires=60).add_auth(request)
+    with urllib.request.urlopen(urllib.request.Request(request.url, method="POST")) as answer:
+        assert answer.read() == b"{}"
+    with pytest.raises(urllib.error.HTTPError) as caught:  # the signature covers the body
+        urllib.request.urlopen(urllib.request.Request(request.url, data=b"1", method="POST"))
+    assert caught.value.code == 403
+    caught.value.close()
+
+
+def test_https_is_served_under_a_local_ca() -> None:
+    port = free_port()
+    with running_ingle("--https-port", str(port)) as running:
+        ca = running.data_dir / "tls" / "ca.pem"
+        context = ssl.create_default_context(cafile=str(ca))
+        with urllib.request.urlopen(f"https://localhost:{port}/health", context=context) as answer:
+            assert answer.status == 200
+        held = running.credentials
+        client = boto3.client(
+            "lambda", endpoint_url=f"https://localhost:{port}", region_name="us-east-1", verify=str(ca),
+            aws_access_key_id=held["access_key_id"], aws_secret_access_key=held["secret_access_key"],
+        )  # fmt: skip
+        assert client.list_functions()["Functions"] == []
+        assert (running.data_dir / "tls" / "server.key").stat().st_mode & 0o077 == 0
+
+
+def test_another_account_is_everywhere(tmp_path: Path) -> None:
+    with running_ingle("--account", "123456789012") as running:
+        running.deploy("f", {"app.py": "def handler(e, c):\n    return c.invoked_function_arn\n"})
+        answer = running.client().invoke(FunctionName="f")["Payload"].read()
+        assert answer == b'"arn:aws:lambda:us-east-1:123456789012:function:f"'
+
+
+def test_concurrency_beyond_the_accounts_limit_is_throttled_with_its_reason() -> None:
+    with running_ingle("--concurrency", "3") as running:
+        running.deploy("f", {"app.py": "import time\ndef handler(e, c):\n    time.sleep(e)\n"}, Timeout=10)
+        port, requests = running.port, []
+        for _ in range(3):
+            link = socket.create_connection(("127.0.0.1", port))
+            link.sendall(signed(running, "POST", FUNCTIONS + "f/invocations", b"3"))
+            requests.append(link)
+        client = running.client()
+        subprocess.run(["sleep", "1"], check=True)  # until all three are with their function
+        with pytest.raises(client.exceptions.TooManyRequestsException) as caught:
+            client.invoke(FunctionName="f", Payload=b"0")
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 429
+        assert caught.value.response["Reason"] == "ConcurrentInvocationLimitExceeded"
+        for link in requests:
+            assert link.recv(12) == b"HTTP/1.1 200"
+            link.close()
+        assert client.invoke(FunctionName="f", Payload=b"0")["StatusCode"] == 200
+        assert client.get_account_settings()["AccountLimit"]["ConcurrentExecutions"] == 3
