@@ -8,6 +8,8 @@ import signal
 import time
 from pathlib import Path
 
+from . import syscalls
+
 _ROOT = Path("/sys/fs/cgroup")
 _V1 = ("memory", "cpu", "pids", "freezer")
 _MIB = 1024 * 1024
@@ -19,6 +21,18 @@ OVERHEAD_MIB = 16
 
 def is_v2() -> bool:
     return (_ROOT / "cgroup.controllers").exists()
+
+
+def favor_migrations(place: str) -> None:
+    """Spare each environment the RCU grace period, 3 to 15 ms, that entering its group would wait for.
+
+    The option favordynmods (cgroup-v2.rst; Linux 6.0) holds for the whole host as long as one hierarchy has it, so a
+    hierarchy of ours carries it: without controllers, mounted in the spawner's own mount namespace, gone with it. An
+    older kernel refuses and is slower.
+    """
+    os.makedirs(place, mode=0o700, exist_ok=True)
+    with contextlib.suppress(OSError):
+        syscalls.mount("cgroup", place, "cgroup", 0, "none,name=ingle,favordynmods")
 
 
 class Group:

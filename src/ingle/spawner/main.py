@@ -32,9 +32,12 @@ class Spawner:
 
     def run(self) -> None:
         """Serve until SIGTERM; then kill what is left and clean up."""
+        wants_more = True
         while not self._is_ending:
-            for key, _ in self._selector.select():
+            ready = self._selector.select(0 if wants_more else None)
+            for key, _ in ready:
                 key.data()
+            wants_more = True if ready else self._operations.get_ahead()
         self._operations.stop_all()
         self._operations.close()
 

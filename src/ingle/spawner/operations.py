@@ -13,15 +13,16 @@ import sys
 from pathlib import Path
 
 from . import messages
-from .cgroups import Group, Groups
+from .cgroups import Group, Groups, favor_migrations
 from .images import Images, MemoryImages
 from .messages import Kind
+from .networks import Networks
 from .runtimes import Runtime
 from .user_namespaces import UserNamespaces
 
 _BOOT = "import sys; sys.path.insert(0, {!r}); from spawner.zygotes import zygote; zygote.main(sys.argv[1:])"
 _INGLE = str(Path(__file__).resolve().parent.parent)
-_READY_NAMESPACES = 8
+_READY = 16
 
 
 class Zygote:
@@ -93,12 +94,13 @@ class Operations:
         self._rootless = rootless
         self._groups: Groups | None = None
         self._namespaces = UserNamespaces()
+        self._networks = Networks()
         self._images: Images | MemoryImages = MemoryImages()
         if not rootless:
             self._groups = Groups(cgroup)
             self._groups.clear()
             self._images = Images(os.path.join(place, "images"))
-            self._namespaces.fill(_READY_NAMESPACES)
+            favor_migrations(os.path.join(place, "cgroup"))
         self._zygotes: dict[int, Zygote] = {}
         self._environments: dict[int, Environment] = {}
         self._attached: set[int] = set()
@@ -151,7 +153,9 @@ class Operations:
                 code_kind = 2 if self._rootless else 1
             if not self._rootless:
                 environment.namespace = self._namespaces.take()
-                passed.append(environment.namespace[1])
+                network, environment.listener = self._networks.take()
+                stack.callback(os.close, network)
+                passed += [environment.namespace[1], network]
             entrances = group.entrances() if group is not None else []
             for entrance in entrances:
                 stack.callback(os.close, entrance)
@@ -163,6 +167,12 @@ class Operations:
         if environment is not None and environment.handle >= 0:
             with contextlib.suppress(ProcessLookupError):
                 signal.pidfd_send_signal(environment.handle, signal.SIGKILL)
+
+    def get_ahead(self) -> bool:
+        """Make one namespace of those that are kept ready; return whether more are wanted."""
+        if self._rootless:
+            return False
+        return self._namespaces.make_ahead(_READY) or self._networks.make_ahead(_READY)
 
     # what zygotes say
 

@@ -19,10 +19,11 @@ class UserNamespaces:
         self._free: list[tuple[int, int]] = []
         self._made = 0
 
-    def fill(self, count: int) -> None:
-        """Make sure that `count` are ready."""
-        while len(self._free) < count:
+    def make_ahead(self, wanted: int) -> bool:
+        """Make one more where fewer than `wanted` are free; return whether there are still fewer."""
+        if len(self._free) < wanted:
             self._free.append(self._make())
+        return len(self._free) < wanted
 
     def take(self) -> tuple[int, int]:
         """Return a namespace as (slot, descriptor)."""

@@ -14,10 +14,9 @@ import struct
 import sys
 from collections.abc import Callable
 
-from .. import messages, seccomp, syscalls, unpack
+from .. import messages, networks, seccomp, syscalls, unpack
 
 USER_ID, GROUP_ID = 993, 990
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 _MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger", "/proc/kallsyms", "/proc/kmsg")
 _FILTER = seccomp.build_filter()
 
@@ -31,6 +30,7 @@ class Birth:
         rest = descriptors[4:]
         self.code = rest.pop(0) if self.code_kind else -1
         self.user_namespace = -1 if self.is_rootless else rest.pop(0)
+        self.network = -1 if self.is_rootless else rest.pop(0)
         self.cgroups = rest[:cgroups]
         self.descriptors = descriptors
 
@@ -41,14 +41,11 @@ def be_born(birth: Birth, link: socket.socket, run: Callable[[int], None]) -> No
         os.write(descriptor, b"0")
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     syscalls.unshare(  # 2. its namespaces
-        syscalls.CLONE_NEWNS
-        | syscalls.CLONE_NEWNET
-        | syscalls.CLONE_NEWIPC
-        | syscalls.CLONE_NEWUTS
-        | syscalls.CLONE_NEWCGROUP
+        syscalls.CLONE_NEWNS | syscalls.CLONE_NEWIPC | syscalls.CLONE_NEWUTS | syscalls.CLONE_NEWCGROUP
     )
     socket.sethostname("169-254-100-1")
-    _open_loopback(birth, link)  # 3. its Runtime API listener, handed out
+    _enter_network(birth, link)  # 3. its network, with the Runtime API's listener, which is handed out
+    link.close()
     _mount(birth)  # 4. its file system
     _enter_user_namespace(birth)  # 5. its user ids
     child = os.fork()  # 6. the runtime
@@ -59,16 +56,13 @@ def be_born(birth: Birth, link: socket.socket, run: Callable[[int], None]) -> No
     _watch(child, birth.status)
 
 
-def _open_loopback(birth: Birth, link: socket.socket) -> None:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        request = struct.pack("16sh14x", b"lo", 0)
-        flags = struct.unpack("16sh14x", fcntl.ioctl(probe, _SIOCGIFFLAGS, request))[1]
-        fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
-        listener.bind(("127.0.0.1", 9001))
-        listener.listen(64)
+def _enter_network(birth: Birth, link: socket.socket) -> None:
+    if not birth.is_rootless:
+        syscalls.setns(birth.network, syscalls.CLONE_NEWNET)
+        return
+    syscalls.unshare(syscalls.CLONE_NEWNET)
+    with networks.open_listener() as listener:
         messages.send(link, messages.Kind.LISTENING, birth.identifier, descriptors=[listener.fileno()])
-    link.close()
 
 
 def _mount(birth: Birth) -> None:

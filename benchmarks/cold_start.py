@@ -1,0 +1,110 @@
+"""Cold starts of a hello: from the arrival of the request to its answer, against starting the interpreter by hand.
+
+Each start is one more environment of a function whose last one is busy or gone. `sealed` is the case in which the
+worker has only ciphertext: a version that was never run. `5 MB` adds a large artifact.
+"""
+
+import http.client
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from harness import ECHO, ROOT, Ingle, print_table, running_ingle, zip_of
+
+NODE = "exports.handler = async (event) => event;\n"
+
+
+class Caller:
+    """One keep-alive connection that signs ahead and times answers."""
+
+    def __init__(self, ingle: Ingle) -> None:
+        self._host = f"127.0.0.1:{ingle.port}"
+        self._connection = http.client.HTTPConnection("127.0.0.1", ingle.port)
+        held = ingle.credentials
+        key = Credentials(held["access_key_id"], held["secret_access_key"])
+        self._signer = SigV4Auth(key, "lambda", "us-east-1")
+
+    def invoke(self, name: str, qualifier: str = "") -> float:
+        """Invoke and return the milliseconds until the answer."""
+        path = f"/2015-03-31/functions/{name}/invocations" + (f"?Qualifier={qualifier}" if qualifier else "")
+        request = AWSRequest("POST", f"http://{self._host}{path}", data=b"{}", headers={"Host": self._host})
+        self._signer.add_auth(request)
+        started = time.perf_counter()
+        self._connection.request("POST", path, b"{}", dict(request.headers.items()))
+        answer = self._connection.getresponse()
+        body = answer.read()
+        took = (time.perf_counter() - started) * 1e3
+        if answer.status != 200 or answer.getheader("x-amz-function-error"):
+            raise RuntimeError(f"{answer.status} {body[:200]!r}")
+        return took
+
+
+def versions(ingle: Ingle, name: str, files: dict[str, str | bytes], count: int, **settings: str) -> list[str]:
+    """Publish `count` versions of a function, each of which differs, and return their numbers."""
+    client = ingle.client()
+    ingle.deploy(name, {**files, "version.txt": "0"}, **settings)
+    made = []
+    for number in range(count):
+        client.update_function_code(FunctionName=name, ZipFile=zip_of({**files, "version.txt": str(number)}))
+        client.get_waiter("function_updated_v2").wait(
+            FunctionName=name, WaiterConfig={"Delay": 0.02, "MaxAttempts": 500}
+        )
+        made.append(client.publish_version(FunctionName=name)["Version"])
+    return made
+
+
+def measure(ingle: Ingle, name: str, files: dict[str, str | bytes], count: int, **settings: str) -> list[float]:
+    """Return the time of the first invocation of `count` versions that have never run."""
+    caller = Caller(ingle)
+    numbers = versions(ingle, name, files, count + 1, **settings)
+    caller.invoke(name, numbers[0])  # the zygote of this runtime is there from now on
+    return [caller.invoke(name, number) for number in numbers[1:]]
+
+
+def by_hand(command: list[str], count: int) -> list[float]:
+    """Return the milliseconds that starting an interpreter with its runtime client takes, with no isolation."""
+    times = []
+    for _ in range(count):
+        started = time.perf_counter()
+        subprocess.run(command, check=True, env={"PYTHONPATH": os.fspath(ROOT / ".runtimes" / "python3.11")})
+        times.append((time.perf_counter() - started) * 1e3)
+    return times
+
+
+def row(what: str, times: list[float], promise: str) -> tuple[str, ...]:
+    ordered = sorted(times)
+    p99 = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    return what, f"{statistics.median(times):.1f}", f"{p99:.1f}", str(len(times)), promise
+
+
+def main(count: int = 100) -> None:
+    """Print the table."""
+    large = {"data.bin": os.urandom(5 << 20)}
+    rows = []
+    with running_ingle() as ingle:
+        for what, promise, act in cases(ingle, large, count):
+            rows.append(row(what, act(), promise))
+    plain = by_hand([sys.executable, "-c", "import awslambdaric.bootstrap"], 20)
+    rows.append(row("python3.11 -c 'import awslambdaric.bootstrap', no Lambda at all", plain, ""))
+    print_table("Cold starts, in milliseconds", ("what", "median", "p99", "starts", "promise"), rows)
+
+
+def cases(ingle: Ingle, large: dict[str, str | bytes], count: int) -> list[tuple[str, str, Callable[[], list[float]]]]:
+    """Return what is measured: its name, what is promised, how."""
+    hello: dict[str, str | bytes] = {"app.py": ECHO}
+    return [
+        ("Python hello, sealed ciphertext only", "12 / 40", lambda: measure(ingle, "hello", hello, count)),
+        ("Python with a 5 MB artifact, sealed", "30", lambda: measure(ingle, "large", {**hello, **large}, count // 4)),
+        ("node hello, sealed ciphertext only", "", lambda: measure(
+            ingle, "node", {"index.js": NODE}, count // 4, runtime="nodejs20.x", Handler="index.handler")),
+    ]  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
