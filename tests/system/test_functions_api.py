@@ -1,6 +1,7 @@
 """The management operations of Lambda, called by boto3 as a user would."""
 
 import base64
+import contextlib
 import hashlib
 from typing import Any
 
@@ -38,10 +39,8 @@ def name(functions: Any, request: pytest.FixtureRequest) -> Any:
     """A name that no function has, freed afterwards."""
     chosen = request.node.originalname[:60]
     yield chosen
-    try:
+    with contextlib.suppress(functions.exceptions.ResourceNotFoundException):
         functions.delete_function(FunctionName=chosen)
-    except functions.exceptions.ResourceNotFoundException:
-        pass
 
 
 @pytest.fixture

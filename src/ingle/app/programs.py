@@ -1,5 +1,6 @@
 """The programs as processes of their own: settings in, confined, serving."""
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -58,5 +59,6 @@ def main(name: str) -> int:
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     document = sys.stdin.buffer.read()
     _configure_log()
+    gc.set_threshold(20_000, 20, 20)  # an invocation leaves few cycles; looking for them 700 objects apart costs 5 %
     uvloop.run(_PROGRAMS[name](document))
     return 0

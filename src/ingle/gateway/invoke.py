@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import os
 import time
 from urllib.parse import unquote
 
@@ -22,6 +21,7 @@ from ingle.values import (
     FunctionArn,
     InvalidFunctionNameError,
     new_request_id,
+    new_trace_id,
     parse_function_reference,
 )
 
@@ -112,13 +112,12 @@ class Invoker:
 
     def _version(self, arn: FunctionArn) -> VersionRoute:
         function = self.routes.get((arn.account, arn.region, arn.name))
-        missing = arn if arn.qualifier else arn.qualified("$LATEST")
         if function is None:
-            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}")
+            raise _not_found(arn)
         try:
             version = resolve(function, arn.qualifier)
         except UnknownVersionError:
-            raise AwsError("ResourceNotFoundException", f"Function not found: {missing}") from None
+            raise _not_found(arn) from None
         if version.state != "Active":
             raise AwsError(
                 "ResourceConflictException",
@@ -206,6 +205,11 @@ class Invoker:
             self._fleet.give_back(environment)
 
 
+def _not_found(arn: FunctionArn) -> AwsError:
+    named = arn if arn.qualifier else arn.qualified("$LATEST")
+    return AwsError("ResourceNotFoundException", f"Function not found: {named}")
+
+
 async def _read(exchange: Exchange) -> bytes:
     """Return the payload. The signature covers it as a whole, so nothing can begin before all of it is here."""
     try:
@@ -263,5 +267,4 @@ def _check_context(context: bytes) -> bytes:
 
 
 def _new_trace() -> bytes:
-    raw = os.urandom(12).hex()
-    return f"Root=1-{int(time.time()):08x}-{raw};Sampled=0".encode()
+    return f"Root={new_trace_id(int(time.time()))};Sampled=0".encode()

@@ -61,7 +61,7 @@ class _ClientConnection(asyncio.Protocol):
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.gate = WriteGate()
         self.is_lost = False
-        self._parser: Any = None
+        self._parser: Any = httptools.HttpResponseParser(self)
         self._response: ClientResponse | None = None
         self._answer: asyncio.Future[ClientResponse] | None = None
         self._method = b""
@@ -75,7 +75,6 @@ class _ClientConnection(asyncio.Protocol):
 
     def begin(self, method: bytes) -> "asyncio.Future[ClientResponse]":
         self._method = method
-        self._parser = httptools.HttpResponseParser(self)
         self._response = None
         self._is_complete = False
         self._keeps = True

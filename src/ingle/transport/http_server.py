@@ -27,7 +27,7 @@ _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
 }
 _LINGER_S = 2.0
-_FORBIDDEN_IN_VALUE = (b"\0", b"\r", b"\n")
+_FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 
 
 def _render_plain(status: int, reason: str) -> tuple[Headers, bytes]:
@@ -38,7 +38,7 @@ class Exchange:
     """One request and its response. The handler answers by `respond`, or by `start`, `write` and `finish`."""
 
     __slots__ = (
-        "_connection", "_disconnect_callbacks", "_expects_continue", "_is_chunked", "answered", "body", "headers",
+        "_connection", "_disconnect_callbacks", "_is_chunked", "answered", "body", "headers",
         "is_http10", "keep_alive", "method", "target",
     )  # fmt: skip
 
@@ -52,7 +52,6 @@ class Exchange:
         self.is_http10 = False
         self.answered = False
         self._is_chunked = False
-        self._expects_continue = False
         self._disconnect_callbacks: list[Callable[[], None]] | None = None
 
     @property
@@ -157,8 +156,12 @@ class Exchange:
         """Cut the connection: the only honest end of a response that can't be completed."""
         self._connection.transport.abort()
 
+    @property
+    def expects_continue(self) -> bool:
+        """Whether the client sends its body only once it is asked to (RFC 9110, 10.1.1)."""
+        return self.body.wanted is not None
+
     def mark_expects_continue(self) -> None:
-        self._expects_continue = True
         self.body.wanted = self._send_continue
 
     def _send_continue(self) -> None:
@@ -186,7 +189,10 @@ class _Connection(asyncio.Protocol):
         self._incoming: Exchange | None = None  # being received
         self._running: Exchange | None = None  # being answered
         self._waiting: deque[Exchange] = deque()  # pipelined behind it
+        self._begun: Exchange | None = None  # running, but its handler doesn't have it yet
+        self._framing: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
+        self._head_size = 0
         self._is_in_head = True
         self._is_lingering = False
         self._pauses = 0
@@ -217,20 +223,27 @@ class _Connection(asyncio.Protocol):
             self._head_bytes += len(data)
         else:
             self.deadline = self.server.now() + limits.body_timeout_s
+        refusal = self._feed(data)
+        if self._begun is not None and (refusal is None or self._begun.body.ended):
+            exchange, self._begun = self._begun, None
+            self._dispatch(exchange)
+        if refusal is not None:
+            self._refuse(*refusal)
+        elif self._is_in_head and self._head_bytes > limits.header_bytes:
+            self._refuse(431, "Request header is too large")
+
+    def _feed(self, data: bytes) -> tuple[int, str] | None:
+        """Parse what has come; return status and reason where it must be refused."""
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
-            self._refuse(400, "Upgrade is not supported")
-            return
+            return 400, "Upgrade is not supported"
         except httptools.HttpParserCallbackError as error:
             refusal = error.__context__
-            self._refuse(*(refusal.args if isinstance(refusal, _Refusal) else (400, "Bad request")))
-            return
+            return (refusal.status, refusal.reason) if isinstance(refusal, _Refusal) else (400, "Bad request")
         except httptools.HttpParserError as error:
-            self._refuse(400, f"Bad request: {error}")
-            return
-        if self._is_in_head and self._head_bytes > limits.header_bytes:
-            self._refuse(431, "Request header is too large")
+            return 400, f"Bad request: {error}"
+        return None
 
     def eof_received(self) -> bool:
         if self._incoming is not None:
@@ -261,6 +274,8 @@ class _Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         self._incoming = Exchange(self)
+        self._head_size = 0
+        self._framing.clear()
 
     def on_url(self, url: bytes) -> None:
         assert self._incoming is not None
@@ -269,9 +284,11 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
         headers = self._incoming.headers
-        if any(mark in value for mark in _FORBIDDEN_IN_VALUE):
-            raise _Refusal(400, "A header holds a control character")
-        headers.append((name.lower(), value))
+        name = name.lower()
+        headers.append((name, value))
+        if name in _FRAMING:
+            self._framing.append((name, value))
+        self._head_size += len(name) + len(value) + 4
         if len(headers) > self.server.limits.header_count:
             raise _Refusal(431, "Too many header fields")
 
@@ -281,29 +298,37 @@ class _Connection(asyncio.Protocol):
         if not self._is_in_head:  # trailers: their names are of no use to us
             return
         self._is_in_head = False
-        size = len(exchange.target) + sum(len(name) + len(value) + 4 for name, value in exchange.headers)
-        if size > self.server.limits.header_bytes:
+        if len(exchange.target) + self._head_size > self.server.limits.header_bytes:
             raise _Refusal(431, "Request header is too large")
         exchange.method = self._parser.get_method()
         exchange.keep_alive = self._parser.should_keep_alive()
         exchange.is_http10 = self._parser.get_http_version() == "1.0"
         self._check_framing(exchange)
         self._head_bytes = 0
+        if exchange.expects_continue and self._running is None:
+            self._begin(exchange)  # the body comes when somebody wants it
 
     def _check_framing(self, exchange: Exchange) -> None:
-        codings = exchange.header_values(b"transfer-encoding")
-        lengths = exchange.header_values(b"content-length")
-        hosts = exchange.header_values(b"host")
+        codings: list[bytes] = []
+        lengths: list[bytes] = []
+        hosts = 0
+        for name, value in self._framing:
+            if name == b"host":
+                hosts += 1
+            elif name == b"content-length":
+                lengths.append(value)
+            elif name == b"transfer-encoding":
+                codings.append(value)
+            else:
+                exchange.mark_expects_continue()
         if codings and (lengths or codings != [b"chunked"] or exchange.is_http10):
             raise _Refusal(400, "Ambiguous message framing")
         if lengths and (len(lengths) > 1 or not lengths[0].isdigit()):
             raise _Refusal(400, "Bad Content-Length")
-        if len(hosts) > 1 or (not hosts and not exchange.is_http10):
+        if hosts > 1 or (not hosts and not exchange.is_http10):
             raise _Refusal(400, "A request names exactly one Host")
         if lengths and int(lengths[0]) > self.server.limits.body_bytes:
             raise _Refusal(413, "Request body is too large")
-        if any(name == b"expect" for name, _ in exchange.headers):
-            exchange.mark_expects_continue()
 
     def on_body(self, data: bytes) -> None:
         exchange = self._incoming
@@ -334,12 +359,9 @@ class _Connection(asyncio.Protocol):
     # exchanges in order
 
     def _begin(self, exchange: Exchange) -> None:
+        """Make this the exchange that runs; the handler gets it when all of this read has been parsed."""
         self._running = exchange
-        if exchange.body.ended:
-            self._dispatch(exchange)
-        else:
-            # The pieces of this read are still being fed: look again when they all are.
-            asyncio.get_running_loop().call_soon(self._dispatch, exchange)
+        self._begun = exchange
 
     def _dispatch(self, exchange: Exchange) -> None:
         if self.is_lost or exchange.answered:
@@ -458,7 +480,12 @@ class _Connection(asyncio.Protocol):
 
 
 class _Refusal(Exception):
-    pass
+    """What a callback of the parser raises to have the request refused."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(reason)
+        self.status = status
+        self.reason = reason
 
 
 class HttpServer:

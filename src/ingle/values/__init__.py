@@ -3,7 +3,7 @@
 from ingle.values.arn import FunctionArn, FunctionReference, InvalidFunctionNameError, parse_function_reference
 from ingle.values.clock import Clock, SystemClock
 from ingle.values.errors import IngleError
-from ingle.values.ids import new_request_id
+from ingle.values.ids import new_request_id, new_trace_id
 from ingle.values.quantities import (
     MIB,
     PAYLOAD_LIMIT_BYTES,
@@ -23,5 +23,6 @@ __all__ = [
     "InvalidFunctionNameError",
     "SystemClock",
     "new_request_id",
+    "new_trace_id",
     "parse_function_reference",
 ]

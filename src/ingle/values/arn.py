@@ -1,6 +1,7 @@
 """Function names and ARNs, in the three forms that Lambda takes (API reference, FunctionName)."""
 
 import dataclasses
+import functools
 import re
 
 from ingle.values.errors import IngleError
@@ -43,6 +44,7 @@ class FunctionReference:
     qualifier: str | None = None
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_function_reference(text: str) -> FunctionReference:
     """Parse a name (`f`, `f:1`), a partial ARN (`123456789012:function:f`) or a full ARN.
 
