@@ -1,0 +1,113 @@
+"""What comes out of an environment's pipes, as log events."""
+
+import os
+import struct
+from collections.abc import Iterator
+
+import pytest
+
+from ingle.worker.drivers.sandbox import log_pipe
+from ingle.worker.log_capture import EVENT_LIMIT_BYTES, LogCapture
+
+
+class Pipes:
+    """A capture over two real pipes, and what it emitted."""
+
+    def __init__(self) -> None:
+        self.output, self.write_output = log_pipe()
+        self.telemetry, self.write_telemetry = log_pipe()
+        self.events: list[bytes] = []
+        self.capture = LogCapture(self.output, self.telemetry, lambda _, message: self.events.append(message))
+
+    def say(self, data: bytes) -> None:
+        os.write(self.write_output, data)
+        self.capture.drain()
+
+    def frame(self, message: bytes, kind: int = 0xA55A0003) -> bytes:
+        return struct.pack(">IIQ", kind, len(message), 1) + message
+
+    def send(self, data: bytes) -> None:
+        os.write(self.write_telemetry, data)
+        self.capture.drain()
+
+
+@pytest.fixture
+def pipes() -> Iterator[Pipes]:
+    made = Pipes()
+    yield made
+    for descriptor in (made.output, made.write_output, made.telemetry, made.write_telemetry):
+        os.close(descriptor)
+
+
+def test_each_line_is_an_event_also_when_it_comes_in_pieces(pipes: Pipes) -> None:
+    pipes.say(b"one\ntw")
+    pipes.say(b"o\n\nthree\n")
+    assert pipes.events == [b"one", b"two", b"three"]
+
+
+def test_an_unfinished_line_ends_with_its_invocation(pipes: Pipes) -> None:
+    pipes.say(b"no end")
+    assert pipes.events == []
+    pipes.capture.end_invocation()
+    assert pipes.events == [b"no end"]
+
+
+def test_a_line_without_end_is_cut_at_the_limit(pipes: Pipes) -> None:
+    for _ in range(EVENT_LIMIT_BYTES // 65536 + 1):
+        pipes.say(b"x" * 65536)
+    assert [len(event) for event in pipes.events] == [EVENT_LIMIT_BYTES]
+
+
+def test_a_frame_of_the_python_client_is_one_event_with_its_line_breaks(pipes: Pipes) -> None:
+    whole = pipes.frame(b"a\nb\n") + pipes.frame(b"second")
+    for at in range(len(whole)):
+        pipes.send(whole[at : at + 1])
+    assert pipes.events == [b"a\nb", b"second"]
+
+
+def test_what_is_not_a_frame_is_taken_as_lines(pipes: Pipes) -> None:
+    pipes.send(b"a function wrote here by itself\n")
+    pipes.send(pipes.frame(b"too long to be true")[:4] + struct.pack(">IQ", 1 << 31, 0) + b"\n")
+    assert pipes.events[0] == b"a function wrote here by itself"
+    assert len(pipes.events) == 2
+
+
+def test_a_flood_is_capped_and_the_drops_are_counted(pipes: Pipes) -> None:
+    for _ in range(100):
+        pipes.say((b"y" * 999 + b"\n") * 100)
+    dropped = pipes.capture.dropped
+    assert 5_000 < dropped < 10_000
+    pipes.capture.end_invocation()
+    assert pipes.events[-1].startswith(b"LOGS_DROPPED Events: %d" % dropped)
+    before = len(pipes.events)
+    pipes.capture.end_invocation()
+    assert len(pipes.events) == before
+
+
+def test_the_tail_is_the_last_4_kib_since_it_was_asked_for(pipes: Pipes) -> None:
+    pipes.say(b"before\n")
+    pipes.capture.tail = []
+    pipes.say(b"first\n" + b"z" * 5000 + b"\nlast\n")
+    pipes.capture.write(b"REPORT")
+    tail = pipes.capture.take_tail()
+    assert len(tail) == 4096
+    assert tail.endswith(b"zzz\nlast\nREPORT\n")
+    assert pipes.capture.tail is None
+
+
+async def test_a_pipe_whose_writers_have_ended_is_watched_no_more() -> None:
+    import asyncio
+
+    pipes = Pipes()
+    pipes.capture.watch()
+    os.write(pipes.write_output, b"bye\n")
+    os.close(pipes.write_output)
+    os.close(pipes.write_telemetry)
+    for _ in range(3):
+        await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    assert pipes.events == [b"bye"]
+    assert not loop.remove_reader(pipes.output)
+    assert not loop.remove_reader(pipes.telemetry)
+    os.close(pipes.output)
+    os.close(pipes.telemetry)
