@@ -1,0 +1,53 @@
+"""Our own programs are confined to their row of the table "who may know what" by the kernel, not by good manners."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ingle.app.confine import landlock_abi
+
+pytestmark = pytest.mark.skipif(not landlock_abi(), reason="needs a kernel with Landlock (Linux 5.13)")
+
+PROBE = """
+import sys
+from pathlib import Path
+from ingle.app.confine import confine
+assert confine(read=[Path(sys.argv[1])], write=[Path(sys.argv[2])])
+for path in sys.argv[3:]:
+    try:
+        Path(path).read_bytes()
+        print("read", path)
+    except PermissionError:
+        print("refused", path)
+(Path(sys.argv[2]) / "mine").write_text("x")
+try:
+    (Path(sys.argv[1]) / "not-mine").write_text("x")
+except PermissionError:
+    print("read only")
+"""
+
+
+def test_a_confined_program_reaches_its_own_files_alone(tmp_path: Path) -> None:
+    for name in ("readable", "writable", "secret"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "file").write_text("content")
+    files = [str(tmp_path / name / "file") for name in ("readable", "writable", "secret")]
+    command = [sys.executable, "-c", PROBE, str(tmp_path / "readable"), str(tmp_path / "writable"), *files]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [f"read {files[0]}", f"read {files[1]}", f"refused {files[2]}", "read only"]
+
+
+def test_links_refuse_who_has_no_token(tmp_path: Path) -> None:
+    from harness import running_ingle
+
+    with running_ingle() as ingle:
+        for name in ("worker", "gateway", "control-gateway", "control-worker"):
+            socket_path = str(ingle.data_dir / "run" / f"{name}.sock")
+            script = (
+                "import socket,sys; s=socket.socket(socket.AF_UNIX); s.connect(sys.argv[1]);"
+                "s.sendall(b'GET /routing HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n'); print(s.recv(12).decode())"
+            )
+            done = subprocess.run([sys.executable, "-c", script, socket_path], capture_output=True, text=True)
+            assert done.stdout.strip() == "HTTP/1.1 403", name
