@@ -127,3 +127,11 @@ def test_every_local_link_of_the_manual_leads_somewhere() -> None:
 
 def test_every_change_is_told_in_a_fragment() -> None:
     assert any((ROOT / "changes").glob("*.md"))
+
+
+def test_the_page_on_system_calls_is_what_the_filter_is() -> None:
+    rendered = subprocess.run(
+        [sys.executable, "-c", "import write_seccomp_page; print(write_seccomp_page.render(), end='')"],
+        cwd=ROOT / "scripts", capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert (ROOT / "docs" / "seccomp.md").read_text() == rendered

@@ -24,6 +24,7 @@ def exited(request_id: str, status: int, *, out_of_memory: bool) -> bytes:
 
 
 def exit_reason(status: int, out_of_memory: bool) -> str:
+    """Return how a runtime ended, as Lambda words it; the kernel's killer of processes counts as SIGKILL."""
     if out_of_memory:
         return "Runtime exited with error: signal: killed"
     if os.WIFSIGNALED(status):
@@ -43,6 +44,7 @@ def _signal_name(number: int) -> str:
 
 
 def too_large() -> bytes:
+    """Return the payload for a response that is larger than the data plane takes."""
     return render_payload(
         "Function.ResponseSizeTooLarge",
         f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
