@@ -7,6 +7,7 @@ What is accepted here are plain directories, plain files and links that stay ins
 import dataclasses
 import io
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,9 +21,14 @@ UNZIPPED_LIMIT_BYTES = 262_144_000
 _ENTRY_LIMIT = 100_000
 _DEPTH_LIMIT = 64
 _LINK_LIMIT = 1024
+_LINK_PARTS_LIMIT = 128
+_LINK_CHAIN_LIMIT = 40
+"""What Linux follows in one path before it gives up (ELOOP)."""
 _PIECE_BYTES = 1 << 16
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _UNIX = 3
+_READING = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+"""What zipfile raises for entries that were bent on purpose."""
 
 
 class ArchiveError(IngleError):
@@ -72,7 +78,7 @@ class Archive:
                     if sent > entry.size:
                         raise ArchiveError("an entry is longer than it says")
                     yield piece
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError) as error:
+        except _READING as error:
             raise ArchiveError(f"an entry can't be read: {error}") from None
         if sent != entry.size:
             raise ArchiveError("an entry is shorter than it says")
@@ -80,6 +86,8 @@ class Archive:
 
 def read_archive(content: bytes) -> Archive:
     """Check a zip archive. Raises ArchiveError, or ArchiveTooLargeError above 250 MB unzipped."""
+    if content.count(b"PK\1\2") > _ENTRY_LIMIT:  # each entry begins so; parsing a million takes seconds and 500 MB
+        raise ArchiveError("too many entries")
     try:
         zipped = zipfile.ZipFile(io.BytesIO(content))
     except (zipfile.BadZipFile, ValueError, OverflowError, OSError, NotImplementedError) as error:
@@ -87,14 +95,13 @@ def read_archive(content: bytes) -> Archive:
     except Exception as error:  # zipfile lets struct.error and others out for bytes that were bent on purpose
         raise ArchiveError(f"not a zip archive: {error}") from None
     infos = zipped.infolist()
-    if len(infos) > _ENTRY_LIMIT:
-        raise ArchiveError("too many entries")
     if sum(info.file_size for info in infos) > UNZIPPED_LIMIT_BYTES:
         raise ArchiveTooLargeError
     _refuse_overlap(infos, len(content))
     entries = [_check(zipped, info) for info in infos]
     kept = [entry for entry in entries if entry.path]
     _refuse_conflicts(kept)
+    _refuse_escapes(kept)
     return Archive(zipped, kept)
 
 
@@ -148,13 +155,8 @@ def _check_link(zipped: zipfile.ZipFile, info: zipfile.ZipInfo, path: tuple[str,
         raise ArchiveError("a link's target is too long or empty")
     probe = Entry(path=path, kind="file", size=info.file_size, is_executable=False, target=b"", source=info)
     target = b"".join(Archive(zipped, []).pieces(probe))
-    depth = len(path) - 1
-    for part in target.split(b"/"):
-        depth += -1 if part == b".." else 0 if part in (b"", b".") else 1
-        if depth < 0:
-            raise ArchiveError("a link leads out of the archive")
-    if target.startswith(b"/") or b"\0" in target:
-        raise ArchiveError("a link leads out of the archive")
+    if target.startswith(b"/") or b"\0" in target or target.count(b"/") >= _LINK_PARTS_LIMIT:
+        raise ArchiveError("a link leads out of the archive, or too far")
     return Entry(path=path, kind="link", size=len(target), is_executable=True, target=target, source=None)
 
 
@@ -171,3 +173,39 @@ def _refuse_conflicts(entries: list[Entry]) -> None:
         for depth in range(1, len(entry.path)):
             if entry.path[:depth] in leaves:
                 raise ArchiveError("a name goes through a file")
+
+
+def _refuse_escapes(entries: list[Entry]) -> None:
+    """Refuse links that lead out of the archive, by themselves or through other links, and links in circles."""
+    links = {tuple(part.encode() for part in entry.path): entry.target for entry in entries if entry.kind == "link"}
+    ends: dict[tuple[bytes, ...], tuple[list[bytes], int]] = {}
+    for path in links:
+        _follow(path, links, ends, 1)
+
+
+def _follow(
+    path: tuple[bytes, ...],
+    links: dict[tuple[bytes, ...], bytes],
+    ends: dict[tuple[bytes, ...], tuple[list[bytes], int]],
+    depth: int,
+) -> tuple[list[bytes], int]:
+    """Return where a link ends and through how many links it goes, itself included; `ends` remembers."""
+    if path in ends:
+        return ends[path]
+    at, count = list(path[:-1]), 1
+    for part in links[path].split(b"/"):
+        if part == b".." and not at:
+            raise ArchiveError("a link leads out of the archive")
+        if part == b"..":
+            at.pop()
+        elif part not in (b"", b"."):
+            at.append(part)
+        if len(at) > _DEPTH_LIMIT or depth > _LINK_CHAIN_LIMIT:
+            raise ArchiveError("a link leads too deep, or in circles")
+        if tuple(at) in links:
+            end, behind = _follow(tuple(at), links, ends, depth + 1)
+            at, count = list(end), max(count, 1 + behind)
+    if count > _LINK_CHAIN_LIMIT:
+        raise ArchiveError("a link leads through too many others")
+    ends[path] = at, count
+    return at, count
