@@ -15,7 +15,7 @@ from collections.abc import Callable
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from harness import ECHO, ROOT, Ingle, print_table, running_ingle, zip_of
+from harness import ECHO, ROOT, Ingle, print_table, running_ingle, touch_memory, zip_of
 
 NODE = "exports.handler = async (event) => event;\n"
 
@@ -63,6 +63,7 @@ def measure(ingle: Ingle, name: str, files: dict[str, str | bytes], count: int, 
     """Return the time of the first invocation of `count` versions that have never run."""
     caller = Caller(ingle)
     numbers = versions(ingle, name, files, count + 1, **settings)
+    touch_memory()
     caller.invoke(name, numbers[0])  # the zygote of this runtime is there from now on
     return [caller.invoke(name, number) for number in numbers[1:]]
 

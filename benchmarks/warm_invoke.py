@@ -24,19 +24,19 @@ CONNECTIONS = 2
 TARGET = "/2015-03-31/functions/{name}/invocations"
 
 
-def signed_requests(ingle: Ingle, name: str, count: int, first: int) -> list[bytes]:
-    """Return `count` whole HTTP requests, each with its own body and signature."""
+def signed_requests(ingle: Ingle, name: str, count: int, first: int, body: bytes | None = None) -> list[bytes]:
+    """Return `count` whole HTTP requests, each with its own body (unless one is given) and signature."""
     held = ingle.credentials
     signer = SigV4Auth(Credentials(held["access_key_id"], held["secret_access_key"]), "lambda", "us-east-1")
     host = f"127.0.0.1:{ingle.port}"
     made = []
     for number in range(first, first + count):
-        body = b'{"number": %d}' % number
-        request = AWSRequest("POST", f"http://{host}{TARGET.format(name=name)}", data=body, headers={"Host": host})
+        event = b'{"number": %d}' % number if body is None else body
+        request = AWSRequest("POST", f"http://{host}{TARGET.format(name=name)}", data=event, headers={"Host": host})
         signer.add_auth(request)
         lines = "".join(f"{key}: {value}\r\n" for key, value in request.headers.items())
         path = TARGET.format(name=name)
-        made.append(f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        made.append(f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(event)}\r\n\r\n".encode() + event)
     return made
 
 

@@ -160,6 +160,10 @@ class Gateway(RuleBasedStateMachine):
         assert all(one.state is State.IDLE for one in self.pool.idle)
 
     @invariant()
+    def the_pool_knows_who_is_busy(self) -> None:
+        assert self.pool.busy == {one.served_by for one in self.serving()}
+
+    @invariant()
     def nobody_waits_while_an_environment_is_idle_or_without_one_under_way(self) -> None:
         self.serving()
         waiting = sum(one.waiting is not None for one in self.arrivals)

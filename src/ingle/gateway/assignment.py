@@ -29,23 +29,29 @@ class Environment:
 class Pool:
     """The environments of one version and the arrivals that wait for one."""
 
-    __slots__ = ("idle", "starting", "waiting")
+    __slots__ = ("busy", "idle", "is_retired", "starting", "waiting")
 
     def __init__(self) -> None:
         self.idle: list[Environment] = []
+        self.busy: set[Environment] = set()
         self.waiting: deque[asyncio.Future[Environment]] = deque()
         self.starting = 0
+        self.is_retired = False
+        """Whether the version is no longer served: its environments end when they have finished."""
 
     @property
     def is_empty(self) -> bool:
-        return not (self.idle or self.waiting or self.starting)
+        return not (self.idle or self.busy or self.waiting or self.starting)
 
     def take_nowait(self) -> Environment | None:
         """Return the idle environment used last, now busy; None where there is none."""
         if not self.idle:
             return None
-        environment = self.idle.pop()
+        return self._occupy(self.idle.pop())
+
+    def _occupy(self, environment: Environment) -> Environment:
         environment.state = advance(environment.state, Event.INVOKE_STARTED)
+        self.busy.add(environment)
         return environment
 
     def needs_start(self) -> bool:
@@ -54,11 +60,11 @@ class Pool:
 
     def offer(self, environment: Environment, now_ns: int) -> None:
         """Give an environment that can serve to whoever has waited longest, or keep it idle."""
+        self.busy.discard(environment)
         while self.waiting:
             waiting = self.waiting.popleft()
             if not waiting.done():
-                environment.state = advance(environment.state, Event.INVOKE_STARTED)
-                waiting.set_result(environment)
+                waiting.set_result(self._occupy(environment))
                 return
         environment.idle_since_ns = now_ns
         self.idle.append(environment)
@@ -72,6 +78,8 @@ class Pool:
                 return
 
     def remove(self, environment: Environment) -> None:
+        """Forget an environment that is gone."""
+        self.busy.discard(environment)
         if environment in self.idle:
             self.idle.remove(environment)
 

@@ -17,6 +17,13 @@ _log = structlog.get_logger("ingle.gateway")
 _SWEEP_S = 1.0
 
 
+class NotStartedError(AwsError):
+    """The worker could not start an environment, for the reason that the message gives."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ServiceException", message)
+
+
 class Fleet:
     """Assignment over one worker."""
 
@@ -59,14 +66,14 @@ class Fleet:
             )
             body = await response.read(65536)
             if response.status != 201:
-                raise AwsError("ServiceException", f"The environment could not be started: {body.decode()[:200]}")
+                raise NotStartedError(f"The environment could not be started: {body.decode()[:200]}")
             started = msgspec.json.decode(body, type=EnvironmentStarted)
-        except AwsError as error:
+        except NotStartedError as error:
             pool.starting -= 1
             pool.refuse(error)
         except IngleError:
             pool.starting -= 1
-            pool.refuse(AwsError("ServiceException", "The worker can't be reached; try again."))
+            pool.refuse(NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
             state = State.FAILED if started.init_failed else State.IDLE
@@ -79,8 +86,9 @@ class Fleet:
         if environment.state is not State.BUSY:
             return  # its worker was lost meanwhile
         environment.state = advance(environment.state, Event.INVOKE_FINISHED)
-        pool = self._pools.get(environment.key)
-        if pool is None:
+        pool = self._pools[environment.key]  # it stays while one of its environments is busy
+        if pool.is_retired and not pool.waiting:
+            pool.remove(environment)
             self._spawn(self._delete(environment))
         else:
             pool.offer(environment, self._clock.monotonic_ns())
@@ -105,11 +113,10 @@ class Fleet:
             if (key.account, key.region, key.function) != (account, region, name):
                 continue
             if kept.get(key.version) != key.revision:
+                pool.is_retired = True
                 for environment in pool.idle:
                     self._spawn(self._delete(environment))
                 pool.idle = []
-                if pool.is_empty:
-                    del self._pools[key]
 
     def lose_worker(self) -> None:
         """Every environment is gone; those that wait get new ones."""
@@ -118,6 +125,7 @@ class Fleet:
         self._known.clear()
         for pool in self._pools.values():
             pool.idle = []
+            pool.busy.clear()
 
     async def _delete(self, environment: Environment) -> None:
         self._known.pop(environment.identifier, None)
@@ -131,9 +139,13 @@ class Fleet:
         """Retire what has been idle too long, until cancelled."""
         while True:
             await asyncio.sleep(_SWEEP_S)
-            before = self._clock.monotonic_ns() - self._idle_expiry_ns
-            for key, pool in list(self._pools.items()):
-                for environment in pool.expired(before):
-                    self._spawn(self._delete(environment))
-                if pool.is_empty:
-                    del self._pools[key]
+            self.sweep_now()
+
+    def sweep_now(self) -> None:
+        """Retire what has been idle too long by now."""
+        before = self._clock.monotonic_ns() - self._idle_expiry_ns
+        for key, pool in list(self._pools.items()):
+            for environment in pool.expired(before):
+                self._spawn(self._delete(environment))
+            if pool.is_empty:
+                del self._pools[key]

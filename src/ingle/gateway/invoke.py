@@ -1,5 +1,6 @@
 """Invoke: from a client's request to its function's answer."""
 
+import asyncio
 import base64
 import binascii
 import time
@@ -12,7 +13,7 @@ from ingle.gateway.admission import Admission
 from ingle.gateway.assignment import Environment
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
-from ingle.gateway.fleet import Fleet
+from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.protocol import AwsError, validation_error
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange, HttpClient
@@ -27,7 +28,8 @@ from ingle.values import (
 
 PREFIX = b"/2015-03-31/functions/"
 SUFFIX = b"/invocations"
-_TRIES = 3
+_TRIES = 4
+_ROUTING_DELAY_S = 0.05
 _CONTEXT_LIMIT = 3583
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
 _check_json = msgspec.json.Decoder().decode
@@ -60,23 +62,16 @@ class Invoker:
         path, _, query = exchange.target.partition(b"?")
         arn = self._function(unquote(path[len(PREFIX) : -len(SUFFIX)].decode("latin-1")), query, signed.region)
         authorize(principal, "lambda:InvokeFunction", arn.account, str(arn))
-        version = self._version(arn)
+        self._version(arn)
         kind = exchange.header(b"x-amz-invocation-type")
         if kind not in (None, b"RequestResponse"):
             self._answer_other(exchange, kind or b"")
             return
         payload = _check_payload(body)
         headers, request_id = _event_headers(exchange, arn)
-        key = VersionKey(
-            account=arn.account,
-            region=arn.region,
-            function=arn.name,
-            version=version.version,
-            revision=version.revision,
-        )
         self._admission.admit_nowait()
         try:
-            await self._serve(exchange, key, headers, request_id, payload)
+            await self._serve(exchange, arn, headers, request_id, payload)
         finally:
             self._admission.release()
 
@@ -140,13 +135,25 @@ class Invoker:
             )
 
     async def _serve(
-        self, exchange: Exchange, key: VersionKey, headers: list[tuple[bytes, bytes]], request_id: bytes, payload: bytes
+        self,
+        exchange: Exchange,
+        arn: FunctionArn,
+        headers: list[tuple[bytes, bytes]],
+        request_id: bytes,
+        payload: bytes,
     ) -> None:
-        for _ in range(_TRIES):
-            environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
+        for left in reversed(range(_TRIES)):
+            key = _key(arn, self._version(arn))
             try:
+                environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
                 await self._deliver(exchange, environment, headers, request_id, payload)
             except _Undelivered:
+                continue
+            except NotStartedError:
+                # Control refuses a revision that has just been replaced, a moment before it tells us of the new one.
+                if not left:
+                    raise
+                await asyncio.sleep(_ROUTING_DELAY_S)
                 continue
             return
         raise AwsError("ServiceException", "No environment of the function stayed long enough to serve.")
@@ -203,6 +210,12 @@ class Invoker:
             self._fleet.drop(environment)
         else:
             self._fleet.give_back(environment)
+
+
+def _key(arn: FunctionArn, version: VersionRoute) -> VersionKey:
+    return VersionKey(
+        account=arn.account, region=arn.region, function=arn.name, version=version.version, revision=version.revision
+    )
 
 
 def _not_found(arn: FunctionArn) -> AwsError:

@@ -1,0 +1,126 @@
+"""The gateway's environments against a real worker socket that says what the test wants."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ingle.environments import EnvironmentStarted, State, VersionKey
+from ingle.gateway.fleet import Fleet, NotStartedError
+from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
+
+KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
+
+
+class Clock:
+    """Time that the test moves."""
+
+    def __init__(self) -> None:
+        self.seconds = 1.0
+
+    def now_ms(self) -> int:
+        return int(self.seconds * 1000)
+
+    def monotonic_ns(self) -> int:
+        return int(self.seconds * 1e9)
+
+
+class Worker:
+    """Answers starts and deletions, and remembers them."""
+
+    def __init__(self) -> None:
+        self.started = 0
+        self.deleted: list[str] = []
+        self.refuses = False
+        self.changed = asyncio.Event()
+
+    def __call__(self, exchange: Exchange) -> None:
+        if exchange.method == b"DELETE":
+            self.deleted.append(exchange.target.rpartition(b"/")[2].decode())
+            exchange.respond(202, ())
+        elif self.refuses:
+            exchange.respond(503, (), b"no room")
+        else:
+            self.started += 1
+            made = EnvironmentStarted(environment_id=str(self.started), init_failed=False)
+            exchange.respond(201, (), msgspec.json.encode(made))
+        self.changed.set()
+
+
+class World:
+    """A fleet, its worker, its clock."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock, self.worker = Clock(), Worker()
+        self.fleet = Fleet(HttpClient(str(path)), self.clock, idle_expiry_s=60)
+
+    async def until_deleted(self, count: int) -> None:
+        while len(self.worker.deleted) < count:
+            self.worker.changed.clear()
+            await self.worker.changed.wait()
+
+
+@pytest.fixture
+async def world(tmp_path: Path) -> AsyncIterator[World]:
+    made = World(tmp_path / "w.sock")
+    server = await serve_http(made.worker, unix_listener(tmp_path / "w.sock"))
+    sweeping = asyncio.create_task(made.fleet.sweep())
+    yield made
+    sweeping.cancel()
+    await server.drain(0)
+
+
+async def test_an_environment_that_is_busy_while_the_sweep_comes_by_is_kept(world: World) -> None:
+    environment = await world.fleet.wait(KEY)
+    world.fleet.sweep_now()
+    world.fleet.give_back(environment)
+    assert world.fleet.take_nowait(KEY) is environment
+    assert world.worker.deleted == []
+
+
+async def test_what_was_idle_too_long_is_deleted(world: World) -> None:
+    environment = await world.fleet.wait(KEY)
+    world.fleet.give_back(environment)
+    world.clock.seconds += 61
+    world.fleet.sweep_now()
+    await world.until_deleted(1)
+    assert world.fleet.take_nowait(KEY) is None
+
+
+async def test_environments_of_a_replaced_revision_end_when_they_have_served(world: World) -> None:
+    idle, busy = await asyncio.gather(world.fleet.wait(KEY), world.fleet.wait(KEY))
+    world.fleet.give_back(idle)
+    world.fleet.retire("000000000000", "us-east-1", "f", {"$LATEST": "newer"})
+    await world.until_deleted(1)
+    assert world.worker.deleted == [idle.identifier]
+    world.fleet.give_back(busy)
+    await world.until_deleted(2)
+    assert world.fleet.take_nowait(KEY) is None
+
+
+async def test_who_waits_hears_why_nothing_could_be_started(world: World) -> None:
+    world.worker.refuses = True
+    with pytest.raises(NotStartedError, match="no room"):
+        await world.fleet.wait(KEY)
+    world.worker.refuses = False
+    assert (await world.fleet.wait(KEY)).state is State.BUSY
+
+
+async def test_a_caller_that_gives_up_leaves_its_environment_to_the_next(world: World) -> None:
+    waiting = asyncio.create_task(world.fleet.wait(KEY))
+    await world.worker.changed.wait()
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    environment = world.fleet.take_nowait(KEY) or await world.fleet.wait(KEY)
+    assert environment.identifier == "1"
+
+
+async def test_a_lost_worker_takes_every_environment_along(world: World) -> None:
+    environment = await world.fleet.wait(KEY)
+    world.fleet.lose_worker()
+    world.fleet.give_back(environment)
+    assert world.fleet.take_nowait(KEY) is None
+    assert (await world.fleet.wait(KEY)).identifier == "2"
