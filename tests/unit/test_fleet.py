@@ -92,7 +92,7 @@ async def test_what_was_idle_too_long_is_deleted(world: World) -> None:
 async def test_environments_of_a_replaced_revision_end_when_they_have_served(world: World) -> None:
     idle, busy = await asyncio.gather(world.fleet.wait(KEY), world.fleet.wait(KEY))
     world.fleet.give_back(idle)
-    world.fleet.retire("000000000000", "us-east-1", "f", {"$LATEST": "newer"})
+    world.fleet.retire(lambda key: key.revision == "newer")
     await world.until_deleted(1)
     assert world.worker.deleted == [idle.identifier]
     world.fleet.give_back(busy)

@@ -4,8 +4,8 @@ import pytest
 
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 
-LATEST = VersionRoute(version="$LATEST", revision="a", state="Active")
-ONE = VersionRoute(version="1", revision="b", state="Active")
+LATEST = VersionRoute(version="$LATEST", revision="a", state="Active", runtime="python3.11")
+ONE = VersionRoute(version="1", revision="b", state="Active", runtime="python3.11")
 FUNCTION = FunctionRoute(account="0" * 12, region="us-east-1", name="f", versions={"$LATEST": LATEST, "1": ONE})
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import base64
 import hashlib
+from collections.abc import Iterable
 
 import msgspec
 
 from ingle.artifacts import ChunkStore, Manifest, lay_out_image, open_object, read_archive, seal_object
-from ingle.functions import Code, Version
+from ingle.functions import Code, Function, Version
 from ingle.keys import Keyring
 from ingle.sealing import open_sealed, seal
 from ingle.values import FunctionArn
@@ -24,6 +25,15 @@ def image_context(arn: FunctionArn) -> dict[str, str]:
 
 def zip_context(arn: FunctionArn) -> dict[str, str]:
     return {**context_of(arn), "ingle:object": "zip"}
+
+
+def chunks_of(function: Function) -> set[str]:
+    """Return the names of all chunks that a function's versions need, pending code included."""
+    codes = [code for version in function.versions.values() for code in (version.code, version.pending_code)]
+    documents = [
+        document for code in codes if code is not None for document in (code.zip_manifest, code.image_manifest)
+    ]
+    return {name for document in documents if document for name in Manifest.decode(document).chunks}
 
 
 class CodeStore:
@@ -58,11 +68,21 @@ class CodeStore:
         manifest = seal_object(lay_out_image(read_archive(content)), key, image_context(arn), self._chunks)
         return msgspec.structs.replace(code, image_manifest=manifest.encode())
 
-    def delete(self, code: Code) -> None:
-        """Forget the chunks; without its wrapped key nothing of them can be read anyway."""
-        for document in (code.zip_manifest, code.image_manifest):
-            for name in Manifest.decode(document).chunks if document else ():
-                self._chunks.delete(name)
+    def delete_unused(self, before: Function, after: Function | None) -> None:
+        """Delete what a function had before and has no more; without its wrapped key nothing of it can be read anyway."""
+        for name in chunks_of(before) - (chunks_of(after) if after is not None else set()):
+            self._chunks.delete(name)
+
+    def collect(self, functions: Iterable[Function]) -> int:
+        """Delete every chunk that no function has, as a crash may have left some; return how many there were.
+
+        Nobody may be keeping code meanwhile.
+        """
+        kept: set[str] = set().union(*map(chunks_of, functions))
+        unused = [name for name in self._chunks.names() if name not in kept]
+        for name in unused:
+            self._chunks.delete(name)
+        return len(unused)
 
     def data_key(self, arn: FunctionArn, code: Code) -> bytes:
         return self._keyring.unwrap(code.wrapped_key, context_of(arn)).secret

@@ -31,16 +31,29 @@ class Optimiser:
             if function.latest.state == "Pending" or function.latest.update_status == "InProgress":
                 self.begin(function)
 
-    def begin(self, function: Function, *, publish: bool = False) -> None:
-        """Prepare a function's pending code in the background; with `publish` make a version of it at the end."""
-        task = asyncio.create_task(self._run((function.account, function.region, function.name), publish=publish))
+    def begin(self, function: Function) -> None:
+        """Prepare a function's pending code in the background, and publish a version of it if that is pending too."""
+        task = asyncio.create_task(self._run((function.account, function.region, function.name)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, key: _Key, *, publish: bool) -> None:
+    async def _run(self, key: _Key) -> None:
         function = self._functions.find(*key)
         if function is None:
             return
+        changes = await self._prepare(function)
+        current = self._functions.find(*key)
+        if current is None or current.latest.pending_code != function.latest.pending_code:
+            return  # deleted meanwhile
+        finished = _finish(current, changes)
+        # The gateway learns of it first, so that a caller who sees Active can invoke; a crash between is made good by
+        # the snapshot that the gateway takes when control is back.
+        await self._publisher.announce(finished)
+        self._functions.save(finished)
+        self._code.delete_unused(current, finished)
+
+    async def _prepare(self, function: Function) -> dict[str, Any]:
+        """Return what changes in $LATEST once its code is ready, or has turned out to be none."""
         changes: dict[str, Any] = {
             "update_status": "Successful",
             "state": "Active",
@@ -56,18 +69,19 @@ class Optimiser:
             is_new = function.latest.state == "Pending"
             changes = {"state": "Failed", "state_reason_code": "InvalidZipFileException"} if is_new else {}
             changes["update_status"] = "Failed"
-        current = self._functions.find(*key)
-        if current is None or current.latest.pending_code != pending:
-            return
-        latest = current.latest.replace(**changes, pending_code=None, revision_id=str(uuid.uuid4()))
-        current = current.with_version(latest)
-        if publish and latest.state == "Active":
-            current, _ = current.publish(None, str(uuid.uuid4()), latest.last_modified_ms)
-        # The gateway learns of it first, so that a caller who sees Active can invoke; a crash between is made good
-        # by the snapshot that a gateway takes from the database.
-        self._functions.save(current)
-        await self._publisher.publish(*key)
+        return changes
 
     async def close(self) -> None:
         """Wait for what is under way."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+def _finish(function: Function, changes: dict[str, Any]) -> Function:
+    """Return the function with its update done, and its version made where one was to be published."""
+    latest = function.latest
+    wants_version = latest.pending_publish
+    latest = latest.replace(**changes, pending_code=None, pending_publish=False, revision_id=str(uuid.uuid4()))
+    finished = function.with_version(latest)
+    if wants_version and latest.state == "Active":
+        finished, _ = finished.publish(None, str(uuid.uuid4()), latest.last_modified_ms)
+    return finished

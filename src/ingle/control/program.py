@@ -60,6 +60,7 @@ async def serve_control(settings: ControlSettings) -> None:
     repository = FunctionRepository(database)
     code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
     gateway = HttpClient(str(run_dir / "gateway.sock"), token=settings.links.gateway)
+    await asyncio.to_thread(code.collect, list(repository.every()))
     publisher = Publisher(repository, gateway)
     optimiser = Optimiser(repository, code, publisher)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
@@ -74,9 +75,10 @@ async def serve_control(settings: ControlSettings) -> None:
         await serve_http(worker_link, unix_listener(run_dir / "control-worker.sock")),
     ]
     optimiser.resume()
+    refreshing = asyncio.create_task(publisher.refresh())
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()
     await asyncio.gather(*(server.drain(30.0) for server in servers))
-    await optimiser.close()
+    await asyncio.gather(refreshing, optimiser.close())
     database.close()

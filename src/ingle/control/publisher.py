@@ -1,5 +1,7 @@
 """Routing for the gateway: whole on request, and each change pushed to it before it counts as done."""
 
+import asyncio
+
 import msgspec
 import structlog
 
@@ -15,41 +17,52 @@ _log = structlog.get_logger("ingle.control")
 def route_of(function: Function) -> FunctionRoute:
     """Return what a gateway is told of a function."""
     versions = {
-        name: VersionRoute(version=name, revision=version.revision_id, state=version.state)
+        name: VersionRoute(version=name, revision=version.revision_id, state=version.state, runtime=version.runtime)
         for name, version in function.versions.items()
     }
     return FunctionRoute(account=function.account, region=function.region, name=function.name, versions=versions)
 
 
 class Publisher:
-    """Counts generations and pushes changes."""
+    """Counts generations and pushes changes, one after the other.
+
+    A gateway that can't be reached takes the whole snapshot from the database when it comes back.
+    """
 
     def __init__(self, functions: FunctionRepository, gateway: HttpClient) -> None:
         self._functions = functions
         self._gateway = gateway
         self._generation = 0
+        self._pushing = asyncio.Lock()
 
     def snapshot(self) -> RoutingSnapshot:
         return RoutingSnapshot(
             generation=self._generation, functions=[route_of(function) for function in self._functions.every()]
         )
 
-    async def publish(self, account: str, region: str, name: str) -> None:
-        """Push a function as the database has it; returns when the gateway has it, or can't be reached.
+    async def announce(self, function: Function) -> None:
+        """Push a function; returns when the gateway has it, or can't be reached."""
+        await self._push(function.account, function.region, function.name, route_of(function))
 
-        A gateway that can't be reached takes the whole snapshot when it comes back.
-        """
-        function = self._functions.find(account, region, name)
-        self._generation += 1
-        change = RoutingChange(
-            generation=self._generation,
-            account=account,
-            region=region,
-            name=name,
-            function=None if function is None else route_of(function),
-        )
+    async def withdraw(self, account: str, region: str, name: str) -> None:
+        """Tell that a function is gone; returns as `announce` does."""
+        await self._push(account, region, name, None)
+
+    async def refresh(self) -> None:
+        """Have a gateway that is already there take the snapshot: it may know what an earlier control never stored."""
+        await self._send(b"/routing/refresh", b"")
+
+    async def _push(self, account: str, region: str, name: str, route: FunctionRoute | None) -> None:
+        async with self._pushing:
+            self._generation += 1
+            change = RoutingChange(
+                generation=self._generation, account=account, region=region, name=name, function=route
+            )
+            await self._send(b"/routing", msgspec.json.encode(change))
+
+    async def _send(self, target: bytes, body: bytes) -> None:
         try:
-            answer = await self._gateway.request(b"POST", b"/routing", (), msgspec.json.encode(change))
+            answer = await self._gateway.request(b"POST", target, (), body)
             await answer.read(1024)
         except IngleError as error:
             _log.warning("routing.not_pushed", reason=str(error))

@@ -45,6 +45,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     state_reason_code: str = ""
     update_status: str = ""
     pending_code: Code | None = None
+    pending_publish: bool = False
     last_modified_ms: int = 0
     revision_id: str = ""
 

@@ -1,7 +1,7 @@
 """The environments of all versions: started, handed out, taken back, retired."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -34,6 +34,20 @@ class Fleet:
         self._pools: dict[VersionKey, Pool] = {}
         self._known: dict[str, Environment] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._prepared: set[str] = set()
+
+    def prepare(self, runtimes: set[str]) -> None:
+        """Have the worker warm up runtimes that functions need, so that no first invocation waits for that."""
+        for runtime in runtimes - self._prepared:
+            self._spawn(self._prepare(runtime))
+        self._prepared |= runtimes
+
+    async def _prepare(self, runtime: str) -> None:
+        try:
+            response = await self._worker.request(b"POST", b"/prepare", (), runtime.encode())
+            await response.read(1024)
+        except IngleError:
+            self._prepared.discard(runtime)
 
     def take_nowait(self, key: VersionKey) -> Environment | None:
         pool = self._pools.get(key)
@@ -107,12 +121,10 @@ class Fleet:
         if environment is not None and environment.state is not State.BUSY:
             self.drop(environment)
 
-    def retire(self, account: str, region: str, name: str, kept: dict[str, str]) -> None:
-        """Retire environments of a function whose version is not in `kept` (version to revision) any more."""
-        for key, pool in list(self._pools.items()):
-            if (key.account, key.region, key.function) != (account, region, name):
-                continue
-            if kept.get(key.version) != key.revision:
+    def retire(self, is_served: Callable[[VersionKey], bool]) -> None:
+        """Retire environments of versions or revisions that are not served any more; busy ones after they have served."""
+        for key, pool in self._pools.items():
+            if not pool.is_retired and not is_served(key):
                 pool.is_retired = True
                 for environment in pool.idle:
                     self._spawn(self._delete(environment))
@@ -120,6 +132,7 @@ class Fleet:
 
     def lose_worker(self) -> None:
         """Every environment is gone; those that wait get new ones."""
+        self._prepared.clear()
         for environment in list(self._known.values()):
             environment.state = advance(environment.state, Event.WORKER_LOST)
         self._known.clear()

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
+from ingle.environments import VersionKey
 from ingle.gateway.admission import Admission
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.config import GatewaySettings
@@ -41,6 +42,12 @@ class Routing:
         snapshot = msgspec.json.decode(await response.read(_SNAPSHOT_LIMIT_BYTES), type=RoutingSnapshot)
         self._invoker.routes = {(one.account, one.region, one.name): one for one in snapshot.functions}
         self._generation = snapshot.generation
+        self._follow()
+
+    def prepare(self) -> None:
+        """Have the worker warm up what the functions need."""
+        routes = self._invoker.routes.values()
+        self._fleet.prepare({version.runtime for route in routes for version in route.versions.values()})
 
     def __call__(self, exchange: Exchange) -> Any:
         if not is_linked(exchange.headers, self._token):
@@ -49,11 +56,14 @@ class Routing:
         return self._take(exchange)
 
     async def _take(self, exchange: Exchange) -> None:
-        change = msgspec.json.decode(await exchange.read(16 * MIB), type=RoutingChange)
-        if change.generation == self._generation + 1:
-            self._apply(change)
-        else:
+        body = await exchange.read(16 * MIB)
+        if exchange.target == b"/routing/refresh":
             await self.fetch()
+        else:
+            change = msgspec.json.decode(body, type=RoutingChange)
+            if change.generation != self._generation + 1:
+                await self.fetch()
+            self._apply(change)  # also behind a snapshot: control tells us of some changes before it stores them
         exchange.respond(200, ())
 
     def _apply(self, change: RoutingChange) -> None:
@@ -61,19 +71,28 @@ class Routing:
         key = (change.account, change.region, change.name)
         if change.function is None:
             self._invoker.routes.pop(key, None)
-            kept = {}
         else:
             self._invoker.routes[key] = change.function
-            kept = {name: version.revision for name, version in change.function.versions.items()}
-        self._fleet.retire(change.account, change.region, change.name, kept)
+        self._follow()
+
+    def _follow(self) -> None:
+        """Have what is not served any more retired, and what is new prepared."""
+        self._fleet.retire(self._is_served)
+        self.prepare()
+
+    def _is_served(self, key: VersionKey) -> bool:
+        route = self._invoker.routes.get((key.account, key.region, key.function))
+        version = route.versions.get(key.version) if route is not None else None
+        return version is not None and version.revision == key.revision
 
 
-async def _follow_worker(worker: HttpClient, fleet: Fleet) -> None:
+async def _follow_worker(worker: HttpClient, fleet: Fleet, routing: Routing) -> None:
     """Hear of environments that end by themselves; start clean whenever the worker or we have been restarted."""
     while True:
         try:
             answer = await worker.request(b"POST", b"/reset")
             await answer.read(1024)
+            routing.prepare()
             changes = await worker.request(b"GET", b"/environments/changes")
             pending = b""
             async for piece in changes.chunks():
@@ -115,7 +134,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     routing = Routing(invoker, fleet, control_link, settings.links.gateway)
     internal = await serve_http(routing, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
-    tasks = [asyncio.create_task(_follow_worker(worker, fleet)), asyncio.create_task(fleet.sweep())]
+    tasks = [asyncio.create_task(_follow_worker(worker, fleet, routing)), asyncio.create_task(fleet.sweep())]
     servers = await _listen(settings, FrontDoor(invoker, control, control_link, worker))
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")

@@ -4,11 +4,12 @@ import msgspec
 
 
 class VersionRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """One version; `revision` changes with its code or configuration."""
+    """One version; `revision` changes with its code or configuration, `runtime` is what a worker can warm up for it."""
 
     version: str
     revision: str
     state: str
+    runtime: str
 
 
 class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """The port of a chunk store."""
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from ingle.values import IngleError
@@ -22,4 +23,8 @@ class ChunkStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Forget a chunk; no error where there is none."""
+        ...
+
+    def names(self) -> Iterator[str]:
+        """Iterate over the names of all chunks, in any order."""
         ...

@@ -3,6 +3,7 @@
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from ingle.artifacts.chunks.contract import ChunkMissingError
@@ -48,3 +49,10 @@ class FileChunks:
 
     def delete(self, name: str) -> None:
         self._path(name).unlink(missing_ok=True)
+
+    def names(self) -> Iterator[str]:
+        for path in self._folder.glob("??/*"):
+            if _NAME.fullmatch(path.name):
+                yield path.name
+            else:
+                path.unlink()  # a draft that a crash left

@@ -1,5 +1,7 @@
 """Chunks in memory, for tests."""
 
+from collections.abc import Iterator
+
 from ingle.artifacts.chunks.contract import ChunkMissingError
 
 
@@ -20,3 +22,6 @@ class MemoryChunks:
 
     def delete(self, name: str) -> None:
         self.held.pop(name, None)
+
+    def names(self) -> Iterator[str]:
+        return iter(list(self.held))

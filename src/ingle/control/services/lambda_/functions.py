@@ -117,8 +117,8 @@ class Functions:
         code = await self._code.keep(arn, self._zip(wishes["Code"]))
         now = self._clock.now_ms()
         latest = Version(
-            version=LATEST, code=code, pending_code=code, last_modified_ms=now, revision_id=str(uuid.uuid4()),
-            **_CREATING, **fields,
+            version=LATEST, code=code, pending_code=code, pending_publish=bool(wishes.get("Publish")),
+            last_modified_ms=now, revision_id=str(uuid.uuid4()), **_CREATING, **fields,
         )  # fmt: skip
         function = Function(
             account=arn.account,
@@ -128,7 +128,7 @@ class Functions:
             versions={LATEST: latest},
         )
         self._repository.add(function)
-        self._optimiser.begin(function, publish=bool(wishes.get("Publish")))
+        self._optimiser.begin(function)
         return Answered(self._show(function, latest, qualified=False))
 
     def _zip(self, code: dict[str, Any]) -> bytes:
@@ -249,9 +249,9 @@ class Functions:
             return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
         code = await self._code.keep(function.arn, content)
         function = self._to_change(request)  # it may have changed while the code was being kept
-        function = self._begin_update(function, pending_code=code)
+        function = self._begin_update(function, pending_code=code, pending_publish=bool(wishes.get("Publish")))
         self._repository.save(function)
-        self._optimiser.begin(function, publish=bool(wishes.get("Publish")))
+        self._optimiser.begin(function)
         return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
 
     async def update_configuration(self, request: Request) -> Answered:
@@ -273,7 +273,7 @@ class Functions:
         description = request.input.get("Description")
         function, version = function.publish(description, str(uuid.uuid4()), self._clock.now_ms())
         self._repository.save(function)
-        await self._publisher.publish(function.account, function.region, function.name)
+        await self._publisher.announce(function)
         return Answered(self._show(function, version, qualified=True))
 
     async def delete(self, request: Request) -> Answered:
@@ -287,19 +287,13 @@ class Functions:
                 raise FunctionNotFoundError(arn)
             kept = function.without_version(arn.qualifier)
             self._repository.save(kept)
+            await self._publisher.announce(kept)
         else:
             kept = None
             self._repository.remove(arn.account, arn.region, arn.name)
-        await self._publisher.publish(arn.account, arn.region, arn.name)
-        self._delete_code(function, kept)
+            await self._publisher.withdraw(arn.account, arn.region, arn.name)
+        self._code.delete_unused(function, kept)
         return Answered({}, status=204)
-
-    def _delete_code(self, before: Function, after: Function | None) -> None:
-        """Delete code that no version has any more."""
-        kept = {version.code.zip_manifest for version in after.versions.values()} if after is not None else set()
-        for manifest, code in {version.code.zip_manifest: version.code for version in before.versions.values()}.items():
-            if manifest not in kept:
-                self._code.delete(code)
 
 
 def _make_marker(name: str) -> str:
