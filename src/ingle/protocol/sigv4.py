@@ -270,7 +270,7 @@ def canonical_path(path: bytes) -> bytes:
                     kept.pop()
             elif segment not in (b"", b"."):
                 kept.append(segment)
-        tail = b"/" if path.endswith((b"/", b"/.", b"/..")) and kept else b""
+        tail = b"/" if path.endswith(b"/") and kept else b""  # after `/.` too there is none, as AWS's signers do
         path = b"/" + b"/".join(kept) + tail
     if not path:
         return b"/"
