@@ -158,7 +158,8 @@ def _epoch(timestamp: str) -> int:
     """Return the seconds since the epoch of `YYYYMMDDTHHMMSSZ`; raises ValueError for no real time."""
     year, month, day = int(timestamp[:4]), int(timestamp[4:6]), int(timestamp[6:8])
     hour, minute, second = int(timestamp[9:11]), int(timestamp[11:13]), int(timestamp[13:15])
-    if not (year >= 1970 and 1 <= month <= 12 and 1 <= day <= 31 and hour < 24 and minute < 60 and second < 61):
+    is_day = year >= 1970 and 1 <= month <= 12 and 1 <= day <= calendar.monthrange(year, month)[1]
+    if not (is_day and hour < 24 and minute < 60 and second < 61):
         raise ValueError(timestamp)
     return calendar.timegm((year, month, day, hour, minute, second))
 
