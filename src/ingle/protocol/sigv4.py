@@ -21,6 +21,7 @@ SKEW_S = 300
 _MAX_EXPIRES_S = 604_800
 _TIMESTAMP = re.compile(rb"\d{8}T\d{6}Z")
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9\-._~/]*")
+_REGION = re.compile(r"[a-z0-9-]{1,64}")
 _SHA256 = re.compile(rb"[0-9a-f]{64}")
 _MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key"
@@ -197,6 +198,8 @@ def check_time(signed: SignedRequest, now_ms: int) -> None:
 
 def check_scope(signed: SignedRequest, service: str) -> None:
     """Refuse a credential scope of another service, day or no region. Raises AwsError InvalidSignatureException."""
+    if _REGION.fullmatch(signed.region) is None:
+        raise AwsError("InvalidSignatureException", "Credential should be scoped to a valid region.")
     if signed.service != service:
         raise AwsError("InvalidSignatureException", f"Credential should be scoped to correct service: '{service}'. ")
     if signed.date != signed.timestamp[:8]:
