@@ -108,7 +108,12 @@ def _parse_header(authorization: bytes, headers: list[Header]) -> SignedRequest:
 
 
 def _parse_query(query: bytes) -> SignedRequest:
-    values = {unquote_to_bytes(name): unquote_to_bytes(value) for name, value in _query_pairs(query)}
+    values: dict[bytes, bytes] = {}
+    for name, value in _query_pairs(query):
+        plain = unquote_to_bytes(name)
+        if plain in values and plain.startswith(b"X-Amz-"):
+            raise _incomplete(f"AWS query-string parameters must include '{_text(plain)}' only once.")
+        values[plain] = unquote_to_bytes(value)
     if values.get(b"X-Amz-Algorithm") != ALGORITHM:
         raise _incomplete(f"Unsupported AWS 'algorithm': {_text(values.get(b'X-Amz-Algorithm', b''))!r}.")
     for name in (b"X-Amz-Credential", b"X-Amz-Signature", b"X-Amz-SignedHeaders", b"X-Amz-Date", b"X-Amz-Expires"):
