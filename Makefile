@@ -32,7 +32,7 @@ check: setup-dev
 	$(BIN)/ruff check src tests benchmarks examples scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/style
+	$(BIN)/pytest -q tests/unit tests/contract tests/style
 
 test: setup-dev
 	@scripts/install_test_tools.sh

@@ -1,7 +1,9 @@
 """The root key in a file of mode 0600."""
 
+import contextlib
 import os
 import stat
+import tempfile
 from pathlib import Path
 
 from ingle.sealing import DataKey, EncryptionContext, new_data_key, open_sealed, seal
@@ -29,14 +31,14 @@ class FileRootKey:
 
 def _create(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_suffix(".new")
-    draft.unlink(missing_ok=True)
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+    descriptor, draft = tempfile.mkstemp(dir=path.parent)  # of mode 0600
+    with os.fdopen(descriptor, "wb") as file:
         file.write(new_data_key().secret)
         file.flush()
         os.fsync(file.fileno())
-    os.link(draft, path)  # refuses where another has made the file meanwhile
-    draft.unlink()
+    with contextlib.suppress(FileExistsError):  # another has made the file meanwhile: then that is the key
+        os.link(draft, path)
+    os.unlink(draft)
     folder = os.open(path.parent, os.O_RDONLY)
     os.fsync(folder)
     os.close(folder)

@@ -1,0 +1,83 @@
+"""What users declare: versions and the rules on settings."""
+
+import pytest
+
+from ingle.functions import (
+    RESERVED_VARIABLES,
+    Code,
+    Function,
+    FunctionNotReadyError,
+    InvalidSettingError,
+    RevisionMismatchError,
+    UpdateInProgressError,
+    Version,
+    check_runtime,
+    check_variables,
+)
+
+CODE = Code(sha256="a", size_bytes=1, wrapped_key=b"", zip_manifest=b"")
+
+
+def function(**settings: str) -> Function:
+    wishes = {"state": "Active", "revision_id": "r", **settings}
+    latest = Version(version="$LATEST", runtime="python3.11", role="r", handler="h", code=CODE, **wishes)
+    return Function(account="0" * 12, region="us-east-1", name="f", versions={"$LATEST": latest})
+
+
+def test_versions_are_numbered_from_one_and_never_again_by_a_used_number() -> None:
+    held, one = function().publish(None, "x", 1)
+    held = held.with_version(held.latest.replace(timeout_s=9))
+    held, two = held.publish(None, "y", 2)
+    held = held.without_version("2").with_version(held.latest.replace(timeout_s=10))
+    _, three = held.publish(None, "z", 3)
+    assert (one.version, two.version, three.version) == ("1", "2", "3")
+
+
+def test_publishing_the_same_twice_gives_the_same_version() -> None:
+    held, one = function().publish("d", "x", 1)
+    again, same = held.publish("d", "y", 2)
+    assert (again, same) == (held, one)
+
+
+def test_a_version_keeps_what_latest_was() -> None:
+    held, one = function().publish(None, "x", 1)
+    changed = held.with_version(held.latest.replace(memory_mib=512))
+    assert changed.versions["1"] == one
+    assert one.memory_mib == 128
+
+
+@pytest.mark.parametrize(
+    ("settings", "revision", "error"),
+    [
+        ({}, "stale", RevisionMismatchError),
+        ({"state": "Pending"}, None, FunctionNotReadyError),
+        ({"update_status": "InProgress"}, None, UpdateInProgressError),
+    ],
+)
+def test_a_change_that_comes_at_the_wrong_time_is_refused(
+    settings: dict[str, str], revision: str | None, error: type[Exception]
+) -> None:
+    held = function(**settings)
+    with pytest.raises(error):
+        held.latest.check_can_change(held.arn, revision)
+
+
+@pytest.mark.parametrize("name", sorted(RESERVED_VARIABLES))
+def test_reserved_variables_are_named_in_the_refusal(name: str) -> None:
+    with pytest.raises(InvalidSettingError, match=name):
+        check_variables({name: "x", "MINE": "y"})
+
+
+def test_variables_may_take_4_kb_and_not_a_byte_more() -> None:
+    overhead = len('{"NAME":""}')
+    check_variables({"NAME": "x" * (4096 - overhead)})
+    with pytest.raises(InvalidSettingError, match="4KB"):
+        check_variables({"NAME": "x" * (4097 - overhead)})
+
+
+def test_a_runtime_that_is_not_here_is_answered_with_what_is() -> None:
+    check_runtime("python3.11", ["python3.11"])
+    with pytest.raises(InvalidSettingError, match=r"Available: python3\.11, provided\.al2023"):
+        check_runtime("python3.14", ["python3.11", "provided.al2023"])
+    with pytest.raises(InvalidSettingError, match="no longer supported"):
+        check_runtime("python2.7", ["python3.11"])
