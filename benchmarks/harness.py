@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -167,7 +167,7 @@ def available_mib() -> float:
     return int(next(line.split()[1] for line in _lines("/proc/meminfo") if line.startswith("MemAvailable"))) / 1024
 
 
-def print_table(title: str, header: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+def print_table(title: str, header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     """Print a Markdown table, as docs/benchmarks.md holds it."""
     out = [
         f"\n### {title}",

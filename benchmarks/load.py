@@ -6,9 +6,11 @@ what is measured is the server and not the making of signatures; every one of th
 
 import asyncio
 import dataclasses
+import functools
 import statistics
 import time
 from collections.abc import Sequence
+from typing import cast
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +49,7 @@ class _Connection(asyncio.Protocol):
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send()
 
     def _send(self) -> None:
@@ -58,7 +59,7 @@ class _Connection(asyncio.Protocol):
                 self.finished.set_result(None)
             return
         self._sent_at = time.perf_counter()
-        self._transport.write(self.requests[self.position])  # type: ignore[attr-defined]
+        self._transport.write(self.requests[self.position])
         self.position += 1
 
     def data_received(self, data: bytes) -> None:
@@ -96,7 +97,7 @@ async def drive(host: str, port: int, batches: Sequence[Sequence[bytes]]) -> Loa
     started = time.perf_counter()
     connections = []
     for batch in batches:
-        _, connection = await loop.create_connection(lambda batch=batch: _Connection(batch), host, port)
+        _, connection = await loop.create_connection(functools.partial(_Connection, batch), host, port)
         connections.append(connection)
     await asyncio.gather(*(connection.finished for connection in connections))
     seconds = time.perf_counter() - started

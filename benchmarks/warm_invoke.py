@@ -20,6 +20,8 @@ from botocore.credentials import Credentials
 from harness import ECHO, ROOT, Ingle, print_table, running_ingle
 from rivals import Rival, rivals
 
+from ingle.spawner.runtimes import find_runtimes
+
 CONNECTIONS = 2
 TARGET = "/2015-03-31/functions/{name}/invocations"
 
@@ -73,19 +75,27 @@ def main(rounds: int = 5, per_connection: int = 5000) -> None:
     with running_ingle() as ingle:
         ingle.deploy("echo", {"app.py": ECHO})
 
-        def signed(count: int) -> list[bytes]:
+        def signed(name: str, count: int) -> list[bytes]:
             nonlocal counter
             counter += count
-            return signed_requests(ingle, "echo", count, counter)
+            return signed_requests(ingle, name, count, counter)
 
         def bare_requests(count: int) -> list[bytes]:
             return plain_requests("/2015-03-31/functions/echo/invocations", "bare", count)
 
+        later = later_pythons()
+        for runtime in later:
+            ingle.deploy(runtime.replace(".", "-"), {"app.py": ECHO}, runtime=runtime)
         for _ in range(rounds):
             results.setdefault("bare path", []).append(measure(bare_port, bare_requests, per_connection))
             results.setdefault("Ingle (signed, sandboxed, logged)", []).append(
-                measure(ingle.port, signed, per_connection)
+                measure(ingle.port, lambda count: signed("echo", count), per_connection)
             )
+            for runtime in later:
+                name = runtime.replace(".", "-")
+                results.setdefault(f"Ingle, {runtime}", []).append(
+                    measure(ingle.port, lambda count, name=name: signed(name, count), per_connection)  # type: ignore[misc]
+                )
     bare.terminate()
     bare.wait()
     for rival in rivals():
@@ -97,6 +107,12 @@ def main(rounds: int = 5, per_connection: int = 5000) -> None:
     )
 
 
+def later_pythons() -> list[str]:
+    """Return the runtimes of Python 3.12 and later that this host offers: their client starts a thread for each poll."""
+    offered = [one.name for one in find_runtimes(os.fspath(ROOT / ".runtimes"))]
+    return [name for name in offered if name.startswith("python3.") and int(name.partition(".")[2]) >= 12]
+
+
 def measure_rival(rival: Rival, per_connection: int = 150) -> load.Load:
     """Start a rival, drive it gently (they are slow), stop it."""
     with rival as running:
@@ -106,7 +122,7 @@ def measure_rival(rival: Rival, per_connection: int = 150) -> load.Load:
 def rows(results: dict[str, list[load.Load]]) -> list[tuple[str, ...]]:
     """Return a row for each system: the median over its rounds."""
     bare = statistics.median(run.rate for run in results["bare path"])
-    made = []
+    made: list[tuple[str, ...]] = []
     for name, runs in results.items():
         rate = statistics.median(run.rate for run in runs)
         median = statistics.median(run.median_us for run in runs)

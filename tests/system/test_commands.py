@@ -93,7 +93,7 @@ def test_logs_are_followed(ingle: Ingle, deploy: Any, invoke: Any) -> None:
     try:
         invoke(name, "first")
         assert process.stdout is not None
-        lines = []
+        lines: list[str] = []
         while not any("seen first" in line for line in lines):
             lines.append(process.stdout.readline())
         invoke(name, "second")

@@ -3,6 +3,7 @@
 import base64
 import json
 import stat
+import time
 import zipfile
 from io import BytesIO
 from pathlib import Path
@@ -64,7 +65,8 @@ def offered(ingle: Ingle) -> list[str]:
     client = ingle.client()
     with pytest.raises(client.exceptions.InvalidParameterValueException) as caught:
         ingle.deploy("none", {"a": "b"}, runtime="python3.15")
-    return caught.value.response["Error"]["Message"].partition("Available: ")[2].partition(". ")[0].split(", ")
+    message = str(caught.value.response["Error"]["Message"])
+    return message.partition("Available: ")[2].partition(". ")[0].split(", ")
 
 
 def test_python_of_every_version_runs(ingle: Ingle) -> None:
@@ -141,6 +143,30 @@ def test_a_bootstrap_of_the_functions_own_runs(runtime: str, ingle: Ingle) -> No
     for number in range(3):
         answer = client.invoke(FunctionName=name, Payload=b'{"n": %d}' % number)
         assert json.loads(answer["Payload"].read()) == {"handler": "any.thing", "event": {"n": number}}
+
+
+ECHO_HEADERS = BOOTSTRAP.replace("id=; length=0", "id=; length=0; heads=").replace(
+    '[ -z "$line" ] && break', '[ -z "$line" ] && break\n    heads="$heads${line//\\"/\\\\\\"}|"'
+).replace('\\"handler\\":\\"$_HANDLER\\"', '\\"heads\\":\\"$heads\\"')  # fmt: skip
+
+
+def test_next_tells_all_that_a_runtime_needs(ingle: Ingle) -> None:
+    client = ingle.client()
+    deploy_zip(client, "heads", "provided.al2023", executable({"bootstrap": ECHO_HEADERS}), "x")
+    context = base64.b64encode(b'{"custom":{}}').decode()
+    before = time.time()
+    answer = client.invoke(FunctionName="heads", Payload=b"7", ClientContext=context)
+    told = json.loads(answer["Payload"].read())
+    assert told["event"] == 7
+    status, *lines = told["heads"].rstrip("|").split("|")
+    heads = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    assert status == "HTTP/1.1 200 OK"
+    assert heads["content-type"] == "application/json"
+    assert heads["lambda-runtime-aws-request-id"] == answer["ResponseMetadata"]["RequestId"]
+    assert before + 2 < int(heads["lambda-runtime-deadline-ms"]) / 1000 < before + 5
+    assert heads["lambda-runtime-invoked-function-arn"].endswith(":function:heads")
+    assert heads["lambda-runtime-trace-id"].startswith("Root=1-")
+    assert json.loads(heads["lambda-runtime-client-context"]) == {"custom": {}}
 
 
 @pytest.mark.parametrize(

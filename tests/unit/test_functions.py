@@ -1,5 +1,7 @@
 """What users declare: versions and the rules on settings."""
 
+from typing import Any
+
 import pytest
 
 from ingle.functions import (
@@ -18,8 +20,8 @@ from ingle.functions import (
 CODE = Code(sha256="a", size_bytes=1, wrapped_key=b"", zip_manifest=b"")
 
 
-def function(**settings: str) -> Function:
-    wishes = {"state": "Active", "revision_id": "r", **settings}
+def function(**settings: Any) -> Function:
+    wishes: dict[str, Any] = {"state": "Active", "revision_id": "r", **settings}
     latest = Version(version="$LATEST", runtime="python3.11", role="r", handler="h", code=CODE, **wishes)
     return Function(account="0" * 12, region="us-east-1", name="f", versions={"$LATEST": latest})
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingle.worker import log_capture
 from ingle.worker.drivers.sandbox import log_pipe
 from ingle.worker.log_capture import EVENT_LIMIT_BYTES, LogCapture
 
@@ -82,6 +83,17 @@ def test_a_flood_is_capped_and_the_drops_are_counted(pipes: Pipes) -> None:
     before = len(pipes.events)
     pipes.capture.end_invocation()
     assert len(pipes.events) == before
+
+
+def test_an_environment_that_has_logged_its_share_logs_no_more(pipes: Pipes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_capture, "DISK_LIMIT_BYTES", 1000)
+    for _ in range(100):
+        pipes.say(b"z" * 99 + b"\n")
+    assert pipes.capture.is_full
+    assert len(pipes.events) == 8
+    assert pipes.capture.dropped == 92
+    pipes.capture.end_invocation()
+    assert pipes.events[-1].startswith(b"LOGS_DROPPED Events: 92")
 
 
 def test_the_tail_is_the_last_4_kib_since_it_was_asked_for(pipes: Pipes) -> None:

@@ -24,7 +24,7 @@ def run(number: int, *arguments: int, architecture: int = X86_64) -> int:
         if code == 0x20:
             accumulator = struct.unpack_from("<I", data, value)[0]
         elif code == 0x06:
-            return value
+            return int(value)
         elif code == 0x54:
             accumulator &= value
         else:

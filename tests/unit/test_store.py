@@ -1,6 +1,7 @@
 """The metadata store on a real SQLite file."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -10,7 +11,7 @@ from ingle.store import FunctionRepository, LogGroupRepository, LogGroupRow, ope
 CODE = Code(sha256="c2hh", size_bytes=3, wrapped_key=b"w", zip_manifest=b"{}")
 
 
-def function(name: str, region: str = "us-east-1", **settings: str) -> Function:
+def function(name: str, region: str = "us-east-1", **settings: Any) -> Function:
     latest = Version(version="$LATEST", runtime="python3.11", role="r", handler="a.h", code=CODE, **settings)
     return Function(account="000000000000", region=region, name=name, versions={"$LATEST": latest})
 

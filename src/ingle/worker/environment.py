@@ -189,6 +189,9 @@ class Environment:
         if invocation.wants_tail and self._capture is not None:
             tail = base64.b64encode(self._capture.take_tail())
             headers = (*headers, (b"x-amz-log-result", tail))
+        is_full = _GONE not in headers and self._capture is not None and self._capture.is_full
+        if is_full:
+            headers = (*headers, _GONE)
         if self.state is State.BUSY and _GONE not in headers:
             self.state = advance(self.state, Event.INVOKE_FINISHED)
         if not invocation.is_started:
@@ -197,6 +200,8 @@ class Environment:
             invocation.exchange.finish()
         else:
             invocation.exchange.abort()
+        if is_full:
+            self._loop.call_soon(self.retire)  # once the runtime has had its own answer
 
     def _write_report(self, invocation: Invocation, failure: bytes) -> None:
         capture, running = self._capture, self._running

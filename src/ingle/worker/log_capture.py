@@ -15,6 +15,8 @@ _READ_BYTES = 1 << 16
 EVENT_LIMIT_BYTES = 256 * 1024
 BURST_BYTES = 4 << 20
 RATE_BYTES_PER_S = 1 << 20
+DISK_LIMIT_BYTES = 64 << 20
+"""What one environment may log in its life; it is replaced by a fresh one after the invocation that reached it."""
 TAIL_BYTES = 4096
 _FRAME = struct.Struct(">IIQ")
 _FRAME_MAGIC = 0xA55A0000
@@ -31,6 +33,7 @@ class LogCapture:
         self._frames = b""
         self._allowance = float(BURST_BYTES)
         self._refilled_at = time.monotonic()
+        self._kept = 0
         self.dropped = 0
         self._reported = 0
         self.tail: list[bytes] | None = None
@@ -38,6 +41,11 @@ class LogCapture:
         self._ready = select.poll()
         self._ready.register(output, select.POLLIN)
         self._ready.register(telemetry, select.POLLIN)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the environment has logged as much as one may."""
+        return self._kept >= DISK_LIMIT_BYTES
 
     def write(self, message: bytes) -> None:
         """Add an event of the platform's own; the caps don't hold for these."""
@@ -91,7 +99,8 @@ class LogCapture:
     def _report_dropped(self) -> None:
         if self.dropped > self._reported:
             self.write(
-                b"LOGS_DROPPED Events: %d\tReason: rate limit of the environment" % (self.dropped - self._reported)
+                b"LOGS_DROPPED Events: %d\tReason: rate or size limit of the environment"
+                % (self.dropped - self._reported)
             )
             self._reported = self.dropped
 
@@ -126,10 +135,11 @@ class LogCapture:
         now = time.monotonic()
         self._allowance = min(BURST_BYTES, self._allowance + (now - self._refilled_at) * RATE_BYTES_PER_S)
         self._refilled_at = now
-        if self._allowance < len(message):
+        if self._allowance < len(message) or self.is_full:
             self.dropped += 1
             return
         self._allowance -= len(message) + 26
+        self._kept += len(message) + 26
         if self.tail is not None:
             self.tail.append(message + b"\n")
         self._emit(time.time_ns() // 1_000_000, message)
