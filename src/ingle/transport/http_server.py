@@ -7,6 +7,7 @@ with 400 and the connection is closed, because two readings of one byte stream a
 
 import asyncio
 import http
+import select
 import socket
 import ssl as tls
 from collections import deque
@@ -39,7 +40,7 @@ class Exchange:
 
     __slots__ = (
         "_connection", "_disconnect_callbacks", "_is_chunked", "answered", "body", "headers",
-        "is_http10", "keep_alive", "method", "target",
+        "is_http10", "keep_alive", "method", "refused", "target",
     )  # fmt: skip
 
     def __init__(self, connection: "_Connection") -> None:
@@ -51,6 +52,8 @@ class Exchange:
         self.keep_alive = True
         self.is_http10 = False
         self.answered = False
+        self.refused = False
+        """The server itself has answered, because the rest of the request is broken: the handler's answer is dropped."""
         self._is_chunked = False
         self._disconnect_callbacks: list[Callable[[], None]] | None = None
 
@@ -94,6 +97,8 @@ class Exchange:
 
     def respond(self, status: int, headers: Headers, body: bytes = b"") -> None:
         """Send the whole response in one write. A response to a client that is gone is dropped."""
+        if self.refused:
+            return
         if self.answered:
             raise RuntimeError("this exchange has been answered")
         self.answered = True
@@ -120,6 +125,8 @@ class Exchange:
 
     def start(self, status: int, headers: Headers) -> None:
         """Send the head of a response whose body follows by `write`; chunked unless content-length is given."""
+        if self.refused:
+            return
         if self.answered:
             raise RuntimeError("this exchange has been answered")
         self.answered = True
@@ -136,7 +143,7 @@ class Exchange:
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while more than 256 KiB are unsent. Raises DisconnectedError."""
-        if self._connection.is_lost:
+        if self._connection.is_lost or self.refused:
             raise DisconnectedError("the client went away")
         if data and self.method != b"HEAD":
             self._connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
@@ -145,7 +152,7 @@ class Exchange:
 
     def finish(self, trailers: Headers = ()) -> None:
         """End a response begun by `start`."""
-        if self._connection.is_lost:
+        if self._connection.is_lost or self.refused:
             return
         if self._is_chunked and self.method != b"HEAD":
             self._connection.transport.write(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in trailers))
@@ -191,10 +198,13 @@ class _Connection(asyncio.Protocol):
         self._waiting: deque[Exchange] = deque()  # pipelined behind it
         self._begun: Exchange | None = None  # running, but its handler doesn't have it yet
         self._framing: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
         self._head_size = 0
+        self._loose_bytes = 0  # read since the last that made a head, a piece of a body or a whole request
+        self._body_bytes = 0
+        self._is_parsing = False
         self._is_in_head = True
         self._is_lingering = False
+        self._takes_no_more = False
         self._pauses = 0
 
     # asyncio's callbacks
@@ -214,26 +224,27 @@ class _Connection(asyncio.Protocol):
         self.deadline = self.server.now() + self.server.limits.idle_timeout_s
 
     def data_received(self, data: bytes) -> None:
-        if self._is_lingering:
+        if self._is_lingering or self._takes_no_more:
             return
         limits = self.server.limits
         if self._is_in_head:
-            if not self._head_bytes:
+            if not self._loose_bytes:
                 self.deadline = self.server.now() + limits.header_timeout_s
-            self._head_bytes += len(data)
         else:
             self.deadline = self.server.now() + limits.body_timeout_s
+        self._loose_bytes += len(data)
         refusal = self._feed(data)
         if self._begun is not None and (refusal is None or self._begun.body.ended):
-            exchange, self._begun = self._begun, None
-            self._dispatch(exchange)
+            self._dispatch_begun()
         if refusal is not None:
+            self._begun = None
             self._refuse(*refusal)
-        elif self._is_in_head and self._head_bytes > limits.header_bytes:
+        elif self._loose_bytes > limits.header_bytes:
             self._refuse(431, "Request header is too large")
 
     def _feed(self, data: bytes) -> tuple[int, str] | None:
         """Parse what has come; return status and reason where it must be refused."""
+        self._is_parsing = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -243,13 +254,23 @@ class _Connection(asyncio.Protocol):
             return (refusal.status, refusal.reason) if isinstance(refusal, _Refusal) else (400, "Bad request")
         except httptools.HttpParserError as error:
             return 400, f"Bad request: {error}"
+        finally:
+            self._is_parsing = False
         return None
 
     def eof_received(self) -> bool:
         if self._incoming is not None:
             self._incoming.body.end(DisconnectedError("the client closed the connection within a request"))
-        # A half-closed client may still read its answer.
-        return self._running is not None
+        if self._running in (None, self._incoming) or self._is_hung_up():
+            return False
+        self._end_after_this()  # a half-closed client may still read its answer
+        return True
+
+    def _is_hung_up(self) -> bool:
+        """Say whether the peer has closed both directions, as far as the kernel knows (a Unix socket's does)."""
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), 0)
+        return any(events & select.POLLHUP for _, events in poll.poll(0))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
@@ -284,6 +305,8 @@ class _Connection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
         headers = self._incoming.headers
+        if not self._is_in_head:  # a trailer must not pass for a header (RFC 9110, 6.5.1)
+            return
         name = name.lower()
         headers.append((name, value))
         if name in _FRAMING:
@@ -295,18 +318,24 @@ class _Connection(asyncio.Protocol):
     def on_headers_complete(self) -> None:
         exchange = self._incoming
         assert exchange is not None
-        if not self._is_in_head:  # trailers: their names are of no use to us
-            return
         self._is_in_head = False
         if len(exchange.target) + self._head_size > self.server.limits.header_bytes:
             raise _Refusal(431, "Request header is too large")
         exchange.method = self._parser.get_method()
         exchange.keep_alive = self._parser.should_keep_alive()
-        exchange.is_http10 = self._parser.get_http_version() == "1.0"
+        version = self._parser.get_http_version()
+        exchange.is_http10 = version == "1.0"
+        if version not in ("1.0", "1.1"):
+            raise _Refusal(400, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
+        if self._parser.should_upgrade():  # the parser would end the request here, whatever follows
+            raise _Refusal(400, "Upgrade is not supported")
+        if not exchange.target.startswith(b"/"):  # one form of target leaves one reading of who is meant
+            raise _Refusal(400, "The target of a request is a path")
         self._check_framing(exchange)
-        self._head_bytes = 0
+        self._loose_bytes = 0
+        self._body_bytes = 0
         if exchange.expects_continue and self._running is None:
-            self._begin(exchange)  # the body comes when somebody wants it
+            self._begin(exchange)  # nothing of the body comes before its reader asks for it
 
     def _check_framing(self, exchange: Exchange) -> None:
         codings: list[bytes] = []
@@ -319,7 +348,7 @@ class _Connection(asyncio.Protocol):
                 lengths.append(value)
             elif name == b"transfer-encoding":
                 codings.append(value)
-            else:
+            elif value.lower() == b"100-continue" and not exchange.is_http10:
                 exchange.mark_expects_continue()
         if codings and (lengths or codings != [b"chunked"] or exchange.is_http10):
             raise _Refusal(400, "Ambiguous message framing")
@@ -333,6 +362,10 @@ class _Connection(asyncio.Protocol):
     def on_body(self, data: bytes) -> None:
         exchange = self._incoming
         assert exchange is not None
+        self._loose_bytes = 0
+        self._body_bytes += len(data)
+        if self._body_bytes > self.server.limits.body_bytes:
+            raise _Refusal(413, "Request body is too large")
         if self._running is None:  # the first piece of a body that is not here as a whole
             self._begin(exchange)
         exchange.body.feed(data)
@@ -345,9 +378,10 @@ class _Connection(asyncio.Protocol):
         exchange, self._incoming = self._incoming, None
         assert exchange is not None
         self._is_in_head = True
-        self._head_bytes = 0
+        self._loose_bytes = 0
         self.deadline = 0.0
         exchange.body.end()
+        self._takes_no_more = not exchange.keep_alive  # what follows is not read (RFC 9112, 9.6)
         if exchange is self._running:
             return
         if self._running is None and not self._waiting:
@@ -359,9 +393,16 @@ class _Connection(asyncio.Protocol):
     # exchanges in order
 
     def _begin(self, exchange: Exchange) -> None:
-        """Make this the exchange that runs; the handler gets it when all of this read has been parsed."""
+        """Make this the exchange that runs; the handler gets it when all of the current read has been parsed."""
         self._running = exchange
         self._begun = exchange
+        if not self._is_parsing:
+            asyncio.get_running_loop().call_soon(self._dispatch_begun)
+
+    def _dispatch_begun(self) -> None:
+        exchange, self._begun = self._begun, None
+        if exchange is not None:
+            self._dispatch(exchange)
 
     def _dispatch(self, exchange: Exchange) -> None:
         if self.is_lost or exchange.answered:
@@ -405,8 +446,19 @@ class _Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next)
         elif self.is_closing:
             self.transport.close()
-        elif self._incoming is None:
-            self.deadline = self.server.now() + self.server.limits.idle_timeout_s
+        else:
+            self._look_behind()
+
+    def _look_behind(self) -> None:
+        """Go on with what has arrived of the next request, and say how long the rest of it may take."""
+        limits, now = self.server.limits, self.server.now()
+        if self._incoming is None:
+            self.deadline = now + limits.idle_timeout_s
+        elif self._is_in_head:
+            self.deadline = now + limits.header_timeout_s
+        else:
+            self.deadline = 0.0 if self._pauses else now + limits.body_timeout_s
+            self._begin(self._incoming)
 
     def _next(self) -> None:
         if self._running is None and self._waiting:
@@ -429,13 +481,13 @@ class _Connection(asyncio.Protocol):
             self.transport.write_eof()
 
     def _refuse(self, status: int, reason: str) -> None:
-        if self._is_lingering or self.is_lost:
+        if self._is_lingering or self._takes_no_more or self.is_lost:
             return
         if self._incoming is not None:
             self._incoming.body.end(DisconnectedError(reason))
         running = self._running
         if running is not None and running is not self._incoming:
-            self.transport.abort()
+            self._end_after_this()
             return
         if running is not None and running.answered:
             self.transport.abort()
@@ -445,7 +497,14 @@ class _Connection(asyncio.Protocol):
         refused.keep_alive = False
         self._running = refused
         refused.respond(status, headers, body)
+        refused.refused = True
         self._is_lingering = True
+
+    def _end_after_this(self) -> None:
+        """Let the exchange that is being answered be the connection's last."""
+        self._takes_no_more = True
+        self.is_closing = True
+        self._incoming = None
 
     # flow control and time
 
@@ -459,6 +518,8 @@ class _Connection(asyncio.Protocol):
         self._pauses = max(0, self._pauses - 1)
         if self._pauses == 0 and not self.is_lost and not self._is_lingering:
             self.transport.resume_reading()
+            if self._incoming is not None and not self._is_in_head:
+                self.deadline = self.server.now() + self.server.limits.body_timeout_s
 
     def _throttle(self) -> None:
         if self._waiting and self._pauses == 0:
@@ -467,11 +528,14 @@ class _Connection(asyncio.Protocol):
             self.resume_reading()
 
     def check_time(self, now: float) -> None:
-        if self.deadline and now > self.deadline:
-            if self._incoming is not None and self._running in (None, self._incoming):
-                self._refuse(408, "The request took too long to arrive")
-            elif self._running is None or self._is_lingering:
-                self.transport.abort()
+        if not self.deadline or now <= self.deadline:
+            return
+        if self._is_lingering:
+            self.transport.abort()
+        elif self._incoming is not None and self._running in (None, self._incoming):
+            self._refuse(408, "The request took too long to arrive")
+        elif self._running is None:
+            self.transport.abort()
 
     def close_when_idle(self) -> None:
         self.is_closing = True

@@ -45,10 +45,16 @@ class IncomingBody:
         self._wake()
 
     def end(self, error: Exception | None = None) -> None:
-        """Say that nothing more comes; `error` is raised to the reader after what has arrived."""
+        """Say that nothing more comes; `error` is raised to the reader after what has arrived.
+
+        The connection reads on, whoever reads what is left here: the next message may be waited for already.
+        """
         if not self.ended:
             self.ended = True
             self.error = error
+            if self.paused:
+                self.paused = False
+                self._resume()
             self._wake()
 
     def _wake(self) -> None:
@@ -67,7 +73,7 @@ class IncomingBody:
 
     async def next_piece(self) -> bytes:
         """Return the next piece, or empty bytes at the end; raises the error that ended the body."""
-        if self.wanted is not None:
+        if self.wanted is not None and not self.pieces and not self.ended:
             wanted, self.wanted = self.wanted, None
             wanted()
         while not self.pieces:
