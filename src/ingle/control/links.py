@@ -7,7 +7,7 @@ import msgspec
 from ingle.control.code_store import CodeStore, image_context
 from ingle.control.log_store import LogStore
 from ingle.control.publisher import Publisher
-from ingle.environments import Assignment, GrantRequest, Principal, SigningKey, SigningKeyRequest
+from ingle.environments import Assignment, GrantRequest, LogBatch, Principal, SigningKey, SigningKeyRequest
 from ingle.iam import AccessKey, root_arn
 from ingle.protocol import sigv4
 from ingle.store import FunctionRepository
@@ -16,21 +16,6 @@ from ingle.values import MIB, Clock, FunctionArn
 
 _GRANT_MS = 10 * 60 * 1000
 _LOGS_LIMIT_BYTES = 64 * MIB
-
-
-class _Records(msgspec.Struct):
-    account: str
-    region: str
-    group: str
-    stream: str
-    first_ms: int
-    last_ms: int
-    count: int
-    data: bytes
-
-
-class _Batch(msgspec.Struct):
-    records: list[_Records]
 
 
 class GatewayLink:
@@ -88,7 +73,7 @@ class WorkerLink:
         key = msgspec.json.decode(await exchange.read(MIB), type=GrantRequest).version
         function = self._functions.find(key.account, key.region, key.function)
         version = function.versions.get(key.version) if function is not None else None
-        if function is None or version is None or version.state != "Active":
+        if function is None or version is None or version.state != "Active" or version.revision_id != key.revision:
             exchange.respond(404, ())
             return
         arn: FunctionArn = function.arn
@@ -109,7 +94,7 @@ class WorkerLink:
         exchange.respond(200, (), msgspec.json.encode(Assignment(**fields)))
 
     async def _take_logs(self, exchange: Exchange) -> None:
-        batch = msgspec.msgpack.decode(await exchange.read(_LOGS_LIMIT_BYTES), type=_Batch)
+        batch = msgspec.msgpack.decode(await exchange.read(_LOGS_LIMIT_BYTES), type=LogBatch)
         for one in batch.records:
             group = self._logs.ensure(one.account, one.region, one.group)
             group.append(one.stream, one.first_ms, one.last_ms, one.count, one.data)

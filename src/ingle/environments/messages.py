@@ -78,3 +78,25 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"SigningKey({self.principal})"
+
+
+class LogRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Events of one stream: `data` holds `count` frames of u64 epoch milliseconds, u32 length, UTF-8 message."""
+
+    account: str
+    region: str
+    group: str
+    stream: str
+    first_ms: int
+    last_ms: int
+    count: int
+    data: bytes
+
+    def __repr__(self) -> str:
+        return f"LogRecords({self.stream}, {self.count} events)"
+
+
+class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
+    """Worker to control, POST /logs, as msgpack."""
+
+    records: list[LogRecords]

@@ -7,6 +7,7 @@ from typing import Any
 import structlog
 
 from ingle.gateway.invoke import PREFIX, SUFFIX, Invoker
+from ingle.gateway.relay import relay
 from ingle.protocol import AwsError, rest_json
 from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
 from ingle.values import IngleError, new_request_id
@@ -91,12 +92,4 @@ class FrontDoor:
         if whole is not None:
             exchange.respond(answer.status, passed, whole)
             return
-        exchange.start(answer.status, passed)
-        try:
-            async for piece in answer.chunks():
-                await exchange.write(piece)
-            exchange.finish()
-        except DisconnectedError:
-            exchange.abort()
-        finally:
-            answer.close()
+        await relay(answer, exchange, answer.status, passed)

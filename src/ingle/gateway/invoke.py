@@ -14,6 +14,7 @@ from ingle.gateway.assignment import Environment
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
 from ingle.gateway.fleet import Fleet, NotStartedError
+from ingle.gateway.relay import relay
 from ingle.protocol import AwsError, validation_error
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange, HttpClient
@@ -193,16 +194,9 @@ class Invoker:
             self._settle(environment, is_gone=is_gone)
             exchange.respond(200, made, body)
             return
-        exchange.start(200, made)
         try:
-            async for piece in answer.chunks():
-                if not exchange.is_disconnected:
-                    await exchange.write(piece)
-            exchange.finish()
-        except DisconnectedError:
-            exchange.abort()
+            await relay(answer, exchange, 200, made)
         finally:
-            answer.close()
             self._settle(environment, is_gone=is_gone or not answer.body.ended)
 
     def _settle(self, environment: Environment, *, is_gone: bool) -> None:

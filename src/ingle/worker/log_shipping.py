@@ -6,6 +6,7 @@ import struct
 import msgspec
 import structlog
 
+from ingle.environments import LogBatch, LogRecords
 from ingle.transport import HttpClient
 from ingle.values import IngleError
 
@@ -14,25 +15,6 @@ _INTERVAL_S = 0.2
 _BATCH_BYTES = 64 * 1024
 _PENDING_LIMIT_BYTES = 32 << 20
 _log = structlog.get_logger("ingle.worker")
-
-
-class LogRecords(msgspec.Struct, kw_only=True):
-    """Events of one stream: `data` holds `count` frames of u64 epoch milliseconds, u32 length, UTF-8 message."""
-
-    account: str
-    region: str
-    group: str
-    stream: str
-    first_ms: int
-    last_ms: int
-    count: int
-    data: bytes
-
-
-class LogBatch(msgspec.Struct, kw_only=True):
-    """Worker to control, POST /logs, as msgpack."""
-
-    records: list[LogRecords]
 
 
 class LogStream:
