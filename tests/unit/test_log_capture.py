@@ -98,7 +98,7 @@ def test_an_environment_that_has_logged_its_share_logs_no_more(pipes: Pipes, mon
 
 def test_the_tail_is_the_last_4_kib_since_it_was_asked_for(pipes: Pipes) -> None:
     pipes.say(b"before\n")
-    pipes.capture.tail = []
+    pipes.capture.tail = bytearray()
     pipes.say(b"first\n" + b"z" * 5000 + b"\nlast\n")
     pipes.capture.write(b"REPORT")
     tail = pipes.capture.take_tail()

@@ -1,9 +1,12 @@
 """The programs as processes of their own: settings in, confined, serving."""
 
+import contextlib
 import gc
+import resource
 import signal
 import sys
 from pathlib import Path
+from typing import TextIO, cast
 
 import msgspec
 import structlog
@@ -11,6 +14,24 @@ import uvloop
 
 from ingle.app.confine import confine
 from ingle.spawner import syscalls
+
+
+def raise_descriptor_limit() -> None:
+    """Take as many descriptors as this user may have: an environment costs its worker six."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+class _Sink:
+    """Standard error, which may be a file on a full disk: a line that can't be written must not fail a request."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def _configure_log() -> None:
@@ -21,7 +42,7 @@ def _configure_log() -> None:
             structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(cast(TextIO, _Sink())),
     )
 
 
@@ -58,6 +79,7 @@ def main(name: str) -> int:
     """Run a program to its end."""
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     document = sys.stdin.buffer.read()
+    raise_descriptor_limit()
     _configure_log()
     gc.set_threshold(20_000, 20, 20)  # an invocation leaves few cycles; looking for them 700 objects apart costs 5 %
     uvloop.run(_PROGRAMS[name](document))

@@ -93,7 +93,10 @@ class Fleet:
             state = State.FAILED if started.init_failed else State.IDLE
             environment = Environment(started.environment_id, key, state)
             self._known[environment.identifier] = environment
-            pool.offer(environment, self._clock.monotonic_ns())
+            if pool.is_retired and not pool.waiting:
+                self._spawn(self._delete(environment))
+            else:
+                pool.offer(environment, self._clock.monotonic_ns())
 
     def give_back(self, environment: Environment) -> None:
         """An environment has served and can serve again."""
@@ -115,6 +118,11 @@ class Fleet:
         pool = self._pools.get(environment.key)
         if pool is not None:
             pool.remove(environment)
+
+    def discard(self, environment: Environment) -> None:
+        """Nobody knows what an environment is doing: have the worker end it."""
+        self.drop(environment)
+        self._spawn(self._delete(environment))
 
     def drop_by_id(self, identifier: str) -> None:
         environment = self._known.get(identifier)

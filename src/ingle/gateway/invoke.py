@@ -173,10 +173,10 @@ class Invoker:
             self._fleet.drop(environment)
             raise _Undelivered from None
         except DisconnectedError:
-            self._fleet.drop(environment)
+            self._fleet.discard(environment)
             raise AwsError("ServiceException", "The worker was lost while the function ran.") from None
         if answer.status != 200:
-            self._fleet.drop(environment)
+            self._fleet.discard(environment)
             raise _Undelivered
         made = [
             (b"x-amzn-requestid", request_id),
@@ -197,7 +197,10 @@ class Invoker:
         try:
             await relay(answer, exchange, 200, made)
         finally:
-            self._settle(environment, is_gone=is_gone or not answer.body.ended)
+            if answer.body.ended and answer.body.error is None:
+                self._settle(environment, is_gone=is_gone)
+            else:
+                self._fleet.discard(environment)
 
     def _settle(self, environment: Environment, *, is_gone: bool) -> None:
         if is_gone:
@@ -263,14 +266,14 @@ def _event_headers(exchange: Exchange, arn: FunctionArn) -> tuple[list[tuple[byt
 
 
 def _check_context(context: bytes) -> bytes:
+    """Return the context in its plain form: decoded and encoded anew, so that it holds no line break of the caller's."""
     try:
-        if len(context) > _CONTEXT_LIMIT or not isinstance(_check_json(base64.b64decode(context, validate=True)), dict):
-            raise ValueError
-    except (binascii.Error, ValueError, msgspec.DecodeError):
-        raise AwsError(
-            "InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object."
-        ) from None
-    return base64.b64encode(base64.b64decode(context))
+        decoded = _check_json(base64.b64decode(context, validate=True)) if len(context) <= _CONTEXT_LIMIT else None
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
+        decoded = None
+    if not isinstance(decoded, dict):
+        raise AwsError("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
+    return base64.b64encode(msgspec.json.encode(decoded))
 
 
 def _new_trace() -> bytes:

@@ -2,7 +2,7 @@
 
 Lambda takes 1 MB of request line and headers; no client needs that much, and 64 KiB for each of 2,048 connections is
 what a small machine can hold. A body may be as large as CreateFunction's, 70,167,211 bytes; a header must arrive within
-10 s, a body may pause for 30 s, an idle connection is closed after 75 s.
+10 s, a body may pause for 30 s, an idle connection is closed after 75 s, one that takes nothing of its answer after 60 s.
 """
 
 from ingle.transport import ServerLimits
@@ -14,5 +14,6 @@ FRONT_DOOR = ServerLimits(
     header_timeout_s=10.0,
     body_timeout_s=30.0,
     idle_timeout_s=75.0,
+    write_timeout_s=60.0,
     connections=2048,
 )

@@ -1,5 +1,7 @@
 """Answers that are too large to be whole: passed on piece by piece, held up by the slower side."""
 
+import contextlib
+
 from ingle.transport import ClientResponse, DisconnectedError, Exchange, Headers
 
 
@@ -11,8 +13,9 @@ async def relay(answer: ClientResponse, exchange: Exchange, status: int, headers
     exchange.start(status, headers)
     try:
         async for piece in answer.chunks():
-            if not exchange.is_disconnected:
-                await exchange.write(piece)
+            with contextlib.suppress(DisconnectedError):
+                if not exchange.is_disconnected:
+                    await exchange.write(piece)
         exchange.finish()
     except DisconnectedError:
         exchange.abort()

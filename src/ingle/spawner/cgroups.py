@@ -134,7 +134,11 @@ class Groups:
 
     def create(self, name: str, memory_mib: int) -> Group:
         group = Group(self._parents, name, v2=self._v2)
-        group.limit(memory_mib)
+        try:
+            group.limit(memory_mib)
+        except OSError:
+            group.remove()
+            raise
         return group
 
     def clear(self) -> None:

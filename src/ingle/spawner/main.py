@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import selectors
 import signal
 import socket
@@ -37,9 +38,16 @@ class Spawner:
             ready = self._selector.select(0 if wants_more else None)
             for key, _ in ready:
                 key.data()
-            wants_more = True if ready else self._operations.get_ahead()
+            wants_more = True if ready else self._get_ahead()
         self._operations.stop_all()
         self._operations.close()
+
+    def _get_ahead(self) -> bool:
+        try:
+            return self._operations.get_ahead()
+        except OSError as error:  # the host is short of something: whoever asks for an environment will be told
+            _complain(f"can't get ahead: {error}")
+            return False
 
     def end(self) -> None:
         self._is_ending = True
@@ -68,8 +76,7 @@ class Spawner:
         try:
             self._carry_out(kind, values, descriptors)
         except (OSError, LookupError, ValueError) as error:
-            sys.stderr.write(f"spawner: message {kind} failed: {error}\n")
-            sys.stderr.flush()
+            _complain(f"message {kind} failed: {error}")
             with contextlib.suppress(OSError):
                 messages.send(peer, Kind.FAILED, values[0])
         finally:
@@ -89,6 +96,12 @@ class Spawner:
             self._operations.stop(values[0])
         else:
             raise ValueError("not a message for the spawner")
+
+
+def _complain(text: str) -> None:
+    with contextlib.suppress(OSError):  # the log may be on a full disk
+        sys.stderr.write(f"spawner: {text}\n")
+        sys.stderr.flush()
 
 
 def _listen(path: str) -> socket.socket:
@@ -118,6 +131,8 @@ def main() -> int:
         sys.stdout.write(json.dumps(listed) + "\n")
         return 0
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     selector = selectors.DefaultSelector()
     operations = Operations(
         selector,

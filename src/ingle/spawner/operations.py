@@ -72,6 +72,8 @@ class Environment:
         self.handle = -1
         self.status = -1
         self.is_told = False
+        self.is_doomed = False
+        """Nobody waits for it any more: it ends as soon as it can be reached, and nobody hears of it."""
 
 
 class Operations:
@@ -141,6 +143,16 @@ class Operations:
         group = self._groups.create(str(identifier), memory_mib) if self._groups is not None else None
         environment = Environment(identifier, token, runtime, group)
         self._environments[identifier] = environment
+        try:
+            self._create(zygote, environment, tmp_mib, image, descriptors)
+        except BaseException:
+            self._clean_up(environment)
+            raise
+
+    def _create(
+        self, zygote: Zygote, environment: Environment, tmp_mib: int, image: int, descriptors: list[int]
+    ) -> None:
+        group = environment.group
         with contextlib.ExitStack() as stack:
             environment.status, status = os.pipe2(os.O_CLOEXEC)
             stack.callback(os.close, status)
@@ -159,14 +171,13 @@ class Operations:
             entrances = group.entrances() if group is not None else []
             for entrance in entrances:
                 stack.callback(os.close, entrance)
-            values = [identifier, tmp_mib, int(self._rootless), code_kind, len(entrances), 0]
+            values = [environment.identifier, tmp_mib, int(self._rootless), code_kind, len(entrances), 0]
             messages.send(zygote.link, Kind.CREATE, *values, descriptors=[*passed, *entrances])
 
     def stop(self, identifier: int) -> None:
         environment = self._environments.get(identifier)
-        if environment is not None and environment.handle >= 0:
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(environment.handle, signal.SIGKILL)
+        if environment is not None:
+            _kill(environment)
 
     def get_ahead(self) -> bool:
         """Make one namespace of those that are kept ready; return whether more are wanted."""
@@ -190,7 +201,11 @@ class Operations:
             environment.pid = values[1]
             with contextlib.suppress(ProcessLookupError):
                 environment.handle = os.pidfd_open(values[1])
+            if environment.is_doomed:
+                _kill(environment)
             self._tell_spawned(environment)
+        elif kind == Kind.FAILED:
+            self._end(self._environments[values[0]])
         elif kind == Kind.REAPED:
             self._bury(runtime, values[0])
 
@@ -204,7 +219,7 @@ class Operations:
                 self._end(environment)
 
     def _tell_spawned(self, environment: Environment) -> None:
-        if environment.listener < 0 or not environment.pid or environment.is_told:
+        if environment.listener < 0 or not environment.pid or environment.is_told or environment.is_doomed:
             return
         environment.is_told = True
         peak = environment.group.peak_descriptor() if environment.group is not None else -1
@@ -221,23 +236,27 @@ class Operations:
 
     def _end(self, environment: Environment) -> None:
         """Clean up behind an environment whose processes are gone, then tell the worker how it ended."""
-        del self._environments[environment.identifier]
         raw = _read_status(environment.status)
         status = struct.unpack("<i", raw)[0] if len(raw) == 4 else int(signal.SIGKILL)
         group = environment.group
         out_of_memory = group is not None and group.was_out_of_memory()
         peak = group.peak_bytes() if group is not None else 0
+        self._clean_up(environment)
+        if environment.is_told:
+            self._tell(Kind.EXITED, environment.identifier, status, int(out_of_memory), peak)
+        elif not environment.is_doomed:
+            self._tell(Kind.FAILED, environment.token)
+
+    def _clean_up(self, environment: Environment) -> None:
+        """Undo everything that was made for an environment."""
+        del self._environments[environment.identifier]
         for descriptor in (environment.handle, environment.status, environment.listener):
             if descriptor >= 0:
                 os.close(descriptor)
-        if group is not None:
-            group.remove()
+        if environment.group is not None:
+            environment.group.remove()
         if environment.namespace is not None:
             self._namespaces.give_back(*environment.namespace)
-        if environment.is_told:
-            self._tell(Kind.EXITED, environment.identifier, status, int(out_of_memory), peak)
-        else:
-            self._tell(Kind.FAILED, environment.token)
 
     def _tell(self, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
         if self.worker is not None:
@@ -248,8 +267,9 @@ class Operations:
 
     def stop_all(self) -> None:
         """Kill every environment and forget every image: their worker is gone."""
-        for identifier in list(self._environments):
-            self.stop(identifier)
+        for environment in self._environments.values():
+            environment.is_doomed = True
+            _kill(environment)
         for number in list(self._attached):
             self.detach(number)
 
@@ -264,6 +284,12 @@ class Operations:
         if self._groups is not None:
             self._groups.clear()
             self._groups.remove()
+
+
+def _kill(environment: Environment) -> None:
+    if environment.handle >= 0:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(environment.handle, signal.SIGKILL)
 
 
 def _read_status(descriptor: int) -> bytes:

@@ -35,17 +35,25 @@ class UserNamespaces:
     def _make(self) -> tuple[int, int]:
         if self._made >= _SLOTS:
             raise OSError(0, "no uid range is left")
-        slot = self._made
+        made = self._made, _make_namespace(_FIRST_ID + self._made * _IDS)
         self._made += 1
-        return slot, _make_namespace(_FIRST_ID + slot * _IDS)
+        return made
 
 
 def _make_namespace(first: int) -> int:
     """Return a descriptor of a new user namespace whose ids 0 to 65535 are `first` and on of the host."""
     ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
+    parent = os.getpid()
     child = os.fork()
     if child == 0:
         try:
+            # It must not outlive the spawner, nor hold the worker's link open for it.
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+            os.dup2(ready_write, 0)
+            ready_write = 0
+            os.closerange(1, 1 << 16)
+            if os.getppid() != parent:
+                os._exit(1)
             syscalls.unshare(syscalls.CLONE_NEWUSER)
             os.write(ready_write, b"1")
             signal.pause()

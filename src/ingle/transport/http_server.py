@@ -40,7 +40,7 @@ class Exchange:
 
     __slots__ = (
         "_connection", "_disconnect_callbacks", "_is_chunked", "answered", "body", "headers",
-        "is_http10", "keep_alive", "method", "refused", "target",
+        "is_http10", "is_over", "keep_alive", "method", "refused", "target",
     )  # fmt: skip
 
     def __init__(self, connection: "_Connection") -> None:
@@ -52,6 +52,8 @@ class Exchange:
         self.keep_alive = True
         self.is_http10 = False
         self.answered = False
+        self.is_over = False
+        """Its answer is complete: the connection belongs to another exchange now."""
         self.refused = False
         """The server itself has answered, because the rest of the request is broken: the handler's answer is dropped."""
         self._is_chunked = False
@@ -64,7 +66,7 @@ class Exchange:
 
     @property
     def is_disconnected(self) -> bool:
-        return self._connection.is_lost
+        return self._connection.is_lost or self.is_over
 
     @property
     def body_nowait(self) -> bytes | None:
@@ -143,8 +145,8 @@ class Exchange:
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while more than 256 KiB are unsent. Raises DisconnectedError."""
-        if self._connection.is_lost or self.refused:
-            raise DisconnectedError("the client went away")
+        if self._connection.is_lost or self.refused or self.is_over:
+            raise DisconnectedError("the client went away, or has its answer")
         if data and self.method != b"HEAD":
             self._connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
         if self._connection.gate.closed:
@@ -152,7 +154,7 @@ class Exchange:
 
     def finish(self, trailers: Headers = ()) -> None:
         """End a response begun by `start`."""
-        if self._connection.is_lost or self.refused:
+        if self._connection.is_lost or self.refused or self.is_over:
             return
         if self._is_chunked and self.method != b"HEAD":
             self._connection.transport.write(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in trailers))
@@ -161,7 +163,8 @@ class Exchange:
 
     def abort(self) -> None:
         """Cut the connection: the only honest end of a response that can't be completed."""
-        self._connection.transport.abort()
+        if not self.is_over:
+            self._connection.transport.abort()
 
     @property
     def expects_continue(self) -> bool:
@@ -192,6 +195,8 @@ class _Connection(asyncio.Protocol):
         self.is_lost = False
         self.is_closing = False
         self.deadline = 0.0
+        self.stalled_since = 0.0
+        self._is_held = False  # the next exchange waits until the last one's answer has been taken
         self._parser = httptools.HttpRequestParser(self)
         self._incoming: Exchange | None = None  # being received
         self._running: Exchange | None = None  # being answered
@@ -287,9 +292,15 @@ class _Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         self.gate.pause()
+        self.stalled_since = self.server.now()
 
     def resume_writing(self) -> None:
+        self.stalled_since = 0.0
         self.gate.resume()
+        if self._is_held:
+            self._is_held = False
+            self.resume_reading()
+            self._go_on()
 
     # the parser's callbacks
 
@@ -439,10 +450,18 @@ class _Connection(asyncio.Protocol):
     def finish_exchange(self, exchange: Exchange) -> None:
         if exchange is not self._running:
             return
+        exchange.is_over = True
         self._running = None
         if not exchange.keep_alive:
             self._linger(exchange)
-        elif self._waiting:
+        elif self.gate.closed:  # who does not take this answer gets no other
+            self._is_held = True
+            self.pause_reading()
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        if self._waiting:
             asyncio.get_running_loop().call_soon(self._next)
         elif self.is_closing:
             self.transport.close()
@@ -528,6 +547,8 @@ class _Connection(asyncio.Protocol):
             self.resume_reading()
 
     def check_time(self, now: float) -> None:
+        if self.stalled_since and now > self.stalled_since + self.server.limits.write_timeout_s:
+            self.transport.abort()
         if not self.deadline or now <= self.deadline:
             return
         if self._is_lingering:

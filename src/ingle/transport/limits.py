@@ -1,6 +1,7 @@
 """What a server takes from a peer before it says no."""
 
 import dataclasses
+import math
 
 from ingle.values import MIB
 
@@ -16,4 +17,6 @@ class ServerLimits:
     body_timeout_s: float = 30.0
     """The longest pause within a body."""
     idle_timeout_s: float = 120.0
+    write_timeout_s: float = math.inf
+    """How long a peer may take nothing of an answer that is more than 256 KiB ahead of it."""
     connections: int = 4096

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import os
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from typing import Literal
 
 from ingle.environments import Assignment, Event, State, advance
 from ingle.transport import DisconnectedError, Exchange, HttpServer, ServerLimits, serve_http
-from ingle.values import MIB
+from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.drivers import Exit, RunningEnvironment
 from ingle.worker.invocation import JSON, Invocation, init_start_line, report_line
@@ -98,13 +99,14 @@ class Environment:
 
     @property
     def request_id(self) -> bytes | None:
-        return self._invocation.request_id if self._invocation is not None and self._is_delivered else None
+        if self._invocation is None or not self._is_delivered or self._invocation.is_started:
+            return None
+        return self._invocation.request_id
 
     @property
     def can_ask(self) -> bool:
-        return (self._next is None and not self._is_delivered and not self._ready.done()) or (
-            self._next is None and not self._is_delivered and self.state in (State.IDLE, State.BUSY)
-        )
+        may_serve = self.state in (State.INITIALIZING, State.IDLE, State.BUSY)
+        return may_serve and self._next is None and not self._is_delivered
 
     @property
     def is_initializing(self) -> bool:
@@ -113,7 +115,7 @@ class Environment:
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange
         exchange.on_disconnect(self._stopped_asking)
-        if not self._ready.done():
+        if self.state is State.INITIALIZING:
             self._init_ended(Event.INIT_FINISHED)
         elif self._invocation is not None:
             self._deliver()
@@ -130,7 +132,7 @@ class Environment:
         self._invocation = invocation
         assert self._capture is not None
         if invocation.wants_tail:
-            self._capture.tail = []
+            self._capture.tail = bytearray()
         version = self.assignment.version.version.encode()
         self._capture.write(b"START RequestId: %b Version: %b" % (invocation.request_id, version))
         if failed:
@@ -166,17 +168,25 @@ class Environment:
         outer = invocation.exchange
         invocation.is_started = True
         outer.start(200, ((b"content-type", exchange.header(b"content-type") or b"application/octet-stream"),))
+        sent = 0
         try:
             async for piece in exchange.chunks():
-                if not outer.is_disconnected:
-                    await outer.write(piece)
+                sent += len(piece)
+                if self._invocation is not invocation:
+                    return  # it has ended meanwhile: what comes now is nobody's answer
+                if sent > RESPONSE_LIMIT_BYTES:
+                    self.answered_too_much()
+                    return
+                with contextlib.suppress(DisconnectedError):  # the caller may be gone, the function goes on
+                    if not outer.is_disconnected:
+                        await outer.write(piece)
         except DisconnectedError:
-            if not exchange.is_disconnected:
-                async for _ in exchange.chunks():
-                    pass  # the caller is gone, the function goes on
-        if self._invocation is invocation:
-            self._finish("success", b"", (), b"")
-            exchange.respond(202, (JSON,), b'{"status":"OK"}\n')
+            truncated = b"Status: error\tError Type: Runtime.TruncatedResponse"
+            self._finish("error", truncated, (_GONE,), b"")
+            self.retire()
+            return
+        self._finish("success", b"", (), b"")
+        exchange.respond(202, (JSON,), b'{"status":"OK"}\n')
 
     def _finish(self, outcome: Outcome, failure: bytes, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
         """Write END and REPORT, answer the gateway, and be idle again or on the way out."""

@@ -36,7 +36,7 @@ class LogCapture:
         self._kept = 0
         self.dropped = 0
         self._reported = 0
-        self.tail: list[bytes] | None = None
+        self.tail: bytearray | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ready = select.poll()
         self._ready.register(output, select.POLLIN)
@@ -50,8 +50,7 @@ class LogCapture:
     def write(self, message: bytes) -> None:
         """Add an event of the platform's own; the caps don't hold for these."""
         now_ms = time.time_ns() // 1_000_000
-        if self.tail is not None:
-            self.tail.append(message + b"\n")
+        self._remember(message)
         self._emit(now_ms, message)
 
     def watch(self) -> None:
@@ -140,11 +139,16 @@ class LogCapture:
             return
         self._allowance -= len(message) + 26
         self._kept += len(message) + 26
-        if self.tail is not None:
-            self.tail.append(message + b"\n")
+        self._remember(message)
         self._emit(time.time_ns() // 1_000_000, message)
 
     def take_tail(self) -> bytes:
-        """Return the last 4 KiB of what was written since `tail` was set to a list; stop collecting."""
-        pieces, self.tail = self.tail or [], None
-        return b"".join(pieces)[-TAIL_BYTES:]
+        """Return the last 4 KiB of what was written since `tail` was set to an empty one; stop collecting."""
+        tail, self.tail = self.tail or b"", None
+        return bytes(tail[-TAIL_BYTES:])
+
+    def _remember(self, message: bytes) -> None:
+        if self.tail is not None:
+            self.tail += message[-TAIL_BYTES:] + b"\n"
+            if len(self.tail) > 4 * TAIL_BYTES:
+                del self.tail[:-TAIL_BYTES]

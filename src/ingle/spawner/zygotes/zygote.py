@@ -97,10 +97,16 @@ def _create(
             os.close(descriptor)
         environment.be_born(birth, link, run)
 
-    pid = _fork_by_helper(child) if birth.is_rootless else _fork_into_namespace(child, own_pid_namespace)
-    for descriptor in birth.descriptors:
-        os.close(descriptor)
-    messages.send(link, Kind.CREATED, birth.identifier, pid)
+    try:
+        pid = _fork_by_helper(child) if birth.is_rootless else _fork_into_namespace(child, own_pid_namespace)
+    except OSError as error:  # the host is short of something; the next one may succeed
+        sys.stderr.write(f"zygote: {error}\n")
+        messages.send(link, Kind.FAILED, birth.identifier)
+    else:
+        messages.send(link, Kind.CREATED, birth.identifier, pid)
+    finally:
+        for descriptor in birth.descriptors:
+            os.close(descriptor)
 
 
 def _run_child(child: Callable[[], None]) -> None:
@@ -115,10 +121,12 @@ def _run_child(child: Callable[[], None]) -> None:
 def _fork_into_namespace(child: Callable[[], None], own_pid_namespace: int) -> int:
     """Fork PID 1 of a new namespace, and come back to our own for the next one."""
     syscalls.unshare(syscalls.CLONE_NEWPID)
-    pid = os.fork()
-    if pid == 0:
-        _run_child(child)
-    syscalls.setns(own_pid_namespace, syscalls.CLONE_NEWPID)
+    try:
+        pid = os.fork()
+        if pid == 0:
+            _run_child(child)
+    finally:
+        syscalls.setns(own_pid_namespace, syscalls.CLONE_NEWPID)
     return pid
 
 

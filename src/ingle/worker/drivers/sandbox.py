@@ -14,6 +14,7 @@ from ingle.worker.drivers.contract import EnvironmentSpec, Exit, RunningEnvironm
 
 _ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
+_ANSWER_S = 30.0
 
 
 @dataclasses.dataclass(slots=True)
@@ -42,13 +43,23 @@ def log_pipe() -> tuple[int, int]:
     return read, write
 
 
+def _closed_by(stack: contextlib.ExitStack, descriptor: int) -> int:
+    stack.callback(os.close, descriptor)
+    return descriptor
+
+
+def _pipe_closed_by(ours: contextlib.ExitStack, theirs: contextlib.ExitStack) -> tuple[int, int]:
+    read, write = log_pipe()
+    return _closed_by(ours, read), _closed_by(theirs, write)
+
+
 class SandboxDriver:
     """Speaks with the spawner over its socket."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._link: socket.socket | None = None
-        self._token = 0
+        self._token = int.from_bytes(os.urandom(6))  # no answer meant for a worker before us is taken for ours
         self._waiting: dict[int, asyncio.Future[_Reply]] = {}
         self._exits: dict[int, asyncio.Future[Exit]] = {}
         self.lost = asyncio.Event()
@@ -128,7 +139,11 @@ class SandboxDriver:
         self._waiting[token] = waiting
         try:
             self._send(kind, token, *values, descriptors=descriptors)
-            reply = await waiting
+            async with asyncio.timeout(_ANSWER_S):
+                reply = await waiting
+        except TimeoutError:
+            self._lose()
+            raise SpawnError("the spawner does not answer") from None
         finally:
             self._waiting.pop(token, None)
         if reply.kind == Kind.FAILED:
@@ -145,19 +160,19 @@ class SandboxDriver:
         self._send(Kind.DETACH, image)
 
     async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
-        configuration = sealed_memory(spec.configuration)
-        output, output_write = log_pipe()
-        telemetry, telemetry_write = log_pipe()
-        try:
-            values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image)
+        values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image)
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            try:
+                configuration = _closed_by(theirs, sealed_memory(spec.configuration))
+                output, output_write = _pipe_closed_by(ours, theirs)
+                telemetry, telemetry_write = _pipe_closed_by(ours, theirs)
+            except OSError as error:
+                raise SpawnError(f"the worker has no descriptor left: {error.strerror}") from error
             reply = await self._ask(Kind.SPAWN, *values, descriptors=[configuration, output_write, telemetry_write])
-        except BaseException:
-            os.close(output)
-            os.close(telemetry)
-            raise
-        finally:
-            for descriptor in (configuration, output_write, telemetry_write):
-                os.close(descriptor)
+            if not reply.descriptors:
+                self._stop(reply.values[1])
+                raise SpawnError("the spawner's answer came without its descriptors: too many are open")
+            ours.pop_all()
         assert reply.exited is not None
         identifier, passed = reply.values[1], reply.descriptors
         listener = socket.socket(fileno=passed[0])
