@@ -142,6 +142,38 @@ def test_versions_are_numbered_immutable_and_never_made_twice_for_the_same(funct
     assert functions.publish_version(FunctionName=function)["Version"] == "3"
 
 
+def test_publish_at_once_names_the_version_and_makes_it(functions: Any, name: str) -> None:
+    assert create(functions, name, Publish=True)["Version"] == "1"
+    functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=FAST)
+    assert functions.update_function_code(FunctionName=name, ZipFile=zip_of(CHANGED), Publish=True)["Version"] == "2"
+    functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=FAST)
+    assert functions.invoke(FunctionName=name, Qualifier="1")["Payload"].read() == b'"one"'
+    assert functions.invoke(FunctionName=name, Qualifier="2")["Payload"].read() == b'"two"'
+
+
+def test_setting_the_same_variables_again_makes_no_new_version(functions: Any, name: str) -> None:
+    create(functions, name, Environment={"Variables": {"AA": "1"}})
+    functions.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=FAST)
+    versions = []
+    for value in ("1", "1", "2"):
+        functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"AA": value}})
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=FAST)
+        versions.append(functions.publish_version(FunctionName=name)["Version"])
+    assert versions == ["1", "1", "2"]
+
+
+def test_a_page_goes_on_behind_a_version_that_was_deleted_meanwhile(functions: Any, function: str) -> None:
+    for timeout in range(4, 8):
+        functions.publish_version(FunctionName=function)
+        functions.update_function_configuration(FunctionName=function, Timeout=timeout)
+        functions.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig=FAST)
+    first = functions.list_versions_by_function(FunctionName=function, MaxItems=3)
+    assert [one["Version"] for one in first["Versions"]] == ["$LATEST", "1", "2"]
+    functions.delete_function(FunctionName=function, Qualifier="2")
+    second = functions.list_versions_by_function(FunctionName=function, Marker=first["NextMarker"])
+    assert [one["Version"] for one in second["Versions"]] == ["3", "4"]
+
+
 def test_a_version_is_invoked_by_arn_and_names_itself(functions: Any, function: str) -> None:
     arn = functions.publish_version(FunctionName=function)["FunctionArn"]
     for spelled in (arn, f"{function}:1", f"000000000000:function:{function}:1"):

@@ -45,7 +45,7 @@ def test_events_come_back_in_order_also_after_a_restart(tmp_path: Path) -> None:
         assert messages(one) == ["a", "ü", "b"]
         assert messages(one, streams={"one"}) == ["a", "ü"]
         assert messages(one, start_ms=2, end_ms=3) == ["ü"]
-        assert (one.streams["one"].events, one.streams["one"].first_ms, one.streams["one"].last_ms) == (2, 1, 2)
+        assert (one.streams["one"].next_position, one.streams["one"].first_ms, one.streams["one"].last_ms) == (2, 1, 2)
 
 
 def test_positions_name_events_of_a_stream_for_good(tmp_path: Path) -> None:
@@ -94,6 +94,7 @@ def test_full_segments_are_followed_by_others_and_the_oldest_go(
     for number in range(100):
         held.append("s", *batch((number, "x" * 100)))
     assert sum(path.stat().st_size for path in tmp_path.glob("*.segment")) <= 5000
+    assert [event.position for event in held.events()] == [event.at_ms for event in held.events()]
     kept = [event.at_ms for event in held.events()]
     assert kept == list(range(kept[0], 100))
     assert [event.at_ms for event in group(tmp_path).events()] == kept

@@ -38,13 +38,19 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def seal_object(pieces: Iterable[bytes], key: DataKey, context: EncryptionContext, chunks: ChunkStore) -> Manifest:
     """Seal an object chunk by chunk into the store and return its manifest; the chunks are durable then."""
-    names, total = [], 0
-    for at, plain in enumerate(_cut(pieces)):
-        sealed = seal(plain, key, _place(context, at))
-        name = hashlib.sha256(sealed).hexdigest()
-        chunks.put(name, sealed)
-        names.append(name)
-        total += len(plain)
+    names: list[str] = []
+    total = 0
+    try:
+        for at, plain in enumerate(_cut(pieces)):
+            sealed = seal(plain, key, _place(context, at))
+            name = hashlib.sha256(sealed).hexdigest()
+            chunks.put(name, sealed)
+            names.append(name)
+            total += len(plain)
+    except BaseException:
+        for name in names:  # half an object is of no use to anybody
+            chunks.delete(name)
+        raise
     return Manifest(object_bytes=total, chunks=tuple(names))
 
 

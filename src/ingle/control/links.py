@@ -3,6 +3,7 @@
 from typing import Any
 
 import msgspec
+import structlog
 
 from ingle.control.code_store import CodeStore, image_context
 from ingle.control.log_store import LogStore
@@ -14,6 +15,7 @@ from ingle.store import FunctionRepository
 from ingle.transport import Exchange, is_linked
 from ingle.values import MIB, Clock, FunctionArn
 
+_log = structlog.get_logger("ingle.control")
 _GRANT_MS = 10 * 60 * 1000
 _LOGS_LIMIT_BYTES = 64 * MIB
 
@@ -97,5 +99,8 @@ class WorkerLink:
         batch = msgspec.msgpack.decode(await exchange.read(_LOGS_LIMIT_BYTES), type=LogBatch)
         for one in batch.records:
             group = self._logs.ensure(one.account, one.region, one.group)
-            group.append(one.stream, one.first_ms, one.last_ms, one.count, one.data)
+            try:
+                group.append(one.stream, one.first_ms, one.last_ms, one.count, one.data)
+            except OSError as error:  # a full disk: these are lost, the next may find room
+                _log.error("logs.not_kept", events=one.count, reason=error.strerror)
         exchange.respond(202, ())

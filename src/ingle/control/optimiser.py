@@ -6,14 +6,18 @@ from typing import Any
 
 import structlog
 
+from ingle.artifacts import ArchiveError, ArchiveTooLargeError
 from ingle.control.code_store import CodeStore
 from ingle.control.publisher import Publisher
 from ingle.functions import Function
 from ingle.store import FunctionRepository
-from ingle.values import IngleError
 
 _log = structlog.get_logger("ingle.control")
 _Key = tuple[str, str, str]
+_REASONS: dict[type[Exception], str] = {
+    ArchiveError: "InvalidZipFileException",
+    ArchiveTooLargeError: "InvalidZipFileException",
+}
 
 
 class Optimiser:
@@ -64,10 +68,12 @@ class Optimiser:
         try:
             if pending is not None:
                 changes["code"] = await self._code.prepare(function.arn, pending)
-        except IngleError as error:
+        except Exception as error:  # a full disk too: nothing may stay Pending for ever
             _log.error("code.not_prepared", function=str(function.arn), reason=type(error).__name__)
             is_new = function.latest.state == "Pending"
-            changes = {"state": "Failed", "state_reason_code": "InvalidZipFileException"} if is_new else {}
+            changes = (
+                {"state": "Failed", "state_reason_code": _REASONS.get(type(error), "InternalError")} if is_new else {}
+            )
             changes["update_status"] = "Failed"
         return changes
 

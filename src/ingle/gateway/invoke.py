@@ -29,8 +29,7 @@ from ingle.values import (
 
 PREFIX = b"/2015-03-31/functions/"
 SUFFIX = b"/invocations"
-_TRIES = 4
-_ROUTING_DELAY_S = 0.05
+_PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _CONTEXT_LIMIT = 3583
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
 _check_json = msgspec.json.Decoder().decode
@@ -143,7 +142,7 @@ class Invoker:
         request_id: bytes,
         payload: bytes,
     ) -> None:
-        for left in reversed(range(_TRIES)):
+        for pause_s in (*_PAUSES_S, None):
             key = _key(arn, self._version(arn))
             try:
                 environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
@@ -151,10 +150,11 @@ class Invoker:
             except _Undelivered:
                 continue
             except NotStartedError:
-                # Control refuses a revision that has just been replaced, a moment before it tells us of the new one.
-                if not left:
+                # The worker or its spawner may be coming back, or the revision has just been replaced and control is
+                # about to tell us.
+                if pause_s is None:
                     raise
-                await asyncio.sleep(_ROUTING_DELAY_S)
+                await asyncio.sleep(pause_s)
                 continue
             return
         raise AwsError("ServiceException", "No environment of the function stayed long enough to serve.")

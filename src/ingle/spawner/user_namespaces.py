@@ -55,6 +55,7 @@ def _make_namespace(first: int) -> int:
             if os.getppid() != parent:
                 os._exit(1)
             syscalls.unshare(syscalls.CLONE_NEWUSER)
+            syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # new credentials may have cleared it
             os.write(ready_write, b"1")
             signal.pause()
         finally:

@@ -5,7 +5,7 @@ import struct
 from collections.abc import Iterator
 from pathlib import Path
 
-from ingle.telemetry.segments import Frame, Sealer, Segments
+from ingle.telemetry.segments import Frame, FrameHeader, Sealer, Segments
 
 _HEAD = struct.Struct(">QI")
 GROUP_LIMIT_BYTES = 512 << 20
@@ -29,8 +29,9 @@ class LogStreamInfo:
     name: str
     first_ms: int
     last_ms: int
-    bytes: int
-    events: int
+    bytes: int = 0
+    next_position: int = 0
+    """How many events it has ever had: the position that the next one gets."""
 
 
 class LogGroup:
@@ -42,18 +43,16 @@ class LogGroup:
         self._segments = Segments(folder, sealer)
         self.streams: dict[str, LogStreamInfo] = {}
         for frame in self._segments.frames:
-            self._count(frame.stream, frame.first_ms, frame.last_ms, frame.length, frame.count)
+            self._count(frame)
 
-    def _count(self, stream: str, first_ms: int, last_ms: int, size: int, events: int) -> None:
-        info = self.streams.get(stream)
+    def _count(self, frame: Frame) -> None:
+        info = self.streams.get(frame.stream)
         if info is None:
-            self.streams[stream] = LogStreamInfo(
-                name=stream, first_ms=first_ms, last_ms=last_ms, bytes=size, events=events
-            )
-            return
-        info.last_ms = max(info.last_ms, last_ms)
-        info.bytes += size
-        info.events += events
+            info = LogStreamInfo(name=frame.stream, first_ms=frame.first_ms, last_ms=frame.last_ms)
+            self.streams[frame.stream] = info
+        info.last_ms = max(info.last_ms, frame.last_ms)
+        info.bytes += frame.length
+        info.next_position = frame.position + frame.count
 
     @property
     def stored_bytes(self) -> int:
@@ -61,30 +60,28 @@ class LogGroup:
 
     def append(self, stream: str, first_ms: int, last_ms: int, count: int, data: bytes) -> None:
         """Keep a batch: frames of u64 epoch milliseconds, u32 length, message."""
-        self._segments.append(stream, first_ms, last_ms, count, data)
-        self._count(stream, first_ms, last_ms, len(data), count)
+        position = self.streams[stream].next_position if stream in self.streams else 0
+        header = FrameHeader(stream=stream, first_ms=first_ms, last_ms=last_ms, count=count, position=position)
+        self._count(self._segments.append(header, data))
         self._segments.cap(GROUP_LIMIT_BYTES)
 
     def events(
         self, *, streams: set[str] | None = None, start_ms: int | None = None, end_ms: int | None = None
     ) -> Iterator[LogEvent]:
         """Yield events in the order in which they came, of some streams and times (end exclusive). Raises SegmentError."""
-        position: dict[str, int] = {}
         for frame in self._segments.frames:
-            first = position.get(frame.stream, 0)
-            position[frame.stream] = first + frame.count
             is_early = start_ms is not None and frame.last_ms < start_ms
             is_late = end_ms is not None and frame.first_ms >= end_ms
             if (streams is not None and frame.stream not in streams) or is_early or is_late:
                 continue
-            for event in self._events_of(frame, first):
+            for event in self._events_of(frame):
                 if (start_ms is None or event.at_ms >= start_ms) and (end_ms is None or event.at_ms < end_ms):
                     yield event
 
-    def _events_of(self, frame: Frame, first: int) -> Iterator[LogEvent]:
+    def _events_of(self, frame: Frame) -> Iterator[LogEvent]:
         data = self._segments.read(frame)
         at = 0
-        number = first
+        number = frame.position
         while at + _HEAD.size <= len(data):
             at_ms, length = _HEAD.unpack_from(data, at)
             at += _HEAD.size

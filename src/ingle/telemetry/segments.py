@@ -5,6 +5,7 @@ is written by one append; what a crash leaves of an unfinished one is cut off wh
 """
 
 import dataclasses
+import errno
 import os
 import struct
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from ingle.values import IngleError
 
 SEGMENT_BYTES = 8 << 20
 _LENGTHS = struct.Struct(">4sII")
-_TIMES = struct.Struct(">QQI")
+_HEADER = struct.Struct(">QQIQ")
 _MAGIC = b"ILG1"
 
 
@@ -34,21 +35,38 @@ class Sealer(Protocol):
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
-    """Where a batch of one stream's events lies, and what its header says."""
+class FrameHeader:
+    """What is known of a batch of one stream's events without opening it; `position` counts the stream's events before."""
 
     stream: str
     first_ms: int
     last_ms: int
     count: int
-    segment: Path
-    offset: int
-    header: bytes
-    length: int
+    position: int
+
+    def encode(self) -> bytes:
+        return _HEADER.pack(self.first_ms, self.last_ms, self.count, self.position) + self.stream.encode()
+
+    @staticmethod
+    def decode(raw: bytes) -> "FrameHeader":
+        """Raises struct.error or UnicodeDecodeError where it is none."""
+        first_ms, last_ms, count, position = _HEADER.unpack_from(raw)
+        stream = raw[_HEADER.size :].decode()
+        return FrameHeader(stream=stream, first_ms=first_ms, last_ms=last_ms, count=count, position=position)
 
 
-def encode_header(stream: str, first_ms: int, last_ms: int, count: int) -> bytes:
-    return _TIMES.pack(first_ms, last_ms, count) + stream.encode()
+class Frame:
+    """Where a batch lies, beside what its header says."""
+
+    __slots__ = ("count", "first_ms", "last_ms", "length", "offset", "position", "raw", "segment", "stream")
+
+    def __init__(self, header: FrameHeader, raw: bytes, segment: Path, offset: int, length: int) -> None:
+        self.stream, self.count, self.position = header.stream, header.count, header.position
+        self.first_ms, self.last_ms = header.first_ms, header.last_ms
+        self.raw = raw
+        self.segment = segment
+        self.offset = offset
+        self.length = length
 
 
 class Segments:
@@ -65,40 +83,30 @@ class Segments:
         self._number = int(paths[-1].stem) if paths else 0
         self._size = paths[-1].stat().st_size if paths else 0
 
-    def append(self, stream: str, first_ms: int, last_ms: int, count: int, data: bytes) -> None:
-        """Seal a batch of events and append it."""
+    def append(self, header: FrameHeader, data: bytes) -> Frame:
+        """Seal a batch of events and append it. Raises OSError, with the segment as it was."""
         if self._size > SEGMENT_BYTES or self._number == 0:
             self._number += 1
             self._size = 0
         path = self._folder / f"{self._number:08d}.segment"
-        header = encode_header(stream, first_ms, last_ms, count)
-        sealed = self._sealer.seal(data, header)
-        frame = _LENGTHS.pack(_MAGIC, len(header), len(sealed)) + header + sealed
+        raw = header.encode()
+        sealed = self._sealer.seal(data, raw)
+        whole = _LENGTHS.pack(_MAGIC, len(raw), len(sealed)) + raw + sealed
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, frame)
+            _write_whole(descriptor, whole, self._size)
         finally:
             os.close(descriptor)
-        offset = self._size + _LENGTHS.size + len(header)
-        self.frames.append(
-            Frame(
-                stream=stream,
-                first_ms=first_ms,
-                last_ms=last_ms,
-                count=count,
-                segment=path,
-                offset=offset,
-                header=header,
-                length=len(sealed),
-            )
-        )
-        self._size += len(frame)
+        frame = Frame(header, raw, path, self._size + _LENGTHS.size + len(raw), len(sealed))
+        self.frames.append(frame)
+        self._size += len(whole)
+        return frame
 
     def read(self, frame: Frame) -> bytes:
         """Return a frame's events. Raises SegmentError."""
         with frame.segment.open("rb") as file:
             file.seek(frame.offset)
-            return self._sealer.open(file.read(frame.length), frame.header)
+            return self._sealer.open(file.read(frame.length), frame.raw)
 
     def cap(self, limit_bytes: int) -> None:
         """Delete the oldest segments while there are more than `limit_bytes`."""
@@ -112,6 +120,17 @@ class Segments:
             self.frames = [frame for frame in self.frames if frame.segment != path]
 
 
+def _write_whole(descriptor: int, frame: bytes, size: int) -> None:
+    """Append a frame, or leave the segment at its `size` before. Raises OSError."""
+    try:
+        written = os.write(descriptor, frame)
+    except OSError:
+        written = 0
+    if written != len(frame):
+        os.ftruncate(descriptor, size)
+        raise OSError(errno.ENOSPC, "a log frame could not be written whole")
+
+
 def _scan(path: Path) -> Iterator[Frame]:
     """Yield the whole frames of a segment; cut off what is not whole."""
     content_size = path.stat().st_size
@@ -123,21 +142,15 @@ def _scan(path: Path) -> Iterator[Frame]:
                 break
             magic, header_size, sealed_size = _LENGTHS.unpack(lengths)
             end = offset + _LENGTHS.size + header_size + sealed_size
-            if magic != _MAGIC or end > content_size or header_size < _TIMES.size:
+            if magic != _MAGIC or end > content_size or header_size < _HEADER.size:
                 break
-            header = file.read(header_size)
+            raw = file.read(header_size)
             file.seek(sealed_size, os.SEEK_CUR)
-            first_ms, last_ms, count = _TIMES.unpack_from(header)
-            yield Frame(
-                stream=header[_TIMES.size :].decode(),
-                first_ms=first_ms,
-                last_ms=last_ms,
-                count=count,
-                segment=path,
-                offset=offset + _LENGTHS.size + header_size,
-                header=header,
-                length=sealed_size,
-            )
+            try:
+                header = FrameHeader.decode(raw)
+            except UnicodeDecodeError:
+                break
+            yield Frame(header, raw, path, offset + _LENGTHS.size + header_size, sealed_size)
             offset = end
     if offset != content_size:
         os.truncate(path, offset)

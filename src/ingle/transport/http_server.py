@@ -28,6 +28,7 @@ _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
 }
 _LINGER_S = 2.0
+_PIPELINE_LIMIT = 100
 _FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
 
 
@@ -397,6 +398,8 @@ class _Connection(asyncio.Protocol):
             return
         if self._running is None and not self._waiting:
             self._begin(exchange)
+        elif len(self._waiting) >= _PIPELINE_LIMIT:
+            raise _Refusal(400, "Too many requests wait on this connection")
         else:
             self._waiting.append(exchange)
             self._throttle()

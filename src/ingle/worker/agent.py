@@ -152,9 +152,7 @@ class Agent:
             case b"GET", b"/health":
                 exchange.respond(503 if self._driver.lost.is_set() or self.is_draining else 200, ())
             case b"DELETE", target if target.startswith(_ENVIRONMENTS):
-                environment = self._environments.find(target[len(_ENVIRONMENTS) :])
-                if environment is not None:
-                    environment.retire()
+                self._retire(target[len(_ENVIRONMENTS) :])
                 exchange.respond(202, ())
             case _:
                 exchange.respond(404, ())
@@ -170,7 +168,14 @@ class Agent:
             _log.warning("environment.refused", function=request.version.function, reason=str(error))
             exchange.respond(503, (), str(error).encode())
             return
+        if exchange.is_disconnected:  # the gateway that asked is gone, and its successor knows nothing of this one
+            self._retire(started.environment_id.encode())
         exchange.respond(201, (), msgspec.json.encode(started))
+
+    def _retire(self, identifier: bytes) -> None:
+        environment = self._environments.find(identifier)
+        if environment is not None:
+            environment.retire()
 
     async def _changes(self, exchange: Exchange) -> None:
         exchange.start(200, ())

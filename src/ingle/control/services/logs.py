@@ -94,7 +94,7 @@ class Logs:
         token = wanted.get("nextToken")
         if token is not None:
             direction, _, text = token.partition("/")
-            if direction not in ("f", "b") or not text.isdigit():
+            if direction not in ("f", "b") or not (text.isascii() and text.isdigit()):
                 raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
             if direction == "f":
                 page = [one for one in events if one.position >= int(text)][:limit]
@@ -120,7 +120,9 @@ class Logs:
         if prefix is not None:
             names = {name for name in group.streams if name.startswith(prefix)}
         matches = _compile(wanted.get("filterPattern", ""))
-        found = group.events(streams=names, start_ms=wanted.get("startTime"), end_ms=wanted.get("endTime"))
+        last_ms = wanted.get("endTime")  # inclusive here, exclusive in GetLogEvents (CloudWatch Logs API reference)
+        end_ms = None if last_ms is None else last_ms + 1
+        found = group.events(streams=names, start_ms=wanted.get("startTime"), end_ms=end_ms)
         events = sorted((one for one in found if matches(one.message)), key=lambda one: one.at_ms)
         page, token = _page(events, wanted, _PAGE_EVENTS)
         shown = [
@@ -150,6 +152,8 @@ def _page(items: list[Any], wanted: dict[str, Any], default: int) -> tuple[list[
             start = int(
                 msgspec.json.decode(base64.b64decode(wanted["nextToken"], altchars=b"-_", validate=True), type=int)
             )
+            if start < 0:
+                raise ValueError(start)
         except (ValueError, msgspec.DecodeError):
             raise AwsError("InvalidParameterException", "The specified nextToken is invalid.") from None
     count = min(wanted.get("limit", default), default)

@@ -6,6 +6,7 @@ holds customer code: the copies run that, after they have given up every right.
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import select
@@ -139,17 +140,21 @@ def _fork_by_helper(child: Callable[[], None]) -> int:
     go_read, go_write = os.pipe2(os.O_CLOEXEC)
     helper = os.fork()
     if helper == 0:
-        syscalls.unshare(syscalls.CLONE_NEWPID)
-        pid = os.fork()
-        if pid == 0:
-            os.close(go_write)
-            os.read(go_read, 1)
-            _run_child(child)
-        os.write(pid_write, struct.pack("<i", pid))
-        os._exit(0)
+        try:
+            syscalls.unshare(syscalls.CLONE_NEWPID)
+            pid = os.fork()
+            if pid == 0:
+                os.close(go_write)
+                os.read(go_read, 1)
+                _run_child(child)
+            os.write(pid_write, struct.pack("<i", pid))
+        finally:
+            os._exit(0)
     os.close(pid_write)
     os.waitpid(helper, 0)
-    pid = struct.unpack("<i", os.read(pid_read, 4))[0]
+    told = os.read(pid_read, 4)
     for descriptor in (go_write, go_read, pid_read):
         os.close(descriptor)
-    return int(pid)
+    if len(told) != 4:
+        raise OSError(errno.EAGAIN, "the helper could not fork")
+    return int(struct.unpack("<i", told)[0])

@@ -129,7 +129,13 @@ class Functions:
         )
         self._repository.add(function)
         self._optimiser.begin(function)
-        return Answered(self._show(function, latest, qualified=False))
+        return self._begun(function, latest)
+
+    def _begun(self, function: Function, version: Version) -> Answered:
+        """Answer a request whose work goes on; one that shall be published names the version that it will be."""
+        if version.pending_publish:
+            version = version.replace(version=str(function.next_version))
+        return Answered(self._show(function, version, qualified=version.version != LATEST))
 
     def _zip(self, code: dict[str, Any]) -> bytes:
         if code.get("ImageUri") or code.get("S3Bucket") or code.get("S3Key"):
@@ -192,7 +198,7 @@ class Functions:
         count = min(request.input.get("MaxItems", _PAGE), _PAGE)
         after = _read_marker(request.input.get("Marker"))
         names = [version.version for version in versions]
-        start = names.index(after) + 1 if after in names else 0
+        start = sum(not _is_behind(one, after) for one in names) if after else 0
         shown = [self._show(function, one, qualified=True) for one in versions[start : start + count]]
         is_more = start + count < len(versions)
         more = {"NextMarker": _make_marker(names[start + count - 1])} if is_more else {}
@@ -252,13 +258,16 @@ class Functions:
         function = self._begin_update(function, pending_code=code, pending_publish=bool(wishes.get("Publish")))
         self._repository.save(function)
         self._optimiser.begin(function)
-        return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
+        return self._begun(function, function.latest.replace(code=code))
 
     async def update_configuration(self, request: Request) -> Answered:
         """UpdateFunctionConfiguration."""
         function = self._to_change(request)
         fields = settings_of(request.input, self._runtimes)
-        fields.update(self._variables(function.arn, request.input))
+        if request.input.get("Environment", {}).get("Variables") != self._code.open_variables(
+            function.arn, function.latest
+        ):  # the same ones stay sealed as they are, so that a version of them is no new one
+            fields.update(self._variables(function.arn, request.input))
         function = self._begin_update(function, **fields)
         self._repository.save(function)
         self._optimiser.begin(function)
@@ -294,6 +303,13 @@ class Functions:
             await self._publisher.withdraw(arn.account, arn.region, arn.name)
         self._code.delete_unused(function, kept)
         return Answered({}, status=204)
+
+
+def _is_behind(name: str, marker: str) -> bool:
+    """Say whether a version is listed behind the one of a marker, which may have been deleted meanwhile."""
+    if name == LATEST or marker == LATEST:
+        return name != LATEST
+    return not marker.isdecimal() or int(name) > int(marker)
 
 
 def _make_marker(name: str) -> str:

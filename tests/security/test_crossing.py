@@ -1,0 +1,154 @@
+"""Nothing of one invocation reaches another, whatever its runtime or its caller does in between."""
+
+import base64
+import concurrent.futures
+import contextlib
+import json
+import os
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import Ingle, running_ingle
+from tests.system.test_front_door import FUNCTIONS, signed
+
+RUNTIME = """
+import socket, threading, time
+def ask(method, path, headers=b"", body=b""):
+    link = socket.create_connection(("127.0.0.1", 9001))
+    link.sendall(method + b" " + path + b" HTTP/1.1\\r\\nHost: a\\r\\n" + headers + b"content-length: %d\\r\\n\\r\\n" % len(body) + body)
+    data = b""
+    while b"\\r\\n\\r\\n" not in data:
+        data += link.recv(65536)
+    return data
+BASE = b"/2018-06-01/runtime/invocation/"
+STREAMING = b" HTTP/1.1\\r\\nHost: a\\r\\nLambda-Runtime-Function-Response-Mode: streaming\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n"
+def next_id():
+    heads = ask(b"GET", BASE + b"next").split(b"\\r\\n")
+    return [line.split(b": ")[1] for line in heads if line.lower().startswith(b"lambda-runtime-aws-request-id")][0]
+def stream(identifier):
+    link = socket.create_connection(("127.0.0.1", 9001))
+    link.sendall(b"POST " + BASE + identifier + b"/response" + STREAMING)
+    return link
+"""
+
+EVIL = (
+    RUNTIME
+    + """
+def go_on(link):
+    for _ in range(40):
+        time.sleep(0.02)
+        try:
+            link.sendall(b"5\\r\\nEVIL!\\r\\n")
+        except OSError:
+            return
+while True:
+    identifier = next_id()
+    link = stream(identifier)
+    link.sendall(b"5\\r\\nhello\\r\\n")
+    time.sleep(0.05)
+    second = ask(b"POST", BASE + identifier + b"/response", b"", b'"second"')
+    print("second answer", second[:12])
+    link.sendall(b"0\\r\\n\\r\\n")
+    threading.Thread(target=go_on, args=(link,), daemon=True).start()
+"""
+)
+CRASHES = RUNTIME + "import os\nlink = stream(next_id())\nlink.sendall(b'5\\r\\nhello\\r\\n')\nos._exit(3)\n"
+
+
+def test_a_stream_that_goes_on_after_its_answer_reaches_nobody_else(deploy: Any, functions: Any) -> None:
+    evil, victim = deploy(EVIL, Timeout=5), deploy("def handler(e, c):\n    return 'fine ' * 100\n")
+    for _ in range(8):
+        assert functions.invoke(FunctionName=evil)["Payload"].read() == b"hello"
+        for _ in range(5):
+            assert json.loads(functions.invoke(FunctionName=victim)["Payload"].read()) == "fine " * 100
+
+
+def test_a_runtime_that_dies_within_its_streamed_answer_cuts_it(deploy: Any, functions: Any) -> None:
+    name = deploy(CRASHES, Timeout=5)
+    with pytest.raises(Exception, match=r"(?i)connection|read|incomplete|broken"):
+        functions.invoke(FunctionName=name)["Payload"].read()
+
+
+def groups(ingle: Ingle) -> int:
+    from ingle.app.config import cgroup_name
+
+    root = Path("/sys/fs/cgroup")
+    parent = root if (root / "cgroup.controllers").exists() else root / "pids"
+    return sum(path.is_dir() for path in (parent / cgroup_name(ingle.data_dir)).glob("*"))
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: environments are counted by their cgroups")
+def test_callers_that_leave_within_a_large_answer_leave_no_environment_behind() -> None:
+    with running_ingle() as ingle:
+        ingle.deploy("big", {"app.py": "def handler(e, c):\n    return 'x' * 5_000_000\n"})
+        for _ in range(12):
+            with socket.socket() as link:
+                link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                link.connect(("127.0.0.1", ingle.port))
+                link.sendall(signed(ingle, "POST", FUNCTIONS + "big/invocations", b"{}"))
+                link.recv(100)
+        end = time.monotonic() + 5
+        while groups(ingle) > 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert groups(ingle) <= 2
+        ingle.client().delete_function(FunctionName="big")
+        while groups(ingle) and time.monotonic() < end:
+            time.sleep(0.05)
+        assert groups(ingle) == 0
+
+
+def resident_mib(ingle: Ingle) -> float:
+    pid = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["gateway"]
+    text = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS"))) / 1024
+
+
+def test_who_asks_without_reading_is_answered_no_further(ingle: Ingle) -> None:
+    before = resident_mib(ingle)
+    request = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        links = [stack.enter_context(socket.create_connection(("127.0.0.1", ingle.port))) for _ in range(4)]
+        end = time.monotonic() + 4
+        for link in links:
+            link.setblocking(False)
+        while time.monotonic() < end:
+            for link in links:
+                with contextlib.suppress(BlockingIOError, ConnectionError):  # held back, or cut
+                    link.send(request * 50)
+            time.sleep(0.001)
+        assert resident_mib(ingle) - before < 30
+    assert ingle.is_healthy()
+
+
+def test_a_client_context_with_line_breaks_stays_one_header(deploy: Any, functions: Any) -> None:
+    name = deploy("def handler(e, c):\n    return c.client_context.custom\n")
+    raw = b'{"custom":{"a":1,\r\n\r\n"b":2}}'
+    answer = functions.invoke(FunctionName=name, ClientContext=base64.b64encode(raw).decode())
+    assert json.loads(answer["Payload"].read()) == {"a": 1, "b": 2}
+
+
+def test_no_environment_is_handed_to_a_worker_that_did_not_ask_for_it() -> None:
+    """The worker dies while its first environments start; its successor gets only its own."""
+    source = "import os\ndef handler(e, c):\n    return os.environ['WHO']\n"
+    with running_ingle() as ingle:
+        for who in ("x", "y"):
+            ingle.deploy(who, {"app.py": source}, Environment={"Variables": {"WHO": who}})
+        for _ in range(4):
+            worker = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["worker"]
+            with concurrent.futures.ThreadPoolExecutor(4) as pool:
+                asked = [pool.submit(invoke_quietly, ingle, "x") for _ in range(4)]
+                time.sleep(0.01)  # the point: some are being started now
+                os.kill(worker, 9)
+                assert {one.result(timeout=30) for one in asked} <= {"x", None}
+            answers = (invoke_quietly(ingle, "y") for _ in range(50))  # the first may meet the worker that is gone
+            assert next(answer for answer in answers if answer is not None) == "y"
+
+
+def invoke_quietly(ingle: Ingle, name: str) -> Any:
+    try:
+        return json.loads(ingle.client().invoke(FunctionName=name)["Payload"].read())
+    except Exception:
+        return None
