@@ -320,6 +320,7 @@ class _Connection(asyncio.Protocol):
         if not self._is_in_head:  # a trailer must not pass for a header (RFC 9110, 6.5.1)
             return
         name = name.lower()
+        value = value.rstrip(b" \t")
         headers.append((name, value))
         if name in _FRAMING:
             self._framing.append((name, value))
