@@ -243,6 +243,8 @@ class HttpClient:
 
     async def _upload(self, connection: _ClientConnection, body: AsyncIterator[bytes], is_chunked: bool) -> None:
         async for piece in body:
+            if not piece:  # an empty chunk would end the body, and what follows be read as a request
+                continue
             connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
             if connection.gate.closed:
                 await connection.gate.wait()
