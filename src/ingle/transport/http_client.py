@@ -67,6 +67,7 @@ class _ClientConnection(asyncio.Protocol):
         self._method = b""
         self._upload: asyncio.Future[None] | None = None
         self._is_complete = False
+        self._is_waiting = False
         self._keeps = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -77,18 +78,29 @@ class _ClientConnection(asyncio.Protocol):
         self._method = method
         self._response = None
         self._is_complete = False
+        self._is_waiting = True
         self._keeps = True
         self._answer = asyncio.get_running_loop().create_future()
         return self._answer
 
     def data_received(self, data: bytes) -> None:
+        if not self._is_waiting:
+            self._drop(DisconnectedError("the peer answered what was not asked"))
+            return
         try:
             self._parser.feed_data(data)
-        except (httptools.HttpParserError, AttributeError) as error:
-            self._fail(DisconnectedError(f"the peer's answer is not HTTP: {error}"))
-            self.transport.abort()
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            self._drop(DisconnectedError(f"the peer's answer is not HTTP: {error}"))
+
+    def _drop(self, error: DisconnectedError) -> None:
+        """Never use this connection again."""
+        self.client.discard(self)
+        self._fail(error)
+        self.transport.abort()
 
     def on_message_begin(self) -> None:
+        if self._is_complete:
+            raise DisconnectedError("the peer answered twice")
         self._response = ClientResponse(self)
 
     def on_header(self, name: bytes, value: bytes) -> None:
@@ -137,6 +149,7 @@ class _ClientConnection(asyncio.Protocol):
         if self._upload is not None:  # the peer has answered without taking everything: it wants no more
             self._upload.cancel()
         elif self._keeps and not self.is_lost:
+            self._is_waiting = False
             self.client.release(self)
         else:
             self.transport.close()
