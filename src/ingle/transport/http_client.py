@@ -162,6 +162,8 @@ class _ClientConnection(asyncio.Protocol):
             if length is None and self._response.header(b"transfer-encoding") is None and self._response.status >= 200:
                 self._response.body.end()  # a body that ends with its connection (RFC 9112, 6.3)
         self._fail(DisconnectedError("the peer closed the connection before its answer was whole"))
+        if self._upload is not None:
+            self._upload.cancel()
 
     def _fail(self, error: Exception) -> None:
         self.gate.fail(error)
@@ -172,6 +174,11 @@ class _ClientConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         self.transport.abort()
+
+    def give_up(self, answer: "asyncio.Future[ClientResponse]") -> None:
+        """Close, unless the answer is whole and the connection perhaps another caller's already."""
+        if answer is self._answer and self._is_waiting:
+            self.transport.abort()
 
     def pause_reading(self) -> None:
         if not self.is_lost:
@@ -232,7 +239,7 @@ class HttpClient:
         try:
             return await answer
         except asyncio.CancelledError:
-            connection.abort()
+            connection.give_up(answer)
             raise
 
     async def _request_streamed(
@@ -251,7 +258,7 @@ class HttpClient:
                 raise cast(BaseException, upload.exception())
             return await answer
         except BaseException:
-            connection.abort()
+            connection.give_up(answer)
             raise
 
     async def _upload(self, connection: _ClientConnection, body: AsyncIterator[bytes], is_chunked: bool) -> None:
