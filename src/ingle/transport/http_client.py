@@ -157,7 +157,7 @@ class _ClientConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
         self.client.discard(self)
-        if not self._is_complete and self._response is not None and self._parser is not None:
+        if exc is None and not self._is_complete and self._response is not None:
             length = self._response.header(b"content-length")
             if length is None and self._response.header(b"transfer-encoding") is None and self._response.status >= 200:
                 self._response.body.end()  # a body that ends with its connection (RFC 9112, 6.3)
