@@ -11,8 +11,6 @@ from ingle.transport.links import LINK_HEADER
 from ingle.transport.messages import DisconnectedError, Headers, IncomingBody, WriteGate
 from ingle.values import IngleError
 
-_BODILESS = (204, 304)
-
 
 class ConnectionFailedError(IngleError):
     """The peer can't be reached; nothing was sent."""
@@ -116,6 +114,9 @@ class _ClientConnection(asyncio.Protocol):
         self._keeps = self._parser.should_keep_alive()
         if self._answer is not None and not self._answer.done():
             self._answer.set_result(response)
+        if self._method == b"HEAD":  # no body comes, whatever the parser makes of the length
+            self._keeps = False
+            self._complete(response)
 
     def on_body(self, data: bytes) -> None:
         assert self._response is not None
@@ -124,8 +125,10 @@ class _ClientConnection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         response = self._response
         assert response is not None
-        if response.status < 200:
-            return
+        if response.status >= 200 and not self._is_complete:
+            self._complete(response)
+
+    def _complete(self, response: ClientResponse) -> None:
         response.body.end()
         self._is_complete = True
         self._settle()
