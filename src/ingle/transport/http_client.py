@@ -232,7 +232,7 @@ class HttpClient:
         if isinstance(body, bytes):
             pieces.append(b"content-length: %d\r\n\r\n" % len(body))
             pieces.append(body)
-            connection = self._idle.pop() if self._idle else await self._connect()
+            connection = self._take_idle() or await self._connect()
             answer = connection.begin(method)
             connection.transport.write(b"".join(pieces))
             return await self._wait(connection, answer)
@@ -250,7 +250,7 @@ class HttpClient:
     ) -> ClientResponse:
         is_chunked = not any(name == b"content-length" for name, _ in headers)
         pieces.append(b"transfer-encoding: chunked\r\n\r\n" if is_chunked else b"\r\n")
-        connection = self._idle.pop() if self._idle else await self._connect()
+        connection = self._take_idle() or await self._connect()
         answer = connection.begin(method)
         connection.transport.write(b"".join(pieces))
         upload = asyncio.ensure_future(self._upload(connection, body, is_chunked))
@@ -273,6 +273,13 @@ class HttpClient:
                 await connection.gate.wait()
         if is_chunked:
             connection.transport.write(b"0\r\n\r\n")
+
+    def _take_idle(self) -> _ClientConnection | None:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.transport.is_closing():
+                return connection
+        return None
 
     async def _connect(self) -> _ClientConnection:
         loop = asyncio.get_running_loop()
