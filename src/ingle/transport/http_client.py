@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 
 import httptools
@@ -180,6 +180,7 @@ class _ClientConnection(asyncio.Protocol):
 
     def give_up(self, answer: "asyncio.Future[ClientResponse]") -> None:
         """Close, unless the answer is whole and the connection perhaps another caller's already."""
+        answer.cancel()
         if answer is self._answer and self._is_waiting:
             self.transport.abort()
 
@@ -257,20 +258,26 @@ class HttpClient:
         connection.uploading(upload)
         try:
             await asyncio.wait((upload, answer), return_when=asyncio.FIRST_COMPLETED)
-            if not answer.done() and upload.exception() is not None:
-                raise cast(BaseException, upload.exception())
+            has_answer = answer.done() and answer.exception() is None
+            failure = upload.exception() if upload.done() and not upload.cancelled() else None
+            if failure is not None and not has_answer:
+                raise failure
             return await answer
         except BaseException:
             connection.give_up(answer)
             raise
 
     async def _upload(self, connection: _ClientConnection, body: AsyncIterator[bytes], is_chunked: bool) -> None:
-        async for piece in body:
-            if not piece:  # an empty chunk would end the body, and what follows be read as a request
-                continue
-            connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
-            if connection.gate.closed:
-                await connection.gate.wait()
+        try:
+            async for piece in body:
+                if not piece:  # an empty chunk would end the body, and what follows be read as a request
+                    continue
+                connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
+                if connection.gate.closed:
+                    await connection.gate.wait()
+        finally:
+            if isinstance(body, AsyncGenerator):  # what it holds is freed now, not when it is collected
+                await body.aclose()
         if is_chunked:
             connection.transport.write(b"0\r\n\r\n")
 
