@@ -88,9 +88,15 @@ def _read_integer(model: ServiceModel, shape: Shape, value: Any) -> int:
 
 
 def _read_number(model: ServiceModel, shape: Shape, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise _mismatch(value)
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer of hundreds of digits
+        raise _mismatch(value) from None
+    if not math.isfinite(number):
+        raise _mismatch(value)
+    return number
 
 
 def _read_boolean(model: ServiceModel, shape: Shape, value: Any) -> bool:
