@@ -1,5 +1,6 @@
 """The REST-JSON protocol, which Lambda speaks: requests to values, results and errors to responses."""
 
+import re
 from typing import Any
 from urllib.parse import unquote_plus
 
@@ -13,6 +14,7 @@ from ingle.protocol.values_json import decode_document, from_json, to_json
 Header = tuple[bytes, bytes]
 Answer = tuple[int, list[Header], bytes]
 
+_NUMBER = re.compile(r"-?[0-9]{1,19}")
 _JSON = (b"content-type", b"application/json")
 
 
@@ -75,10 +77,11 @@ def _from_text(model: ServiceModel, shape: Shape, held: str | list[str]) -> Any:
     text = held if isinstance(held, str) else held[0]
     match shape["type"]:
         case "integer" | "long":
-            try:
-                return int(text)
-            except ValueError:
-                raise AwsError("SerializationException", f"'{text}' can not be converted to a number.") from None
+            if _NUMBER.fullmatch(text) is None or not -(2**63) <= int(text) < 2**63:
+                raise AwsError("SerializationException", f"'{text}' can not be converted to a number.")
+            return int(text)
+        case "timestamp":
+            return from_json(model, shape, text)
         case "boolean":
             if text not in ("true", "false"):
                 raise AwsError("SerializationException", f"'{text}' can not be converted to a boolean.")

@@ -117,8 +117,9 @@ def _read_blob(model: ServiceModel, shape: Shape, value: Any) -> bytes:
 def _read_timestamp(model: ServiceModel, shape: Shape, value: Any) -> float:
     if isinstance(value, str):
         try:
-            return datetime.datetime.fromisoformat(value).timestamp()
-        except ValueError:
+            moment = datetime.datetime.fromisoformat(value)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=datetime.UTC)).timestamp()
+        except (ValueError, OverflowError):
             raise _mismatch(value) from None
     return _read_number(model, shape, value)
 
