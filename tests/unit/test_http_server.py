@@ -101,7 +101,7 @@ async def test_a_body_that_is_refused_before_it_is_sent_is_not_asked_for(tmp_pat
     async with conversing(tmp_path / "s", lambda exchange: exchange.respond(403, (), b"no")) as peer:
         answer = await peer.ask(b"PUT / HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 4\r\n\r\n")
         assert (answer.status, answer.header(b"connection")) == (403, b"close")
-        assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
+        assert await peer.read_to_end() == b""
 
 
 async def test_an_old_client_is_never_told_to_continue(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ async def test_a_client_that_asks_to_close_is_closed_and_nothing_more_is_read(tm
     async with conversing(tmp_path / "s", echo) as peer:
         answer = await peer.ask(request(b"/1", None, b"connection: close") + request(b"/2"))
         assert (answer.body, answer.header(b"connection")) == (b"POST /1 ", b"close")
-        assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
+        assert await peer.read_to_end() == b""
 
 
 async def test_a_client_that_shuts_its_side_down_reads_all_its_answers(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ async def test_a_client_that_shuts_its_side_down_reads_all_its_answers(tmp_path:
         peer.writer.write_eof()
         assert (await peer.read_response()).body == b"POST /1 "
         assert (await peer.read_response()).body == b"POST /2 "
-        assert (await peer.read_to_end()).startswith(b"HTTP/1.1 400 ")
+        assert await peer.read_to_end() == b""
 
 
 @pytest.mark.parametrize("begun", [False, True])
