@@ -1,7 +1,8 @@
 """Bytes between processes: HTTP/1.1 server and client, Unix sockets, mutual TLS, handed-over listeners."""
 
+from ingle.transport.exchange import Exchange
 from ingle.transport.http_client import ClientResponse, ConnectionFailedError, HttpClient
-from ingle.transport.http_server import BadRequestRenderer, Exchange, Handler, HttpServer, serve_http
+from ingle.transport.http_server import BadRequestRenderer, Handler, HttpServer, serve_http
 from ingle.transport.limits import ServerLimits
 from ingle.transport.links import LINK_HEADER, Links, is_linked
 from ingle.transport.listeners import tcp_listener, unix_listener
