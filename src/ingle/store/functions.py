@@ -7,12 +7,19 @@ import msgspec
 
 from ingle.functions import Function, FunctionExistsError
 
+_KEPT = 1024
+
 
 class FunctionRepository:
-    """Functions by (account, region, name); every write is durable on return."""
+    """Functions by (account, region, name); every write is durable on return.
+
+    What was decoded last is kept: a function with a hundred versions takes half a millisecond, and each cold start asks
+    for one. There is no other writer.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
+        self._decoded: dict[tuple[str, str, str], Function] = {}
 
     def add(self, function: Function) -> None:
         """Raises FunctionExistsError where the name is taken."""
@@ -25,18 +32,28 @@ class FunctionRepository:
             raise FunctionExistsError(function.name) from None
 
     def save(self, function: Function) -> None:
+        self._decoded.pop((function.account, function.region, function.name), None)
         self._connection.execute(
             "UPDATE functions SET document = ? WHERE account = ? AND region = ? AND name = ?",
             (msgspec.msgpack.encode(function), function.account, function.region, function.name),
         )
 
     def find(self, account: str, region: str, name: str) -> Function | None:
+        kept = self._decoded.get((account, region, name))
+        if kept is not None:
+            return kept
         row = self._connection.execute(
             "SELECT document FROM functions WHERE account = ? AND region = ? AND name = ?", (account, region, name)
         ).fetchone()
-        return None if row is None else msgspec.msgpack.decode(row[0], type=Function)
+        if row is None:
+            return None
+        if len(self._decoded) >= _KEPT:
+            self._decoded.clear()
+        found = self._decoded[account, region, name] = msgspec.msgpack.decode(row[0], type=Function)
+        return found
 
     def remove(self, account: str, region: str, name: str) -> None:
+        self._decoded.pop((account, region, name), None)
         self._connection.execute(
             "DELETE FROM functions WHERE account = ? AND region = ? AND name = ?", (account, region, name)
         )
