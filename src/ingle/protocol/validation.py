@@ -36,9 +36,7 @@ def _check(model: ServiceModel, shape: Shape, value: Any, path: str, problems: l
     if kind == "structure":
         _check_structure(model, shape, value, path, problems)
     elif kind == "list":
-        _check_range(shape, len(value), value, path, problems, "have length")
-        for at, item in enumerate(value):
-            _check(model, model.shapes[shape["member"]["shape"]], item, f"{path}.{at + 1}.member", problems)
+        _check_list(model, shape, value, path, problems)
     elif kind == "map":
         _check_range(shape, len(value), value, path, problems, "have length")
         for key, item in value.items():
@@ -62,6 +60,33 @@ def _check_structure(model: ServiceModel, shape: Shape, value: Any, path: str, p
                 _fail(problems, None, below, "not be null")
             continue
         _check(model, model.shapes[member["shape"]], held, below, problems)
+
+
+def _check_list(model: ServiceModel, shape: Shape, value: list[Any], path: str, problems: list[str]) -> None:
+    inner = model.shapes[shape["member"]["shape"]]
+    shown = "***" if inner.get("sensitive") else f"[{', '.join(map(str, value))}]"
+    _check_range(shape, len(value), shown, path, problems, "have length")
+    below: list[str] = []
+    for at, item in enumerate(value):
+        _check(model, inner, item, f"{path}.{at + 1}.member", below)
+    if below and inner["type"] == "string":  # told once, of the list
+        _fail(problems, shown, path, f"satisfy constraint: [{', '.join(_string_constraints(inner))}]")
+    else:
+        problems.extend(below)
+
+
+def _string_constraints(shape: Shape) -> list[str]:
+    """Return everything that is asked of a member of a list, in AWS's order."""
+    made = []
+    if "max" in shape:
+        made.append(f"have length less than or equal to {shape['max']}")
+    if "max" in shape or "min" in shape:
+        made.append(f"have length greater than or equal to {shape.get('min', 0)}")
+    if "pattern" in shape:
+        made.append(f"satisfy regular expression pattern: {shape['pattern']}")
+    if "enum" in shape:
+        made.append(f"satisfy enum value set: [{', '.join(shape['enum'])}]")
+    return [f"Member must {constraint}" for constraint in (*made, "not be null")]
 
 
 def _check_string(shape: Shape, value: str, path: str, problems: list[str]) -> None:
