@@ -137,9 +137,17 @@ async def test_nobody_listening_is_a_failed_connection(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"HTTP/1.1 200 OK\r\n", b"junk\r\n\r\n", b"HTTP/1.1 2x0 OK\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", b"\0" * 100,
-     b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n", b"HTTP/1.1 100 Continue\r\n\r\n"],
-)  # fmt: skip
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"junk\r\n\r\n",
+        b"HTTP/1.1 2x0 OK\r\n\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"\0" * 100,
+        b"HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n",
+    ],
+)
 async def test_an_answer_without_a_head_is_a_disconnection(tmp_path: Path, answer: bytes) -> None:
     async with asking(tmp_path / "s", answer) as client:
         with pytest.raises(DisconnectedError):
@@ -148,10 +156,13 @@ async def test_an_answer_without_a_head_is_a_disconnection(tmp_path: Path, answe
 
 @pytest.mark.parametrize(
     "answer",
-    [b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nsh",
-     b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nx\r\n",
-     b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n"],
-)  # fmt: skip
+    [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nshort",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nsh",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\nx\r\n",
+        b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n",
+    ],
+)
 async def test_a_body_that_breaks_off_is_a_disconnection(tmp_path: Path, answer: bytes) -> None:
     async with asking(tmp_path / "s", answer) as client:
         with pytest.raises(DisconnectedError):

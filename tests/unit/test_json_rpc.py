@@ -23,23 +23,32 @@ INPUTS: list[tuple[str, dict[str, Any]]] = [
     ),
     (
         "FilterLogEvents",
-        {"logGroupName": GROUP, "logStreamNames": ["a", "b"], "startTime": 0, "endTime": 2**62, "filterPattern": '"x" ?y',
-         "interleaved": False},
+        {
+            "logGroupName": GROUP,
+            "logStreamNames": ["a", "b"],
+            "startTime": 0,
+            "endTime": 2**62,
+            "filterPattern": '"x" ?y',
+            "interleaved": False,
+        },
     ),
     ("GetLogEvents", {"logGroupName": GROUP, "logStreamName": "s", "startFromHead": True, "nextToken": "f/1"}),
     ("PutRetentionPolicy", {"logGroupName": GROUP, "retentionInDays": 7}),
     ("DeleteLogGroup", {"logGroupName": GROUP}),
-]  # fmt: skip
+]
 OUTPUTS: list[tuple[str, dict[str, Any]]] = [
     (
         "FilterLogEvents",
-        {"events": [{"logStreamName": "s", "timestamp": 1767323045000, "message": "é", "eventId": "1"}], "nextToken": "t",
-         "searchedLogStreams": []},
+        {
+            "events": [{"logStreamName": "s", "timestamp": 1767323045000, "message": "é", "eventId": "1"}],
+            "nextToken": "t",
+            "searchedLogStreams": [],
+        },
     ),
     ("DescribeLogGroups", {"logGroups": [{"logGroupName": GROUP, "storedBytes": 0, "arn": "a"}]}),
     ("GetLogEvents", {"events": [], "nextForwardToken": "f/1", "nextBackwardToken": "b/1"}),
     ("PutLogEvents", {"rejectedLogEventsInfo": {"tooOldLogEventEndIndex": 1}}),
-]  # fmt: skip
+]
 FILTER = send("logs", "FilterLogEvents", {"logGroupName": GROUP})
 
 
@@ -99,10 +108,26 @@ def test_a_broken_constraint_is_an_invalid_parameter() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"\xff", b"[]", b"1", b"null", b'{"logGroupName": "\xff"}', b'{"limit": "1"}', b'{"limit": 1.5}', b'{"limit": true}',
-     b'{"startTime": 9223372036854775808}', b'{"startTime": 1e400}', b'{"logStreamNames": "a"}', b'{"interleaved": 1}',
-     b'{"logStreamNames": [{}]}', b'{"logGroupName": ["a"]}', b'{"logGroupName": {}}', b'{"a":' * 10_000],
-)  # fmt: skip
+    [
+        b"{",
+        b"\xff",
+        b"[]",
+        b"1",
+        b"null",
+        b'{"logGroupName": "\xff"}',
+        b'{"limit": "1"}',
+        b'{"limit": 1.5}',
+        b'{"limit": true}',
+        b'{"startTime": 9223372036854775808}',
+        b'{"startTime": 1e400}',
+        b'{"logStreamNames": "a"}',
+        b'{"interleaved": 1}',
+        b'{"logStreamNames": [{}]}',
+        b'{"logGroupName": ["a"]}',
+        b'{"logGroupName": {}}',
+        b'{"a":' * 10_000,
+    ],
+)
 def test_a_body_of_another_type_can_not_be_read(body: bytes) -> None:
     assert refusal(FILTER, body).code == "SerializationException"
 

@@ -16,10 +16,21 @@ ROLE = "arn:aws:iam::123456789012:role/r"
 INPUTS: list[tuple[str, dict[str, Any]]] = [
     (
         "CreateFunction",
-        {"FunctionName": "f", "Runtime": "python3.11", "Role": ROLE, "Handler": "app.handler", "Timeout": 3,
-         "Code": {"ZipFile": b"PK\x03\x04\0\xff"}, "MemorySize": 128, "Publish": True, "Architectures": ["arm64"],
-         "Environment": {"Variables": {"KEY": "välue", "EMPTY": ""}}, "Tags": {"a": "1"}, "Layers": [],
-         "VpcConfig": {"SubnetIds": ["subnet-1"], "Ipv6AllowedForDualStack": False}},
+        {
+            "FunctionName": "f",
+            "Runtime": "python3.11",
+            "Role": ROLE,
+            "Handler": "app.handler",
+            "Timeout": 3,
+            "Code": {"ZipFile": b"PK\x03\x04\0\xff"},
+            "MemorySize": 128,
+            "Publish": True,
+            "Architectures": ["arm64"],
+            "Environment": {"Variables": {"KEY": "välue", "EMPTY": ""}},
+            "Tags": {"a": "1"},
+            "Layers": [],
+            "VpcConfig": {"SubnetIds": ["subnet-1"], "Ipv6AllowedForDualStack": False},
+        },
     ),
     ("GetFunction", {"FunctionName": "arn:aws:lambda:eu-west-1:123456789012:function:f", "Qualifier": "$LATEST"}),
     ("GetFunction", {"FunctionName": "123456789012:function:f"}),
@@ -32,21 +43,33 @@ INPUTS: list[tuple[str, dict[str, Any]]] = [
     ("UntagResource", {"Resource": "arn:aws:lambda:eu-west-1:123456789012:function:f", "TagKeys": ["a", "b c", "a"]}),
     ("TagResource", {"Resource": "arn:aws:lambda:eu-west-1:123456789012:function:f", "Tags": {"é": "+"}}),
     ("GetLayerVersion", {"LayerName": "l", "VersionNumber": 12}),
-    ("StopDurableExecution", {"DurableExecutionArn": "arn:aws:lambda:eu-west-1:123456789012:function:f:1/durable-execution/"
-                              "a/b", "Error": {"ErrorType": "t", "StackTrace": ["a", "b"]}}),
-]  # fmt: skip
+    (
+        "StopDurableExecution",
+        {
+            "DurableExecutionArn": "arn:aws:lambda:eu-west-1:123456789012:function:f:1/durable-execution/a/b",
+            "Error": {"ErrorType": "t", "StackTrace": ["a", "b"]},
+        },
+    ),
+]
 OUTPUTS: list[tuple[str, dict[str, Any]]] = [
-    ("CreateFunction", {"FunctionName": "f", "Timeout": 3, "State": "Pending", "Environment": {"Variables": {"K": "é"}}}),
+    (
+        "CreateFunction",
+        {"FunctionName": "f", "Timeout": 3, "State": "Pending", "Environment": {"Variables": {"K": "é"}}},
+    ),
     (
         "GetFunction",
-        {"Configuration": {"FunctionName": "f", "Layers": [{"Arn": "a", "CodeSize": 2**40}]}, "Tags": {},
-         "Code": {"RepositoryType": "S3", "Location": "https://x/?a=b&c"}, "Concurrency": {}},
+        {
+            "Configuration": {"FunctionName": "f", "Layers": [{"Arn": "a", "CodeSize": 2**40}]},
+            "Tags": {},
+            "Code": {"RepositoryType": "S3", "Location": "https://x/?a=b&c"},
+            "Concurrency": {},
+        },
     ),
     ("ListFunctions", {"Functions": [{"FunctionName": "a"}, {"FunctionName": "b"}], "NextMarker": "m"}),
     ("ListFunctions", {"Functions": []}),
     ("GetFunctionConcurrency", {}),
     ("GetPolicy", {"Policy": '{"a":"\\"b\\""}', "RevisionId": "r"}),
-]  # fmt: skip
+]
 REFUSALS = {"SerializationException": 400, "ValidationException": 400}
 PUT_CONCURRENCY = Sent(
     method="PUT",
@@ -143,9 +166,26 @@ def test_a_throttled_caller_is_told_why_and_when_to_try_again() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [b"{", b"nul", b"\xff", b'{"a": "\xff"}', b"[]", b"1", b'"a"', b"null", b"{} {}", b"{'a': 1}", b"NaN", b"[" * 100_000,
-     b'{"a":' * 100_000, b'{"Tags":' * 50 + b"}" * 50, b'{"a": "\\ud800"}', "{}".encode("utf-16"), b"\xef\xbb\xbf{}"],
-)  # fmt: skip
+    [
+        b"{",
+        b"nul",
+        b"\xff",
+        b'{"a": "\xff"}',
+        b"[]",
+        b"1",
+        b'"a"',
+        b"null",
+        b"{} {}",
+        b"{'a': 1}",
+        b"NaN",
+        b"[" * 100_000,
+        b'{"a":' * 100_000,
+        b'{"Tags":' * 50 + b"}" * 50,
+        b'{"a": "\\ud800"}',
+        "{}".encode("utf-16"),
+        b"\xef\xbb\xbf{}",
+    ],
+)
 def test_a_body_that_is_no_object_can_not_be_read(body: bytes) -> None:
     refusal(dataclasses.replace(PUT_CONCURRENCY, body=body))
 

@@ -78,9 +78,19 @@ def test_an_operation_of_logs_is_found_by_its_target(name: str) -> None:
 
 @pytest.mark.parametrize(
     "target",
-    [b"", b".", b"Logs_20140328", b"Logs_20140328.", b"Logs_20140328.Nothing", b"Other.FilterLogEvents",
-     b"FilterLogEvents", b"Logs_20140328.filterLogEvents", b"Logs_20140328.FilterLogEvents.", b"\xff.\xff"],
-)  # fmt: skip
+    [
+        b"",
+        b".",
+        b"Logs_20140328",
+        b"Logs_20140328.",
+        b"Logs_20140328.Nothing",
+        b"Other.FilterLogEvents",
+        b"FilterLogEvents",
+        b"Logs_20140328.filterLogEvents",
+        b"Logs_20140328.FilterLogEvents.",
+        b"\xff.\xff",
+    ],
+)
 def test_an_unknown_target_is_an_unknown_operation(target: bytes) -> None:
     with pytest.raises(AwsError) as raised:
         json_rpc.match_target(load_service("logs"), target)
@@ -89,19 +99,34 @@ def test_an_unknown_target_is_an_unknown_operation(target: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("GET", "/"), ("GET", ""), ("GET", "//"), ("GET", "/2015-03-31"), ("GET", "/2015-03-31/functions/a/b/c"),
-     ("POST", "/2015-03-31/functions//invocations"), ("GET", "/2015-03-31/function/f"), ("get", "/2015-03-31/functions"),
-     ("GET", "x/2015-03-31/functions"), ("GET", "/2015-03-31/functions\n"), ("GET", "/2015-03-31/functions/f\n/code")],
-)  # fmt: skip
+    [
+        ("GET", "/"),
+        ("GET", ""),
+        ("GET", "//"),
+        ("GET", "/2015-03-31"),
+        ("GET", "/2015-03-31/functions/a/b/c"),
+        ("POST", "/2015-03-31/functions//invocations"),
+        ("GET", "/2015-03-31/function/f"),
+        ("get", "/2015-03-31/functions"),
+        ("GET", "x/2015-03-31/functions"),
+        ("GET", "/2015-03-31/functions\n"),
+        ("GET", "/2015-03-31/functions/f\n/code"),
+    ],
+)
 def test_another_path_is_no_operation(method: str, path: str) -> None:
     assert load_service("lambda").match(method, path, "") is None
 
 
 @pytest.mark.parametrize(
     ("query", "name"),
-    [("find=LayerVersion&Arn=a", "GetLayerVersionByArn"), ("Arn=a&find=LayerVersion", "GetLayerVersionByArn"),
-     ("", "ListLayers"), ("find=layerversion", "ListLayers"), ("xfind=LayerVersion", "ListLayers")],
-)  # fmt: skip
+    [
+        ("find=LayerVersion&Arn=a", "GetLayerVersionByArn"),
+        ("Arn=a&find=LayerVersion", "GetLayerVersionByArn"),
+        ("", "ListLayers"),
+        ("find=layerversion", "ListLayers"),
+        ("xfind=LayerVersion", "ListLayers"),
+    ],
+)
 def test_a_query_can_tell_operations_apart(query: str, name: str) -> None:
     found = load_service("lambda").match("GET", "/2018-10-31/layers", query)
     assert found is not None

@@ -76,9 +76,15 @@ def test_a_presigned_request_with_a_part_twice_is_refused(part: str) -> None:
 
 @pytest.mark.parametrize(
     "credential",
-    ["AKIA", "AKIA/20260101/eu-west-1/lambda", "AKIA/20260101/eu-west-1/lambda/aws3_request",
-     "AKIA//eu-west-1/lambda/aws4_request", "AKIA/20260101//lambda/aws4_request", "/20260101/eu-west-1/lambda/aws4_request"],
-)  # fmt: skip
+    [
+        "AKIA",
+        "AKIA/20260101/eu-west-1/lambda",
+        "AKIA/20260101/eu-west-1/lambda/aws3_request",
+        "AKIA//eu-west-1/lambda/aws4_request",
+        "AKIA/20260101//lambda/aws4_request",
+        "/20260101/eu-west-1/lambda/aws4_request",
+    ],
+)
 def test_an_incomplete_credential_is_shown(credential: str) -> None:
     wire = sign()
     held = wire.header(b"authorization").split(b"Credential=")[1].split(b",")[0]

@@ -146,9 +146,26 @@ def test_whatever_bytes_a_request_holds_are_refused_as_aws_does(
 
 
 PIECES = st.sampled_from(
-    [b"Credential=", b"A/20260101/eu-west-1/lambda/aws4_request", b"SignedHeaders=", b"host", b";", b", ", b"Signature=",
-     b"=", b"/", b"00", b"\xff", b"%", b"X-Amz-Date", b"&", b"X-Amz-Credential=", b"X-Amz-Expires=1", b"X-Amz-Signature="]
-)  # fmt: skip
+    [
+        b"Credential=",
+        b"A/20260101/eu-west-1/lambda/aws4_request",
+        b"SignedHeaders=",
+        b"host",
+        b";",
+        b", ",
+        b"Signature=",
+        b"=",
+        b"/",
+        b"00",
+        b"\xff",
+        b"%",
+        b"X-Amz-Date",
+        b"&",
+        b"X-Amz-Credential=",
+        b"X-Amz-Expires=1",
+        b"X-Amz-Signature=",
+    ]
+)
 
 
 @settings(max_examples=200, deadline=None)

@@ -29,16 +29,28 @@ def problem(operation: str, arguments: dict[str, Any]) -> str:
         ({"MemorySize": 127}, PROBLEM.format("'127'", "memorySize", "have value greater than or equal to 128")),
         ({"MemorySize": 10**6}, PROBLEM.format("'1000000'", "memorySize", "have value less than or equal to 32768")),
         ({"Timeout": 0}, PROBLEM.format("'0'", "timeout", "have value greater than or equal to 1")),
-        ({"Description": "x" * 257}, PROBLEM.format(f"'{'x' * 257}'", "description", "have length less than or equal to 256")),
-        ({"FunctionName": "a b"}, PROBLEM.format("'a b'", "functionName", f"satisfy regular expression pattern: {NAME}")),
+        (
+            {"Description": "x" * 257},
+            PROBLEM.format(f"'{'x' * 257}'", "description", "have length less than or equal to 256"),
+        ),
+        (
+            {"FunctionName": "a b"},
+            PROBLEM.format("'a b'", "functionName", f"satisfy regular expression pattern: {NAME}"),
+        ),
         ({"Handler": "a b"}, PROBLEM.format("'a b'", "handler", r"satisfy regular expression pattern: [^\s]+")),
         ({"Role": None}, PROBLEM.format("null", "role", "not be null")),
         ({"Code": None}, PROBLEM.format("null", "code", "not be null")),
-        ({"EphemeralStorage": {"Size": 1}}, PROBLEM.format("'1'", "ephemeralStorage.size", "have value greater than or equal to 512")),
+        (
+            {"EphemeralStorage": {"Size": 1}},
+            PROBLEM.format("'1'", "ephemeralStorage.size", "have value greater than or equal to 512"),
+        ),
         ({"EphemeralStorage": {}}, PROBLEM.format("null", "ephemeralStorage.size", "not be null")),
-        ({"TracingConfig": {"Mode": "On"}}, PROBLEM.format("'On'", "tracingConfig.mode", "satisfy enum value set: [Active, PassThrough]")),
+        (
+            {"TracingConfig": {"Mode": "On"}},
+            PROBLEM.format("'On'", "tracingConfig.mode", "satisfy enum value set: [Active, PassThrough]"),
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_broken_constraint_is_told_in_awss_words(change: dict[str, Any], words: str) -> None:
     arguments = {key: value for key, value in {**GOOD, **change}.items() if value is not None}
     assert problem("CreateFunction", arguments) == COUNTED + words
@@ -54,9 +66,9 @@ def test_all_that_is_asked_of_a_member_of_a_list_is_told() -> None:
     """These are Lambda's own words for a method of seven letters."""
     arguments = {"FunctionName": "f", "AuthType": "NONE", "Cors": {"AllowMethods": ["GET", "POST", "OPTIONS"]}}
     assert problem("CreateFunctionUrlConfig", arguments) == (
-        "1 validation error detected: Value '[GET, POST, OPTIONS]' at 'cors.allowMethods' failed to satisfy constraint: "
-        "Member must satisfy constraint: [Member must have length less than or equal to 6, Member must have length greater "
-        "than or equal to 0, Member must satisfy regular expression pattern: .*, Member must not be null]"
+        "1 validation error detected: Value '[GET, POST, OPTIONS]' at 'cors.allowMethods' failed to satisfy constraint:"
+        " Member must satisfy constraint: [Member must have length less than or equal to 6, Member must have length"
+        " greater than or equal to 0, Member must satisfy regular expression pattern: .*, Member must not be null]"
     )
 
 
