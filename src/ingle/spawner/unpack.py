@@ -54,8 +54,18 @@ def _unpack_node(image: int, nid: int, path: str, depth: int) -> None:
     elif stat.S_ISLNK(mode):
         os.symlink(os.pread(image, size, block * _BLOCK), path)
     elif stat.S_ISREG(mode):
-        output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, stat.S_IMODE(mode))
-        done = 0
-        while done < size:
-            done += os.write(output, os.pread(image, min(1 << 20, size - done), block * _BLOCK + done))
+        _unpack_file(image, block * _BLOCK, size, path, stat.S_IMODE(mode))
+
+
+def _unpack_file(image: int, at: int, size: int, path: str, permissions: int) -> None:
+    output = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, permissions)
+    try:
+        while size > 0:
+            piece = os.pread(image, min(1 << 20, size), at)
+            if not piece:
+                raise ValueError("the image ends within a file")
+            done = os.write(output, piece)
+            at += done
+            size -= done
+    finally:
         os.close(output)
