@@ -52,6 +52,8 @@ def _unpack_node(image: int, nid: int, path: str, depth: int) -> None:
         os.mkdir(path, 0o755)
         _unpack_directory(image, nid, path, depth + 1)
     elif stat.S_ISLNK(mode):
+        if size > _BLOCK:
+            raise ValueError("a link's target is too long")
         os.symlink(os.pread(image, size, block * _BLOCK), path)
     elif stat.S_ISREG(mode):
         _unpack_file(image, block * _BLOCK, size, path, stat.S_IMODE(mode))
