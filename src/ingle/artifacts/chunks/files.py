@@ -26,7 +26,9 @@ class FileChunks:
         path = self._path(name)
         if path.exists():
             return
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _sync(self._folder)  # a new subfolder is durable only with the folder that names it
         descriptor, draft = tempfile.mkstemp(dir=path.parent)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -37,9 +39,7 @@ class FileChunks:
         except BaseException:
             Path(draft).unlink(missing_ok=True)
             raise
-        folder = os.open(path.parent, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        _sync(path.parent)
 
     def get(self, name: str) -> bytes:
         try:
@@ -56,3 +56,9 @@ class FileChunks:
                 yield path.name
             else:
                 path.unlink()  # a draft that a crash left
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.close(descriptor)
