@@ -145,3 +145,24 @@ def test_logs_outlive_a_restart_and_a_deleted_function(ingle: Ingle, deploy: Any
     before = len(wait_for_events(logs, f"/aws/lambda/{name}", 8))
     ingle.client().delete_function(FunctionName=name)
     assert len(wait_for_events(logs, f"/aws/lambda/{name}", before)) >= before
+
+
+def test_what_aws_logs_tail_asks_for_is_answered(deploy: Any, invoke: Any, logs: Any) -> None:
+    """The requests of `aws logs tail --since 10m --follow`: pages of FilterLogEvents, then again from the newest event's
+    time on, known events told by their eventId (version 2 of the AWS CLI, customizations/logs)."""
+    name = deploy("def handler(e, c):\n    print('line', e)\n")
+    group = f"/aws/lambda/{name}"
+    invoke(name, 1)
+    wait_for_events(logs, group, 4)
+    wanted = {"logGroupName": group, "interleaved": True, "startTime": int(time.time() * 1000) - 600_000}
+    seen: dict[str, dict[str, Any]] = {}
+    for number in range(2, 5):
+        for page in logs.get_paginator("filter_log_events").paginate(**wanted, PaginationConfig={"PageSize": 2}):
+            assert all(event["eventId"] not in seen or event == seen[event["eventId"]] for event in page["events"])
+            seen.update({event["eventId"]: event for event in page["events"]})
+        wanted["startTime"] = max(event["timestamp"] for event in seen.values())
+        invoke(name, number)
+        wait_for_events(logs, group, 4 + 4 * (number - 1) - (number - 1))
+    lines = [event["message"] for event in seen.values()]
+    assert [line for line in lines if line.startswith("line")] == ["line 1", "line 2", "line 3"]
+    assert all(event["logStreamName"] and event["ingestionTime"] for event in seen.values())

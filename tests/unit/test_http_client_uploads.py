@@ -150,9 +150,10 @@ async def test_a_body_whose_source_fails_fails_its_request(tmp_path: Path) -> No
 async def test_a_request_that_is_cancelled_closes_its_connection(tmp_path: Path, streams: bool) -> None:
     gone, asked = asyncio.Event(), asyncio.Event()
 
-    def handler(exchange: Exchange) -> None:
+    async def handler(exchange: Exchange) -> None:
         exchange.on_disconnect(gone.set)
         asked.set()
+        await exchange.read(1000)
 
     async with serving(tmp_path / "s", handler) as server:
         client = HttpClient(str(tmp_path / "s"))

@@ -89,6 +89,9 @@ class _ClientConnection(asyncio.Protocol):
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._drop(DisconnectedError(f"the peer's answer is not HTTP: {error}"))
+            return
+        if self._response is not None:
+            self._response.body.hold()
 
     def _drop(self, error: DisconnectedError) -> None:
         """Never use this connection again."""

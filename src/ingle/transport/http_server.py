@@ -88,6 +88,8 @@ class _Connection(asyncio.Protocol):
             self.deadline = self.server.now() + limits.body_timeout_s
         self._loose_bytes += len(data)
         refusal = self._feed(data)
+        if self._incoming is not None:
+            self._incoming.body.hold()
         if self._begun is not None and (refusal is None or self._begun.body.ended):
             self._dispatch_begun()
         if refusal is not None:

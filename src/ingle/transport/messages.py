@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 
-from ingle.values import STREAM_BUFFER_BYTES, IngleError
+from ingle.values import IngleError
 
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -18,16 +18,16 @@ class DisconnectedError(IngleError):
 
 
 class IncomingBody:
-    """A body as it arrives: at most 256 KiB wait here, then the connection stops reading.
+    """A body as it arrives: what one read of its connection brought (at most 256 KiB) waits here, and while it waits
+    nothing more is read.
 
     `pause` and `resume` act on the connection; `wanted` is called when the first reader comes.
     """
 
-    __slots__ = ("_pause", "_resume", "_waiter", "buffered", "ended", "error", "paused", "pieces", "wanted")
+    __slots__ = ("_pause", "_resume", "_waiter", "ended", "error", "paused", "pieces", "wanted")
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self.pieces: deque[bytes] = deque()
-        self.buffered = 0
         self.ended = False
         self.error: Exception | None = None
         self.paused = False
@@ -38,11 +38,13 @@ class IncomingBody:
 
     def feed(self, data: bytes) -> None:
         self.pieces.append(data)
-        self.buffered += len(data)
-        if self.buffered > STREAM_BUFFER_BYTES and not self.paused:
+        self._wake()
+
+    def hold(self) -> None:
+        """Read no more until what is here has been taken; for the connection to call when it has parsed a read."""
+        if self.pieces and not self.ended and not self.paused:
             self.paused = True
             self._pause()
-        self._wake()
 
     def end(self, error: Exception | None = None) -> None:
         """Say that nothing more comes; `error` is raised to the reader after what has arrived.
@@ -84,8 +86,7 @@ class IncomingBody:
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
         piece = self.pieces.popleft()
-        self.buffered -= len(piece)
-        if self.paused and self.buffered <= STREAM_BUFFER_BYTES // 2:
+        if self.paused and not self.pieces:
             self.paused = False
             self._resume()
         return piece
