@@ -32,7 +32,7 @@ def confine(read: Iterable[Path], write: Iterable[Path]) -> bool:
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
     if os.geteuid() == 0:
         syscalls.drop_bounding_set()
-        syscalls.drop_capabilities()
+        syscalls.keep_capabilities(())
     abi = landlock_abi()
     if not abi:
         return False

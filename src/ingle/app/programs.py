@@ -68,7 +68,7 @@ async def _worker(document: bytes) -> None:
     settings = msgspec.json.decode(document, type=WorkerSettings)
     if settings.driver != "process":  # functions would be confined with it, and not enough
         Path(settings.chunks_dir).mkdir(mode=0o700, exist_ok=True)
-        confine(read=[Path(settings.chunks_dir)], write=[Path(settings.run_dir)])
+        confine(read=[Path(settings.chunks_dir), Path("/sys/fs/cgroup")], write=[Path(settings.run_dir)])
     await serve_worker(settings)
 
 

@@ -10,15 +10,17 @@ class State(Enum):
     STARTING = "starting"
     INITIALIZING = "initializing"
     FAILED = "failed"
-    """Its init failed; it serves one more invocation, with the error of its init."""
+    """Nothing runs in it, because its init failed or it was reset; its next invocation begins with an init."""
     IDLE = "idle"
+    FROZEN = "frozen"
+    """Idle, and what is in it makes no progress."""
     BUSY = "busy"
     STOPPING = "stopping"
     GONE = "gone"
 
     @property
     def can_serve(self) -> bool:
-        return self in (State.IDLE, State.FAILED)
+        return self in (State.IDLE, State.FROZEN, State.FAILED)
 
 
 class Event(Enum):
@@ -29,6 +31,9 @@ class Event(Enum):
     INIT_FAILED = "init failed"
     INVOKE_STARTED = "invoke started"
     INVOKE_FINISHED = "invoke finished"
+    RESET = "reset"
+    """A timeout or a crash: everything that runs in it is killed, its /tmp stays."""
+    FROZE = "froze"
     STOP_REQUESTED = "stop requested"
     EXITED = "exited"
     WORKER_LOST = "worker lost"
@@ -47,6 +52,11 @@ NEXT: Mapping[tuple[State, Event], State] = {
     (State.IDLE, Event.INVOKE_STARTED): State.BUSY,
     (State.FAILED, Event.INVOKE_STARTED): State.BUSY,
     (State.BUSY, Event.INVOKE_FINISHED): State.IDLE,
+    (State.BUSY, Event.RESET): State.FAILED,
+    (State.IDLE, Event.RESET): State.FAILED,
+    (State.IDLE, Event.FROZE): State.FROZEN,
+    (State.FROZEN, Event.INVOKE_STARTED): State.BUSY,
+    (State.FROZEN, Event.RESET): State.FAILED,
     **{(state, Event.STOP_REQUESTED): State.STOPPING for state in _ALIVE},
     **{(state, Event.EXITED): State.GONE for state in _ALIVE},
     **{(state, Event.WORKER_LOST): State.GONE for state in State},

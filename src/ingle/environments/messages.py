@@ -20,7 +20,7 @@ class StartEnvironment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The worker's answer once init is over; `init_failed`: it serves one invocation, with its init's error."""
+    """The worker's answer once init is over; `init_failed`: its first invocation begins with another init."""
 
     environment_id: str
     init_failed: bool
@@ -44,6 +44,10 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     environment: dict[str, str]
     log_group: str
     manifest: bytes
+    opt_manifest: bytes = b""
+    """Of the image of all layers, merged; empty where there are none."""
+    extensions: list[str] = []
+    """The programs in /opt/extensions, sorted."""
     data_key: bytes
     context: dict[str, str]
     expires_at_ms: int

@@ -11,7 +11,7 @@ from pathlib import Path
 from . import syscalls
 
 _ROOT = Path("/sys/fs/cgroup")
-_V1 = ("memory", "cpu", "pids", "freezer")
+_V1 = ("memory", "cpu", "pids", "freezer", "cpuacct")
 _MIB = 1024 * 1024
 _MIB_PER_CPU = 1769  # Lambda gives one vCPU at this size
 PIDS = 1024
@@ -42,7 +42,7 @@ class Group:
         self._folders = [parent / name for parent in parents]
         self._v2 = v2
         for folder in self._folders:
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)  # cpu and cpuacct may be one hierarchy
 
     def limit(self, memory_mib: int) -> None:
         """Set the limits for a function of `memory_mib`; swap is not to be had."""
@@ -63,6 +63,21 @@ class Group:
     def entrances(self) -> list[int]:
         """Return descriptors to which a process writes "0" to join."""
         return [os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC) for folder in self._folders]
+
+    def descriptors(self) -> list[int]:
+        """Return what a worker needs to watch and freeze the group: a file to write its freezer's state to, the folder
+        that tells of memory and the one that tells of processor time."""
+        freezer = self._folders[0] / "cgroup.freeze" if self._v2 else self._folders[3] / "freezer.state"
+        folders = (self._folders[0], self._folders[-1])
+        opened = [os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC) for folder in folders]
+        return [os.open(freezer, os.O_RDWR | os.O_CLOEXEC), *opened]
+
+    def thaw(self) -> None:
+        """Let go on what is frozen: it can't even die before (Linux admin guide, freezer-subsystem)."""
+        if self._v2:
+            _write(self._folders[0] / "cgroup.freeze", 0, optional=True)
+        else:
+            _write_text(self._folders[3] / "freezer.state", "THAWED")
 
     def peak_descriptor(self) -> int:
         """Return a descriptor of the file that holds the highest memory use so far, in bytes; -1 where there is none."""
@@ -132,14 +147,9 @@ class Groups:
             for parent in self._parents:
                 parent.mkdir(exist_ok=True)
 
-    def create(self, name: str, memory_mib: int) -> Group:
-        group = Group(self._parents, name, v2=self._v2)
-        try:
-            group.limit(memory_mib)
-        except OSError:
-            group.remove()
-            raise
-        return group
+    def create(self, name: str) -> Group:
+        """Make a group without limits; nothing of a customer's may run in it before `limit`."""
+        return Group(self._parents, name, v2=self._v2)
 
     def clear(self) -> None:
         """Kill and outlive everything that an earlier spawner left in these groups, then remove them."""
@@ -169,4 +179,6 @@ def _kill(folder: Path) -> None:
         for pid in pids:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
+        _write_text(folder / "freezer.state", "THAWED")
+        _write_text(folder / "cgroup.freeze", "0")
         time.sleep(0.005)

@@ -18,6 +18,7 @@ from .messages import Kind
 from .operations import Operations
 from .runtimes import find_runtimes
 
+_SHORT_S = 1.0
 _ENDED = {signal.SIGTERM, signal.SIGINT}
 
 
@@ -33,21 +34,21 @@ class Spawner:
 
     def run(self) -> None:
         """Serve until SIGTERM; then kill what is left and clean up."""
-        wants_more = True
+        wait_s: float | None = 0.0
         while not self._is_ending:
-            ready = self._selector.select(0 if wants_more else None)
+            ready = self._selector.select(wait_s)
             for key, _ in ready:
                 key.data()
-            wants_more = True if ready else self._get_ahead()
+            wait_s = 0.0 if ready else self._get_ahead()
         self._operations.stop_all()
         self._operations.close()
 
-    def _get_ahead(self) -> bool:
+    def _get_ahead(self) -> float | None:
         try:
             return self._operations.get_ahead()
         except OSError as error:  # the host is short of something: whoever asks for an environment will be told
             _complain(f"can't get ahead: {error}")
-            return False
+            return _SHORT_S
 
     def end(self) -> None:
         self._is_ending = True
@@ -90,7 +91,7 @@ class Spawner:
             self._operations.attach(values[0], descriptors[0])
         elif kind == Kind.DETACH:
             self._operations.detach(values[0])
-        elif kind == Kind.SPAWN and len(descriptors) == 3:
+        elif kind == Kind.SPAWN and len(descriptors) == 5:
             self._operations.spawn(values, descriptors)
         elif kind == Kind.STOP:
             self._operations.stop(values[0])

@@ -15,20 +15,36 @@ MAX_DESCRIPTORS = 24
 class Kind(IntEnum):
     """The first word of a message; what follows is named in `ingle.spawner.main` and `zygotes.zygote`."""
 
+    # worker to spawner
     PREPARE = 1
     ATTACH = 2
     DETACH = 3
     SPAWN = 4
     STOP = 5
+    # spawner to worker
     ATTACHED = 16
     SPAWNED = 17
     EXITED = 18
     FAILED = 19
+    # between the spawner and its zygotes
     CREATE = 32
     CREATED = 33
-    LISTENING = 34
     REAPED = 35
     READY = 36
+    # between the spawner and an environment's init
+    BORN = 40
+    ASSIGN = 41
+    # worker to init; START is also init's to the child that waits
+    START = 48
+    TERMINATE = 49
+    RESET = 50
+    CONNECT = 51
+    PAUSE = 52
+    RESUME = 53
+    # init to worker
+    ENDED = 56
+    EMPTY = 57
+    SOCKET = 58
 
 
 def send(link: socket.socket, kind: int, *values: int, descriptors: Sequence[int] = ()) -> None:

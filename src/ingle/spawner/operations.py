@@ -7,22 +7,28 @@ import os
 import selectors
 import signal
 import socket
-import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from . import messages
+from . import messages, syscalls
 from .cgroups import Group, Groups, favor_migrations
 from .images import Images, MemoryImages
 from .messages import Kind
 from .networks import Networks
+from .pool import FLOOR, Demand, target
 from .runtimes import Runtime
 from .user_namespaces import UserNamespaces
 
 _BOOT = "import sys; sys.path.insert(0, {!r}); from spawner.zygotes import zygote; zygote.main(sys.argv[1:])"
 _INGLE = str(Path(__file__).resolve().parent.parent)
 _READY = 16
+_BLANK_TMP_MIB = 512
+_TASK, _LAYERS = "/var/task", "/opt"
+_QUIET_S = 0.02
+_LOOK_AGAIN_S = 1.0
+_SLACK = 8
 
 
 class Zygote:
@@ -58,22 +64,35 @@ class Zygote:
             os.rmdir(self.place)
 
 
-class Environment:
-    """What the spawner keeps of an environment until nothing is left of it."""
+class Order:
+    """What a worker asked for: its token, limits and image numbers, and descriptors for the environment's init."""
 
-    def __init__(self, identifier: int, token: int, runtime: int, group: Group | None) -> None:
+    def __init__(self, values: list[int], descriptors: list[int]) -> None:
+        self.token, self.runtime, self.memory_mib, self.tmp_mib, self.code, self.layers = values
+        self.descriptors = descriptors
+
+
+class Environment:
+    """What the spawner keeps of an environment until nothing is left of it; blank until it has an order."""
+
+    def __init__(self, identifier: int, runtime: int, group: Group | None) -> None:
         self.identifier = identifier
-        self.token = token
         self.runtime = runtime
         self.group = group
+        self.orders, self.its_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.order: Order | None = None
         self.namespace: tuple[int, int] | None = None
         self.listener = -1
         self.pid = 0
         self.handle = -1
-        self.status = -1
+        self.is_born = False
         self.is_told = False
         self.is_doomed = False
         """Nobody waits for it any more: it ends as soon as it can be reached, and nobody hears of it."""
+
+    @property
+    def is_ready(self) -> bool:
+        return self.is_born and self.handle >= 0
 
 
 class Operations:
@@ -103,8 +122,12 @@ class Operations:
             self._groups.clear()
             self._images = Images(os.path.join(place, "images"))
             favor_migrations(os.path.join(place, "cgroup"))
+        self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._zygotes: dict[int, Zygote] = {}
         self._environments: dict[int, Environment] = {}
+        self._blanks: dict[int, list[Environment]] = {}
+        self._demand: dict[int, Demand] = {}
+        self._last_order = 0.0
         self._attached: set[int] = set()
         self._next = 1
         self.worker: socket.socket | None = None
@@ -136,54 +159,159 @@ class Operations:
             self._images.detach(number)
 
     def spawn(self, values: list[int], descriptors: list[int]) -> None:
-        """Start an environment: token, runtime, memory MiB, /tmp MiB, image (0: none); configuration, output, telemetry."""
-        token, runtime, memory_mib, tmp_mib, image, _ = values
+        """Give a worker an environment: token, runtime, memory MiB, /tmp MiB, code image, layers image (0: none).
+
+        The descriptors are its configuration, the write ends for output, telemetry and extensions' output, and the
+        link to its init.
+        """
+        order = Order(values, descriptors)
+        self._demand.setdefault(order.runtime, Demand()).taken(time.monotonic())
+        self._last_order = time.monotonic()
+        blanks = self._blanks.get(order.runtime)
+        if blanks:
+            self._assign(blanks.pop(), order)
+            return
+        order.descriptors = [os.dup(descriptor) for descriptor in descriptors]
+        try:
+            self._create(order.runtime, order)
+        except BaseException:
+            _close_all(order.descriptors)
+            raise
+
+    def _create(self, runtime: int, order: Order | None) -> None:
+        """Have an environment born, for an order or to be kept blank."""
         zygote = self.prepare(runtime)
         identifier, self._next = self._next, self._next + 1
-        group = self._groups.create(str(identifier), memory_mib) if self._groups is not None else None
-        environment = Environment(identifier, token, runtime, group)
+        environment = Environment(
+            identifier, runtime, self._groups.create(str(identifier)) if self._groups is not None else None
+        )
         self._environments[identifier] = environment
         try:
-            self._create(zygote, environment, tmp_mib, image, descriptors)
+            self._conceive(zygote, environment, order)
         except BaseException:
             self._clean_up(environment)
             raise
+        environment.order = order
+        self._selector.register(environment.orders, selectors.EVENT_READ, lambda: self._hear_init(environment))
 
-    def _create(
-        self, zygote: Zygote, environment: Environment, tmp_mib: int, image: int, descriptors: list[int]
-    ) -> None:
+    def _conceive(self, zygote: Zygote, environment: Environment, order: Order | None) -> None:
         group = environment.group
-        with contextlib.ExitStack() as stack:
-            environment.status, status = os.pipe2(os.O_CLOEXEC)
-            stack.callback(os.close, status)
-            passed = [*descriptors, status]
-            code_kind = 0
-            if image:
-                code = self._images.mount_descriptor(image)
-                stack.callback(os.close, code)
-                passed.append(code)
-                code_kind = 2 if self._rootless else 1
+        with contextlib.ExitStack() as stack, environment.its_orders as orders:
+            passed = [orders.fileno()]
+            images = [0, 0]
             if not self._rootless:
                 environment.namespace = self._namespaces.take()
                 network, environment.listener = self._networks.take()
                 stack.callback(os.close, network)
                 passed += [environment.namespace[1], network]
+            elif order is not None:  # without root nobody can mount them from outside
+                images = [order.code, order.layers]
+                for image in filter(None, images):
+                    passed.append(self._images.mount_descriptor(image))
+                    stack.callback(os.close, passed[-1])
             entrances = group.entrances() if group is not None else []
             for entrance in entrances:
                 stack.callback(os.close, entrance)
-            values = [environment.identifier, tmp_mib, int(self._rootless), code_kind, len(entrances), 0]
-            messages.send(zygote.link, Kind.CREATE, *values, descriptors=[*passed, *entrances])
+            tmp_mib = order.tmp_mib if order is not None else _BLANK_TMP_MIB
+            values = [environment.identifier, tmp_mib, int(self._rootless), *map(bool, images), len(entrances)]
+            messages.send(zygote.link, Kind.CREATE, *map(int, values), descriptors=[*passed, *entrances])
+
+    def _advance(self, environment: Environment) -> None:
+        """An environment has come a step further: give it to whom it was made for, or keep it."""
+        if not environment.is_ready:
+            return
+        order, environment.order = environment.order, None
+        if environment.is_doomed:
+            _kill(environment)
+        elif order is None:
+            self._blanks.setdefault(environment.runtime, []).append(environment)
+        else:
+            try:
+                self._assign(environment, order)
+            except OSError as error:
+                sys.stderr.write(f"spawner: an environment could not be assigned: {error}\n")
+                self._tell(Kind.FAILED, order.token)
+        if order is not None:
+            _close_all(order.descriptors)
+
+    def _assign(self, environment: Environment, order: Order) -> None:
+        """Make a blank environment somebody's: limits, code, and the worker's link to its init."""
+        try:
+            if environment.group is not None:
+                environment.group.limit(order.memory_mib)
+            if not self._rootless:
+                self._furnish(environment, order)
+            messages.send(environment.orders, Kind.ASSIGN, descriptors=order.descriptors)
+        except BaseException:
+            environment.is_doomed = True
+            _kill(environment)
+            raise
+        self._selector.unregister(environment.orders)
+        environment.orders.close()
+        environment.is_told = True
+        passed = [environment.listener]
+        if environment.group is not None:
+            passed += [*environment.group.descriptors(), environment.group.peak_descriptor()]
+        passed = [descriptor for descriptor in passed if descriptor >= 0]
+        self._tell(Kind.SPAWNED, order.token, environment.identifier, descriptors=passed)
+        _close_all(passed)
+        environment.listener = -1
+
+    def _furnish(self, environment: Environment, order: Order) -> None:
+        """Mount code and layers in an environment's own mount namespace, which nothing of a customer's has seen yet."""
+        places = [(image, place) for image, place in ((order.code, _TASK), (order.layers, _LAYERS)) if image]
+        mounts = [(self._images.mount_descriptor(image), place) for image, place in places]
+        try:
+            with open(f"/proc/{environment.pid}/ns/mnt") as namespace:
+                syscalls.setns(namespace.fileno(), syscalls.CLONE_NEWNS)
+            try:
+                for mount, place in mounts:
+                    syscalls.move_mount(mount, place)
+                if order.tmp_mib != _BLANK_TMP_MIB:
+                    flags = syscalls.MS_REMOUNT | syscalls.MS_NOSUID | syscalls.MS_NODEV
+                    syscalls.mount("none", "/tmp", None, flags, f"size={order.tmp_mib}m")
+            finally:
+                syscalls.setns(self._mounts, syscalls.CLONE_NEWNS)
+        finally:
+            _close_all([mount for mount, _ in mounts])
 
     def stop(self, identifier: int) -> None:
         environment = self._environments.get(identifier)
         if environment is not None:
             _kill(environment)
 
-    def get_ahead(self) -> bool:
-        """Make one namespace of those that are kept ready; return whether more are wanted."""
+    def get_ahead(self) -> float | None:
+        """Make one of what is kept ready; return in how many seconds more is wanted, None where nothing is."""
         if self._rootless:
-            return False
-        return self._namespaces.make_ahead(_READY) or self._networks.make_ahead(_READY)
+            return None
+        quiet = self._last_order + _QUIET_S - time.monotonic()
+        if quiet > 0:  # what has just been ordered needs the processor more
+            return quiet
+        if self._namespaces.make_ahead(_READY) or self._networks.make_ahead(_READY):
+            return 0.0
+        return 0.0 if self._make_blank() else _LOOK_AGAIN_S
+
+    def _make_blank(self) -> bool:
+        """Have one more blank environment born where fewer are kept than recent demand wants."""
+        now = time.monotonic()
+        kept = {runtime: self._blank_count(runtime) for runtime in self._zygotes}
+        for runtime, count in kept.items():
+            demand = self._demand.get(runtime)
+            wanted = target(demand.level(now) if demand is not None else 0.0, sum(kept.values()) - count)
+            if count < wanted:
+                if not any(one.order is None and not one.is_ready for one in self._environments.values()):
+                    self._create(runtime, None)
+                return True
+            blanks = self._blanks.get(runtime, [])
+            if len(blanks) > max(wanted, FLOOR) + _SLACK:
+                _kill(blanks.pop(0))
+        return False
+
+    def _blank_count(self, runtime: int) -> int:
+        return sum(
+            one.runtime == runtime and not one.is_told and one.order is None and not one.is_doomed
+            for one in self._environments.values()
+        )
 
     # what zygotes say
 
@@ -192,18 +320,15 @@ class Operations:
         if message is None:
             self._lose_zygote(runtime, zygote)
             return
-        kind, values, descriptors = message
-        if kind == Kind.LISTENING:
-            self._environments[values[0]].listener = descriptors[0]
-            self._tell_spawned(self._environments[values[0]])
-        elif kind == Kind.CREATED:
+        kind, values, _ = message
+        if kind == Kind.CREATED:
             environment = self._environments[values[0]]
             environment.pid = values[1]
             with contextlib.suppress(ProcessLookupError):
                 environment.handle = os.pidfd_open(values[1])
+            self._advance(environment)
             if environment.is_doomed:
                 _kill(environment)
-            self._tell_spawned(environment)
         elif kind == Kind.FAILED:
             self._end(self._environments[values[0]])
         elif kind == Kind.REAPED:
@@ -218,16 +343,16 @@ class Operations:
             if environment.runtime == runtime:
                 self._end(environment)
 
-    def _tell_spawned(self, environment: Environment) -> None:
-        if environment.listener < 0 or not environment.pid or environment.is_told or environment.is_doomed:
+    def _hear_init(self, environment: Environment) -> None:
+        """An environment's init says that it is born; what it says later, it says to its worker."""
+        message = messages.receive(environment.orders)
+        if message is None or environment.is_born:  # it has ended: the zygote will tell, too
+            self._selector.unregister(environment.orders)
             return
-        environment.is_told = True
-        peak = environment.group.peak_descriptor() if environment.group is not None else -1
-        passed = [environment.listener] + ([peak] if peak >= 0 else [])
-        self._tell(Kind.SPAWNED, environment.token, environment.identifier, environment.pid, descriptors=passed)
-        for descriptor in passed:
-            os.close(descriptor)
-        environment.listener = -1
+        environment.is_born = True
+        if message[2]:
+            environment.listener = message[2][0]
+        self._advance(environment)
 
     def _bury(self, runtime: int, pid: int) -> None:
         for environment in list(self._environments.values()):
@@ -236,21 +361,28 @@ class Operations:
 
     def _end(self, environment: Environment) -> None:
         """Clean up behind an environment whose processes are gone, then tell the worker how it ended."""
-        raw = _read_status(environment.status)
-        status = struct.unpack("<i", raw)[0] if len(raw) == 4 else int(signal.SIGKILL)
         group = environment.group
         out_of_memory = group is not None and group.was_out_of_memory()
         peak = group.peak_bytes() if group is not None else 0
         self._clean_up(environment)
         if environment.is_told:
-            self._tell(Kind.EXITED, environment.identifier, status, int(out_of_memory), peak)
-        elif not environment.is_doomed:
-            self._tell(Kind.FAILED, environment.token)
+            if not environment.is_doomed:
+                self._tell(Kind.EXITED, environment.identifier, int(out_of_memory), peak)
+        elif environment.order is not None:
+            self._tell(Kind.FAILED, environment.order.token)
+            _close_all(environment.order.descriptors)
 
     def _clean_up(self, environment: Environment) -> None:
         """Undo everything that was made for an environment."""
         del self._environments[environment.identifier]
-        for descriptor in (environment.handle, environment.status, environment.listener):
+        blanks = self._blanks.get(environment.runtime, [])
+        if environment in blanks:
+            blanks.remove(environment)
+        with contextlib.suppress(KeyError, ValueError):
+            self._selector.unregister(environment.orders)
+        environment.orders.close()
+        environment.its_orders.close()
+        for descriptor in (environment.handle, environment.listener):
             if descriptor >= 0:
                 os.close(descriptor)
         if environment.group is not None:
@@ -266,10 +398,11 @@ class Operations:
     # ends
 
     def stop_all(self) -> None:
-        """Kill every environment and forget every image: their worker is gone."""
+        """Kill every environment but the blank ones, and forget every image: their worker is gone."""
         for environment in self._environments.values():
-            environment.is_doomed = True
-            _kill(environment)
+            if environment.is_told or environment.order is not None:
+                environment.is_doomed = True
+                _kill(environment)
         for number in list(self._attached):
             self.detach(number)
 
@@ -290,11 +423,10 @@ def _kill(environment: Environment) -> None:
     if environment.handle >= 0:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(environment.handle, signal.SIGKILL)
+        if environment.group is not None:
+            environment.group.thaw()
 
 
-def _read_status(descriptor: int) -> bytes:
-    os.set_blocking(descriptor, False)
-    try:
-        return os.read(descriptor, 4)
-    except BlockingIOError:
-        return b""
+def _close_all(descriptors: list[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)

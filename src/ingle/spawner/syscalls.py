@@ -9,6 +9,7 @@ import ctypes
 import errno
 import os
 import struct
+from collections.abc import Iterable
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _syscall = _libc.syscall
@@ -35,6 +36,8 @@ MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND, MS_REC, MS_PRIVA
 MNT_DETACH = 2
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_CAPBSET_DROP, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 4, 24, 36, 38
+
+CAP_KILL, CAP_SETGID, CAP_SETUID = 5, 6, 7
 
 _AT_FDCWD = -100
 _AT_EMPTY_PATH = 0x1000
@@ -109,9 +112,10 @@ def drop_bounding_set() -> None:
             return
 
 
-def drop_capabilities() -> None:
-    """Empty the permitted, effective and inheritable sets."""
-    _call("capset", _CAPSET, struct.pack("<Ii", 0x20080522, 0), bytes(24))
+def keep_capabilities(kept: Iterable[int]) -> None:
+    """Leave nothing but `kept` in the permitted and effective sets, and nothing in the inheritable one."""
+    mask = sum(1 << capability for capability in kept)
+    _call("capset", _CAPSET, struct.pack("<Ii", 0x20080522, 0), struct.pack("<6I", mask, mask, 0, 0, 0, 0))
 
 
 def install_filter(program: bytes) -> None:

@@ -24,6 +24,7 @@ from ingle.worker.log_shipping import LogShipper
 from ingle.worker.variables import variables_for
 
 _log = structlog.get_logger("ingle.worker")
+_FREEZE_AFTER_S = 0.03
 _INVOCATIONS = b"/invocations"
 _ENVIRONMENTS = b"/environments/"
 
@@ -39,6 +40,7 @@ class Environments:
         self._running: dict[bytes, Environment] = {}
         self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._thawed: set[Environment] = set()
         self.gone: asyncio.Queue[str] = asyncio.Queue()
 
     def find(self, identifier: bytes) -> Environment | None:
@@ -57,7 +59,7 @@ class Environments:
         identifier = f"{self._number:x}-{os.urandom(4).hex()}"
         name = stream_name(key.version, time.time())
         stream = self._shipper.stream(key.account, key.region, assignment.log_group, name)
-        environment = Environment(identifier, assignment, stream, self._left)
+        environment = Environment(identifier, assignment, stream, self._left, self._became_idle)
         runtime = self._runtimes.get(assignment.runtime)
         try:
             if runtime is None:
@@ -67,6 +69,8 @@ class Environments:
                 "handler": assignment.handler,
                 "runtime": assignment.runtime,
                 "interpreter": runtime.interpreter,
+                "extensions": assignment.extensions,
+                "extension_environment": {},
             }
             running = await self._driver.spawn(
                 EnvironmentSpec(
@@ -84,12 +88,24 @@ class Environments:
         failed = await environment.start(running)
         return EnvironmentStarted(environment_id=identifier, init_failed=failed)
 
+    def _became_idle(self, environment: Environment) -> None:
+        self._thawed.add(environment)
+
     def _left(self, environment: Environment) -> None:
         self._running.pop(environment.identifier.encode(), None)
         self.gone.put_nowait(environment.identifier)
         task = asyncio.create_task(self._loader.release(environment.assignment.version))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def freeze_idle(self) -> None:
+        """Freeze what has been idle for some tens of milliseconds, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(_FREEZE_AFTER_S)
+            before = loop.time() - _FREEZE_AFTER_S
+            looked_at, self._thawed = self._thawed, set()
+            self._thawed |= {one for one in looked_at if one.freeze_if_idle(before)}
 
     async def stop_all(self) -> None:
         """Kill every environment and wait until nothing is left."""
@@ -227,7 +243,11 @@ async def serve_worker(settings: WorkerSettings) -> None:
     environments = Environments(driver, loader, shipper, settings.runtimes)
     agent = Agent(environments, driver, settings.links.worker)
     server = await serve_http(agent, unix_listener(run_dir / "worker.sock"))
-    tasks = [asyncio.create_task(shipper.run()), asyncio.create_task(_keep_driver(driver, environments, loader))]
+    tasks = [
+        asyncio.create_task(shipper.run()),
+        asyncio.create_task(environments.freeze_idle()),
+        asyncio.create_task(_keep_driver(driver, environments, loader)),
+    ]
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import os
+import signal
 import time
 from collections.abc import Callable
 from typing import Literal
@@ -12,7 +13,7 @@ from ingle.environments import Assignment, Event, State, advance
 from ingle.transport import DisconnectedError, Exchange, HttpServer, ServerLimits, serve_http
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 from ingle.worker import error_payloads
-from ingle.worker.drivers import Exit, RunningEnvironment
+from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
 from ingle.worker.invocation import JSON, Invocation, init_start_line, report_line
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
@@ -36,7 +37,12 @@ class Environment:
     """Owns a running environment; made by `Environments.start`, which also hears of its end."""
 
     def __init__(
-        self, identifier: str, assignment: Assignment, stream: LogStream, on_gone: Callable[["Environment"], None]
+        self,
+        identifier: str,
+        assignment: Assignment,
+        stream: LogStream,
+        on_gone: Callable[["Environment"], None],
+        on_idle: Callable[["Environment"], None],
     ) -> None:
         self.identifier = identifier
         self.assignment = assignment
@@ -44,6 +50,7 @@ class Environment:
         self.exit: Exit | None = None
         self._stream = stream
         self._on_gone = on_gone
+        self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._running: RunningEnvironment | None = None
@@ -54,8 +61,12 @@ class Environment:
         self._is_delivered = False
         self._timer: asyncio.TimerHandle | None = None
         self._started_ns = time.monotonic_ns()
+        self._idle_since = 0.0
         self._init_ms: float | None = None
-        self._init_error: tuple[bytes, str] = (b"", "")
+        self._is_in_init = False
+        self._emptying: asyncio.Task[None] | None = None
+        """The reset that is under way: until it is over, nothing can be started."""
+        self._kills_known = 0
         self.is_gone = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -73,27 +84,51 @@ class Environment:
         self._capture.write(init_start_line(self.assignment.runtime))
         self._timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self), running.listener, limits=_API_LIMITS)
-        failed = await self._ready
-        self._cancel_timer()
-        return failed
+        running.processes.on_end = self._process_ended
+        self._begin_init()
+        return await self._ready
 
-    def _init_ended(self, event: Event) -> None:
-        if self._ready.done():
+    def _begin_init(self) -> None:
+        assert self._running is not None
+        self._is_in_init = True
+        self._started_ns = time.monotonic_ns()
+        self._running.processes.start(RUNTIME)
+
+    @property
+    def _phase(self) -> bytes:
+        return b"init" if self.state is State.INITIALIZING else b"invoke"
+
+    def _init_finished(self) -> None:
+        """The runtime has asked for its first event."""
+        self._is_in_init = False
+        duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
+        if self.state is not State.INITIALIZING:  # begun anew by the invocation that waits: its report counts it
             return
-        self._init_ms = (time.monotonic_ns() - self._started_ns) / 1e6
-        self.state = advance(self.state, event)
-        self._ready.set_result(event is Event.INIT_FAILED)
+        self._cancel_timer()
+        self._init_ms = duration_ms
+        self.state = advance(self.state, Event.INIT_FINISHED)
+        self._became_idle()
+        self._ready.set_result(False)
 
     def _init_timed_out(self) -> None:
         if self.state is State.INITIALIZING:
-            self._write(b"INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: timeout" % (INIT_LIMIT_S * 1e3))
-            self._init_error = (error_payloads.timed_out("", INIT_LIMIT_S), "Sandbox.Timedout")
-            self._init_ended(Event.INIT_FAILED)
-            self._stop()
+            self._init_broke(b"Status: timeout", b"", "Sandbox.Timedout")
 
     def init_failed(self, body: bytes, error_type: str) -> None:
-        self._init_error = (body, error_type)
-        self._init_ended(Event.INIT_FAILED)
+        self._init_broke(f"Status: error\tError Type: {error_type}".encode(), body, error_type)
+
+    def _init_broke(self, failure: bytes, body: bytes, error_type: str) -> None:
+        """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
+        duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
+        self._write(b"INIT_REPORT Init Duration: %.2f ms\tPhase: %b\t%b" % (duration_ms, self._phase, failure))
+        self._is_in_init = False
+        if self.state is State.INITIALIZING:
+            self._cancel_timer()
+            self.state = advance(self.state, Event.INIT_FAILED)
+            self._empty()
+            self._ready.set_result(True)
+        else:
+            self._break_off("error", failure, body)
 
     # what the Runtime API asks
 
@@ -106,18 +141,18 @@ class Environment:
     @property
     def can_ask(self) -> bool:
         may_serve = self.state in (State.INITIALIZING, State.IDLE, State.BUSY)
-        return may_serve and self._next is None and not self._is_delivered
+        return may_serve and self._next is None and not self._is_delivered and self._emptying is None
 
     @property
     def is_initializing(self) -> bool:
-        return self.state is State.INITIALIZING
+        return self._is_in_init
 
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange
         exchange.on_disconnect(self._stopped_asking)
-        if self.state is State.INITIALIZING:
-            self._init_ended(Event.INIT_FINISHED)
-        elif self._invocation is not None:
+        if self._is_in_init:
+            self._init_finished()
+        if self._invocation is not None:
             self._deliver()
 
     def _stopped_asking(self) -> None:
@@ -127,20 +162,33 @@ class Environment:
 
     def invoke(self, invocation: Invocation) -> None:
         """Serve an invocation; its exchange is answered whatever happens."""
-        failed = self.state is State.FAILED
-        self.state = advance(self.state, Event.INVOKE_STARTED)
+        before = self.state
+        self.state = advance(before, Event.INVOKE_STARTED)
+        if before is State.FROZEN and self._running is not None:
+            self._running.processes.thaw()
         self._invocation = invocation
         assert self._capture is not None
         if invocation.wants_tail:
             self._capture.tail = bytearray()
         version = self.assignment.version.version.encode()
         self._capture.write(b"START RequestId: %b Version: %b" % (invocation.request_id, version))
-        if failed:
-            self._answer_init_failure(invocation)
-            return
         self._timer = self._loop.call_later(self.assignment.timeout_s, self._timed_out)
-        if self._next is not None:
+        if before is State.FAILED:
+            self._init_again(invocation)
+        elif self._next is not None:
             self._deliver()
+
+    def _init_again(self, invocation: Invocation) -> None:
+        """Begin with an init within the invocation's own time ("suppressed init", execution reference, section 2)."""
+
+        def begin(_: object = None) -> None:
+            if self._invocation is invocation and self.state is State.BUSY:
+                self._begin_init()
+
+        if self._emptying is None:
+            begin()
+        else:
+            self._emptying.add_done_callback(begin)
 
     def _deliver(self) -> None:
         exchange, self._next = self._next, None
@@ -158,8 +206,7 @@ class Environment:
 
     def answered_too_much(self) -> None:
         failure = b"Status: error\tError Type: Function.ResponseSizeTooLarge"
-        self._finish("error", failure, (JSON, _UNHANDLED, _GONE), error_payloads.too_large())
-        self.retire()
+        self._break_off("error", failure, error_payloads.too_large())
 
     async def streams(self, exchange: Exchange) -> None:
         """Pass a streamed response on as it comes; each side waits for the other."""
@@ -181,9 +228,7 @@ class Environment:
                     if not outer.is_disconnected:
                         await outer.write(piece)
         except DisconnectedError:
-            truncated = b"Status: error\tError Type: Runtime.TruncatedResponse"
-            self._finish("error", truncated, (_GONE,), b"")
-            self.retire()
+            self._break_off("error", b"Status: error\tError Type: Runtime.TruncatedResponse", b"")
             return
         self._finish("success", b"", (), b"")
         exchange.respond(202, (JSON,), b'{"status":"OK"}\n')
@@ -204,6 +249,7 @@ class Environment:
             headers = (*headers, _GONE)
         if self.state is State.BUSY and _GONE not in headers:
             self.state = advance(self.state, Event.INVOKE_FINISHED)
+            self._became_idle()
         if not invocation.is_started:
             invocation.exchange.respond(200, headers, body)
         elif outcome == "success":
@@ -229,20 +275,42 @@ class Environment:
         if self._capture is not None:
             self._capture.write(message)
 
-    def _answer_init_failure(self, invocation: Invocation) -> None:
-        body, error_type = self._init_error
-        if not body:
-            ended = self.exit or Exit(status=9, out_of_memory=False)
-            request_id = invocation.request_id.decode()
-            body = error_payloads.exited(request_id, ended.status, out_of_memory=ended.out_of_memory)
-            error_type = "Runtime.ExitError"
-        failure = (
-            b"Status: timeout"
-            if error_type == "Sandbox.Timedout"
-            else f"Status: error\tError Type: {error_type}".encode()
-        )
-        self._finish("error", failure, (JSON, _UNHANDLED, _GONE), body)
-        self.retire()
+    def _break_off(self, outcome: Outcome, failure: bytes, body: bytes) -> None:
+        """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays."""
+        self._finish(outcome, failure, (JSON, _UNHANDLED), body)
+        if self.state is State.IDLE:
+            self.state = advance(self.state, Event.RESET)
+            self._empty()
+
+    def _empty(self) -> None:
+        """Kill everything that runs; the next init waits until nothing is left of it."""
+        if self._emptying is None and self._running is not None:
+            self._is_in_init = False
+            self._emptying = self._loop.create_task(self._empty_out(self._running))
+
+    async def _empty_out(self, running: RunningEnvironment) -> None:
+        with contextlib.suppress(SpawnError):  # it is gone altogether, and `_exited` says so
+            await running.processes.reset()
+        self._kills_known = running.out_of_memory_kills()
+        if self._next is not None:  # nobody listens there any more
+            self._next = None
+        self._emptying = None
+
+    # between invocations
+
+    def _became_idle(self) -> None:
+        self._idle_since = self._loop.time()
+        self._on_idle(self)
+
+    def freeze_if_idle(self, before: float) -> bool:
+        """Freeze what has been idle since before a time of the loop's clock; return whether to look again."""
+        if self.state is not State.IDLE:
+            return False
+        if self._idle_since > before or self._next is None or self._running is None:
+            return True
+        self.state = advance(self.state, Event.FROZE)
+        self._running.processes.freeze()
+        return False
 
     # ends
 
@@ -252,25 +320,36 @@ class Environment:
             return
         timeout_s = self.assignment.timeout_s
         body = error_payloads.timed_out(invocation.request_id.decode(), timeout_s)
-        self._finish("timeout", b"Status: timeout", (JSON, _UNHANDLED, _GONE), body)
-        self.retire()
+        self._break_off("timeout", b"Status: timeout", body)
+
+    def _process_ended(self, number: int, status: int) -> None:
+        """The runtime has ended by itself."""
+        if number != RUNTIME or self._emptying is not None or self._running is None:
+            return
+        out_of_memory = self._running.out_of_memory_kills() > self._kills_known
+        failure = b"Status: error\tError Type: Runtime.ExitError"
+        invocation = self._invocation
+        request_id = invocation.request_id.decode() if invocation is not None else ""
+        body = error_payloads.exited(request_id, status, out_of_memory=out_of_memory)
+        if self._is_in_init:
+            self._init_broke(failure, body, "Runtime.ExitError")
+        elif invocation is not None:
+            self._write(f"RequestId: {request_id} Error: {error_payloads.exit_reason(status, out_of_memory)}".encode())
+            self._break_off("error", failure, body)
+        elif self.state in (State.IDLE, State.FROZEN):
+            self.state = advance(self.state, Event.RESET)
+            self._empty()
 
     def _exited(self, future: "asyncio.Future[Exit]") -> None:
+        """Nothing of the environment is left, its init included."""
         self.exit = future.result()
-        if self.state is State.INITIALIZING:
-            self._init_ended(Event.INIT_FAILED)
-        if self.state is State.FAILED:
-            return  # it still has its error to tell
-        if self._invocation is not None:
-            self._answer_exit(self._invocation, self.exit)
+        invocation = self._invocation
+        if invocation is not None:
+            status = int(signal.SIGKILL)
+            body = error_payloads.exited(invocation.request_id.decode(), status, out_of_memory=self.exit.out_of_memory)
+            failure = b"Status: error\tError Type: Runtime.ExitError"
+            self._finish("error", failure, (JSON, _UNHANDLED, _GONE), body)
         self._leave()
-
-    def _answer_exit(self, invocation: Invocation, ended: Exit) -> None:
-        request_id = invocation.request_id.decode()
-        reason = error_payloads.exit_reason(ended.status, ended.out_of_memory)
-        body = error_payloads.exited(request_id, ended.status, out_of_memory=ended.out_of_memory)
-        self._write(f"RequestId: {request_id} Error: {reason}".encode())
-        self._finish("error", b"Status: error\tError Type: Runtime.ExitError", (JSON, _UNHANDLED, _GONE), body)
 
     def _stop(self) -> None:
         """Kill what runs; `_exited` follows."""

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from .environment import reseed
+from .init import RUNTIME
 
 _TELEMETRY = 4
 _PRELOADED = (
@@ -26,21 +26,37 @@ _PRELOADED = (
 )
 
 
-def preload(kind: str) -> Callable[[int], None]:
-    """Import what a runtime needs and return what its copies call with their configuration's descriptor."""
+def preload(kind: str) -> Callable[[int, int], None]:
+    """Import what a runtime needs; return what its copies call with their configuration's descriptor and number."""
     for module in ("encodings.idna", "encodings.latin_1", "encodings.ascii", "json.decoder", "random", "selectors"):
         importlib.import_module(module)
     if kind != "python":
-        return _run_node if kind == "node" else _run_bootstrap
+        run_program = _run_node if kind == "node" else _run_bootstrap
+        return lambda configuration, number: _run(configuration, number, run_program)
     sys.path.insert(0, "/var/runtime")
     for module in _PRELOADED:
         importlib.import_module(module)
     client = sys.modules["awslambdaric.__main__"]
 
-    def run(configuration: int) -> None:
-        _run_python(client, configuration)
+    return lambda configuration, number: _run(configuration, number, lambda settings: _run_python(client, settings))
 
-    return run
+
+def _run(configuration: int, number: int, run_runtime: Callable[[dict[str, Any]], None]) -> None:
+    settings = _read(configuration)
+    if number == RUNTIME:
+        run_runtime(settings)
+    else:
+        _run_extension(settings, number)
+
+
+def _run_extension(settings: dict[str, Any], number: int) -> None:
+    path = "/opt/extensions/" + settings["extensions"][number - 1]
+    os.set_inheritable(_TELEMETRY, False)
+    try:
+        os.execve(path, [path], settings["extension_environment"])
+    except OSError as error:
+        sys.stderr.write(f"fork/exec {path}: {(error.strerror or '').lower()}\n")
+        os._exit(126)
 
 
 def _read(configuration: int) -> dict[str, Any]:
@@ -56,13 +72,15 @@ def _read(configuration: int) -> dict[str, Any]:
     return dict(json.loads(b"".join(pieces)))
 
 
-def _run_python(client: Any, configuration: int) -> None:
-    settings = _read(configuration)
+def _run_python(client: Any, settings: dict[str, Any]) -> None:
+    wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
+    if wrapper:
+        _run_wrapped_python(wrapper, settings)
     os.environ.clear()
     os.environ.update(settings["environment"])
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(_TELEMETRY)
     time.tzset()
-    reseed()
+    _reseed()
     extra = ["/var/task", *os.environ.get("PYTHONPATH", "").split(":")]
     sys.path[:0] = [path for path in extra if path and path not in sys.path]
     sys.argv = ["/var/runtime/bootstrap.py", settings["handler"]]
@@ -75,6 +93,20 @@ def _run_python(client: Any, configuration: int) -> None:
         _end(1)
 
 
+def _reseed() -> None:
+    """Give the copy its own randomness: what the zygote's generator would say must not be said in every environment.
+
+    OpenSSL notices a fork by itself, and what reads the kernel's randomness at each use needs nothing.
+    """
+    sys.modules["random"].seed()
+
+
+def _run_wrapped_python(wrapper: str, settings: dict[str, Any]) -> None:
+    """Start the runtime anew by way of a script, as AWS_LAMBDA_EXEC_WRAPPER asks (Lambda developer guide)."""
+    environment = {**settings["environment"], "_LAMBDA_TELEMETRY_LOG_FD": str(_TELEMETRY)}
+    _execute([wrapper, settings["interpreter"], "-m", "awslambdaric", settings["handler"]], environment)
+
+
 def _end(code: object) -> None:
     """End as an interpreter does that was told `sys.exit(code)`."""
     if code is not None and not isinstance(code, int):
@@ -84,13 +116,13 @@ def _end(code: object) -> None:
     os._exit(0 if code is None else code & 0xFF if isinstance(code, int) else 1)
 
 
-def _run_node(configuration: int) -> None:
-    settings = _read(configuration)
-    _execute([settings["interpreter"], "/var/runtime/runtime.cjs"], settings["environment"])
+def _run_node(settings: dict[str, Any]) -> None:
+    command = [settings["interpreter"], "/var/runtime/runtime.cjs"]
+    wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
+    _execute([wrapper, *command] if wrapper else command, settings["environment"])
 
 
-def _run_bootstrap(configuration: int) -> None:
-    settings = _read(configuration)
+def _run_bootstrap(settings: dict[str, Any]) -> None:
     for path in ("/var/task/bootstrap", "/opt/bootstrap"):
         if os.path.exists(path):
             _execute([path], settings["environment"])
@@ -98,7 +130,8 @@ def _run_bootstrap(configuration: int) -> None:
 
 
 def _execute(command: list[str], environment: dict[str, str]) -> None:
-    os.set_inheritable(_TELEMETRY, False)
+    if "_LAMBDA_TELEMETRY_LOG_FD" not in environment:
+        os.set_inheritable(_TELEMETRY, False)
     try:
         os.execve(command[0], command, environment)
     except OSError as error:

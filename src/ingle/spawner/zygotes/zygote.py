@@ -52,7 +52,7 @@ def _enter_user_namespace() -> None:
             file.write(content)
 
 
-def _serve(link: socket.socket, own_pid_namespace: int, run: Callable[[int], None]) -> None:
+def _serve(link: socket.socket, own_pid_namespace: int, run: Callable[[int, int], None]) -> None:
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
@@ -86,7 +86,7 @@ def _create(
     link: socket.socket,
     own_pid_namespace: int,
     message: tuple[int, list[int], list[int]],
-    run: Callable[[int], None],
+    run: Callable[[int, int], None],
     wake: tuple[int, int],
 ) -> None:
     birth = environment.Birth(message[1], message[2])

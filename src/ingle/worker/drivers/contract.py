@@ -22,34 +22,74 @@ class EnvironmentSpec:
     memory_mib: int
     ephemeral_mib: int
     image: int
+    opt_image: int = 0
     configuration: bytes = dataclasses.field(repr=False)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """How an environment ended: its runtime's wait status, whether the kernel killed for want of memory, its peak."""
+    """How an environment ended: whether the kernel killed for want of memory, and the most memory it used."""
 
-    status: int
     out_of_memory: bool
     peak_memory_bytes: int = 0
 
 
+RUNTIME = 0
+"""The number of the runtime among an environment's processes; extensions count from 1."""
+
+
+class Processes(Protocol):
+    """What runs inside an environment. Orders are carried out one after the other."""
+
+    on_end: Callable[[int, int], None]
+    """Called with a process's number and wait status when it ends."""
+
+    def start(self, number: int) -> None:
+        """Start the runtime or an extension."""
+        ...
+
+    def terminate(self, number: int) -> None:
+        """Send SIGTERM to a process that was started."""
+        ...
+
+    async def reset(self) -> None:
+        """Kill everything; on return nothing of it is left, and /tmp is as it was. Raises SpawnError."""
+        ...
+
+    async def connect(self, port: int) -> socket.socket:
+        """Return a TCP connection, not blocking, to a port of the environment's own loopback. Raises OSError."""
+        ...
+
+    def freeze(self) -> None:
+        """Let nothing inside make progress until `thaw`."""
+        ...
+
+    def thaw(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class RunningEnvironment:
-    """An environment that has begun to run.
+    """An environment that exists; nothing runs in it before `processes` is told to start something.
 
-    `listener` listens on 127.0.0.1:9001 inside it; `output` and `telemetry` are the read ends of its pipes, not
-    blocking; whoever has this closes them. `exited` is set once nothing of it is left.
+    `listener` listens on 127.0.0.1:9001 inside it; `output`, `telemetry` and `extensions` (-1: none) are the read ends
+    of its pipes, not blocking. `exited` is set once nothing of it is left.
     """
 
     identifier: int
     listener: socket.socket
     output: int
     telemetry: int
+    extensions: int = -1
+    processes: Processes
     exited: "asyncio.Future[Exit]"
     stop: Callable[[], None]
-    """Kill everything inside, at once; `exited` follows."""
+    """Kill everything inside and the environment itself, at once; `exited` follows."""
     peak: int = -1
+    memory: int = -1
+    """The folder of its memory controller, -1 where the host has none; `processor` is that of its processor time."""
+    processor: int = -1
 
     def peak_memory_bytes(self) -> int:
         """Return the most memory it has used so far; 0 where the host doesn't tell."""
@@ -60,12 +100,51 @@ class RunningEnvironment:
         except (OSError, ValueError):
             return 0
 
+    def out_of_memory_kills(self) -> int:
+        """Return how many processes the kernel has killed here for want of memory; 0 where the host doesn't tell."""
+        for name in ("memory.events", "memory.oom_control"):
+            for line in _read_at(self.memory, name).splitlines():
+                word, _, count = line.partition(b" ")
+                if word == b"oom_kill":
+                    return int(count)
+        return 0
+
+    def memory_bytes(self) -> int:
+        """Return the memory in use now; 0 where the host doesn't tell."""
+        return int(_read_at(self.memory, "memory.usage_in_bytes") or _read_at(self.memory, "memory.current") or 0)
+
+    def processor_us(self) -> int:
+        """Return the processor time used so far in microseconds; 0 where the host doesn't tell."""
+        nanoseconds = _read_at(self.processor, "cpuacct.usage")
+        if nanoseconds:
+            return int(nanoseconds) // 1000
+        for line in _read_at(self.processor, "cpu.stat").splitlines():
+            word, _, count = line.partition(b" ")
+            if word == b"usage_usec":
+                return int(count)
+        return 0
+
     def close(self) -> None:
         """Close the descriptors that came with it."""
         self.listener.close()
-        for descriptor in (self.output, self.telemetry, self.peak):
+        self.processes.close()
+        for descriptor in (self.output, self.telemetry, self.extensions, self.peak, self.memory, self.processor):
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def _read_at(folder: int, name: str) -> bytes:
+    """Return what a file of a control group says; nothing where it isn't there."""
+    if folder < 0:
+        return b""
+    try:
+        file = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
+    except OSError:
+        return b""
+    try:
+        return os.read(file, 4096)
+    finally:
+        os.close(file)
 
 
 class Driver(Protocol):
@@ -90,7 +169,7 @@ class Driver(Protocol):
         ...
 
     async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
-        """Start an environment. Raises SpawnError."""
+        """Make an environment, in which nothing runs yet. Raises SpawnError."""
         ...
 
     async def close(self) -> None:

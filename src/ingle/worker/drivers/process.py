@@ -7,13 +7,15 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from ingle.spawner.unpack import unpack_image
-from ingle.worker.drivers.contract import EnvironmentSpec, Exit, RunningEnvironment, SpawnError
+from ingle.worker.drivers.contract import RUNTIME, EnvironmentSpec, Exit, RunningEnvironment, SpawnError
 from ingle.worker.drivers.sandbox import log_pipe
 
 _CLIENT = "import sys; from awslambdaric.__main__ import main; main(['bootstrap', sys.argv[1]])"
@@ -59,31 +61,24 @@ class ProcessDriver:
         environment = dict(settings["environment"])
         environment["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{listener.getsockname()[1]}"
         environment["LAMBDA_TASK_ROOT"] = os.fspath(task)
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command(settings, task, environment),
-                cwd=task,
-                env=environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output_write,
-                stderr=output_write,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise SpawnError(f"the runtime does not start: {error.strerror}") from error
-        finally:
-            os.close(output_write)
-            os.close(telemetry_write)
+        command = self._command(settings, task, environment)
         exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
-        watch = asyncio.create_task(_watch(process, exited))
-        exited.add_done_callback(lambda _: watch.cancel())
+        processes = _PlainProcesses(command, task, environment, output_write)
+        os.close(telemetry_write)
+
+        def stop() -> None:
+            processes.kill()
+            if not exited.done():
+                exited.set_result(Exit(out_of_memory=False))
+
         return RunningEnvironment(
-            identifier=process.pid,
+            identifier=id(processes),
             listener=listener,
             output=output,
             telemetry=telemetry,
+            processes=processes,
             exited=exited,
-            stop=lambda: _kill(process.pid),
+            stop=stop,
         )
 
     def _command(self, settings: dict[str, Any], task: Path, environment: dict[str, str]) -> list[str]:
@@ -100,13 +95,77 @@ class ProcessDriver:
             await self.detach(image)
 
 
-async def _watch(process: asyncio.subprocess.Process, exited: "asyncio.Future[Exit]") -> None:
-    code = await process.wait()
-    _kill(process.pid)
-    if not exited.done():
-        exited.set_result(Exit(status=-code if code < 0 else code << 8, out_of_memory=False))
+class _PlainProcesses:
+    """The runtime of one environment as a child of the worker; extensions need a root of their own and don't run."""
+
+    def __init__(self, command: list[str], folder: Path, environment: dict[str, str], output: int) -> None:
+        self.on_end: Callable[[int, int], None] = lambda number, status: None
+        self._command = command
+        self._folder = folder
+        self._environment = environment
+        self._output = output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._watch: asyncio.Task[None] | None = None
+
+    def start(self, number: int) -> None:
+        if number != RUNTIME:
+            return
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                cwd=self._folder,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=self._output,
+                start_new_session=True,
+            )
+        except OSError:
+            asyncio.get_running_loop().call_soon(self.on_end, RUNTIME, 127 << 8)
+            return
+        self._watch = asyncio.create_task(self._wait(self._process))
+
+    async def _wait(self, process: subprocess.Popen[bytes]) -> None:
+        code = await asyncio.to_thread(process.wait)
+        _signal(process, signal.SIGKILL)
+        self.on_end(RUNTIME, -code if code < 0 else code << 8)
+
+    def terminate(self, number: int) -> None:
+        if self._process is not None:
+            _signal(self._process, signal.SIGTERM)
+
+    def kill(self) -> None:
+        if self._process is not None:
+            _signal(self._process, signal.SIGKILL)
+
+    async def reset(self) -> None:
+        self.kill()
+        if self._watch is not None:
+            await self._watch
+
+    async def connect(self, port: int) -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        made.setblocking(False)
+        try:
+            await asyncio.get_running_loop().sock_connect(made, ("127.0.0.1", port))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def freeze(self) -> None:
+        if self._process is not None:
+            _signal(self._process, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        if self._process is not None:
+            _signal(self._process, signal.SIGCONT)
+
+    def close(self) -> None:
+        self.kill()
+        os.close(self._output)
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
+def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, number)

@@ -11,6 +11,7 @@ from pathlib import Path
 from ingle.spawner import messages
 from ingle.spawner.messages import Kind
 from ingle.worker.drivers.contract import EnvironmentSpec, Exit, RunningEnvironment, SpawnError
+from ingle.worker.drivers.init_link import InitLink
 
 _ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
@@ -95,7 +96,7 @@ class SandboxDriver:
         if kind == Kind.EXITED:
             exited = self._exits.pop(values[0], None)
             if exited is not None and not exited.done():
-                exited.set_result(Exit(status=values[1], out_of_memory=bool(values[2]), peak_memory_bytes=values[3]))
+                exited.set_result(Exit(out_of_memory=bool(values[1]), peak_memory_bytes=values[2]))
             return
         waiting = self._waiting.pop(values[0], None)
         if waiting is not None and not waiting.done():
@@ -119,7 +120,7 @@ class SandboxDriver:
                 waiting.set_exception(SpawnError("the spawner went away"))
         for exited in self._exits.values():
             if not exited.done():
-                exited.set_result(Exit(status=9, out_of_memory=False))
+                exited.set_result(Exit(out_of_memory=False))
         self._waiting.clear()
         self._exits.clear()
         self.lost.set()
@@ -160,31 +161,44 @@ class SandboxDriver:
         self._send(Kind.DETACH, image)
 
     async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
-        values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image)
+        values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image, spec.opt_image)
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:
                 configuration = _closed_by(theirs, sealed_memory(spec.configuration))
                 output, output_write = _pipe_closed_by(ours, theirs)
                 telemetry, telemetry_write = _pipe_closed_by(ours, theirs)
+                extensions, extensions_write = -1, output_write
+                if spec.opt_image:
+                    extensions, extensions_write = _pipe_closed_by(ours, theirs)
+                link, its_link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                ours.callback(link.close)
+                theirs.callback(its_link.close)
             except OSError as error:
                 raise SpawnError(f"the worker has no descriptor left: {error.strerror}") from error
-            reply = await self._ask(Kind.SPAWN, *values, descriptors=[configuration, output_write, telemetry_write])
+            passed = [configuration, output_write, telemetry_write, extensions_write, its_link.fileno()]
+            reply = await self._ask(Kind.SPAWN, *values, descriptors=passed)
             if not reply.descriptors:
                 self._stop(reply.values[1])
                 raise SpawnError("the spawner's answer came without its descriptors: too many are open")
             ours.pop_all()
         assert reply.exited is not None
-        identifier, passed = reply.values[1], reply.descriptors
-        listener = socket.socket(fileno=passed[0])
+        identifier = reply.values[1]
+        listener_number, *watched = reply.descriptors
+        freezer, memory, processor, peak = [*watched, -1, -1, -1, -1][:4]
+        listener = socket.socket(fileno=listener_number)
         listener.setblocking(False)
         return RunningEnvironment(
             identifier=identifier,
             listener=listener,
             output=output,
             telemetry=telemetry,
+            extensions=extensions,
+            processes=InitLink(link, freezer),
             exited=reply.exited,
             stop=lambda: self._stop(identifier),
-            peak=passed[1] if len(passed) > 1 else -1,
+            peak=peak,
+            memory=memory,
+            processor=processor,
         )
 
     def _stop(self, identifier: int) -> None:

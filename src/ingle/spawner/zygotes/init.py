@@ -1,0 +1,218 @@
+"""PID 1 of an execution environment: starts what runs in it, reaps it, ends it, and knows nothing of the customer.
+
+It keeps of its rights only those to change the user of what it starts and to signal it, both within the environment's
+own user namespace. Orders come from the spawner until it has told whose environment this is, then from the worker
+alone; each is a few integers and descriptors (`spawner.messages`). Every child is confined before it reads anything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable, Sequence
+
+from .. import messages, seccomp, syscalls
+from ..messages import Kind
+
+USER_ID, GROUP_ID = 993, 990
+RUNTIME = 0
+"""The number of the runtime among an environment's processes; extensions count from 1."""
+_FILTER = seccomp.build_filter()
+_KEPT = (syscalls.CAP_KILL, syscalls.CAP_SETGID, syscalls.CAP_SETUID)
+_ORDERS, _WAKE_READ, _WAKE_WRITE, _WAITING = 3, 4, 5, 6
+_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER = range(7, 12)
+_FIRST_LOOSE = 12
+
+Run = Callable[[int, int], None]
+
+
+def serve(orders: int, listener: int, run: Run) -> None:
+    """Be PID 1: never returns. `run` is called as run(3, number) in a confined child, 3 being its configuration."""
+    link = _give_up(orders, listener)
+    waiting = _fork_waiting(run)
+    given = [listener] if listener >= 0 else []
+    messages.send(link, Kind.BORN, descriptors=given)
+    for descriptor in given:
+        os.close(descriptor)
+    assigned = messages.receive(link)
+    if assigned is None or assigned[0] != Kind.ASSIGN:
+        os._exit(0)
+    _place(dict(zip((_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER), assigned[2])))  # noqa: B905 - 3.9
+    link.close()
+    _Init(run, waiting).run()
+
+
+def _give_up(orders: int, listener: int) -> socket.socket:
+    """Keep two or three descriptors and three capabilities, and let the filter hold for all that comes after."""
+    null = os.open("/dev/null", os.O_RDWR)
+    wake_read, wake_write = os.pipe2(os.O_NONBLOCK)
+    kept = {0: null, 1: null, 2: 2, _ORDERS: orders, _WAKE_READ: wake_read, _WAKE_WRITE: wake_write}
+    if listener >= 0:
+        kept[_FIRST_LOOSE] = listener
+    _place(kept)
+    os.closerange(_FIRST_LOOSE + (listener >= 0), 4096)
+    os.closerange(_WAKE_WRITE + 1, _FIRST_LOOSE)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(_WAKE_WRITE, warn_on_full_buffer=False)
+    syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
+    with contextlib.suppress(PermissionError):
+        syscalls.drop_bounding_set()
+    syscalls.keep_capabilities(_KEPT)
+    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
+    syscalls.install_filter(_FILTER)
+    return socket.socket(fileno=_ORDERS)
+
+
+def _place(wanted: dict[int, int]) -> None:
+    """Give descriptors the numbers that are wanted; what had these before is closed."""
+    moved = {target: fcntl.fcntl(source, fcntl.F_DUPFD_CLOEXEC, 64) for target, source in wanted.items()}
+    for source in set(wanted.values()) - set(wanted):
+        os.close(source)
+    for target, source in moved.items():
+        os.dup2(source, target, inheritable=False)
+        os.close(source)
+
+
+def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
+    """Fork a child that is confined already and waits for what it shall be: its pid, and where to tell it."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    pid = os.fork()
+    if pid == 0:
+        try:
+            ours.close()
+            _place({_WAITING: theirs.detach()})
+            _become(socket.socket(fileno=_WAITING), run)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(70)
+    theirs.close()
+    return pid, ours
+
+
+def _become(waiting: socket.socket, run: Run) -> None:
+    """Give up all rights, wait for the order, then run with standard streams and descriptors 3 and 4 alone."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.closerange(_ORDERS, _WAITING)
+    os.closerange(_WAITING + 1, 128)
+    os.setsid()
+    limits = ((resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_MEMLOCK, 65536), (resource.RLIMIT_CORE, 0))
+    for kind, limit in limits:
+        resource.setrlimit(kind, (limit, limit))
+    if os.getuid() != USER_ID:
+        os.setresgid(GROUP_ID, GROUP_ID, GROUP_ID)
+        os.setresuid(USER_ID, USER_ID, USER_ID)
+    syscalls.keep_capabilities(())
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # changing ids made our own /proc/self unreadable to us
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write("0")
+    os.umask(0o022)
+    order = messages.receive(waiting)
+    if order is None:
+        os._exit(0)
+    waiting.detach()
+    _, values, (configuration, output, telemetry) = order
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, telemetry)]
+    for target, source in enumerate(moved):
+        os.dup2(source, target, inheritable=target != 3)
+    os.closerange(5, 128)
+    os.chdir("/var/task")
+    run(3, values[0])
+    os._exit(0)
+
+
+class _Init:
+    """PID 1 once it is known whose environment this is."""
+
+    def __init__(self, run: Run, waiting: tuple[int, socket.socket]) -> None:
+        self._run = run
+        self._waiting: tuple[int, socket.socket] | None = waiting
+        self._worker = socket.socket(fileno=_WORKER)
+        self._numbers: dict[int, int] = {}
+
+    def run(self) -> None:
+        """Carry out the worker's orders until it is gone; then end, and with us everything here."""
+        poller = select.poll()
+        poller.register(self._worker, select.POLLIN)
+        poller.register(_WAKE_READ, select.POLLIN)
+        while True:
+            ready = [descriptor for descriptor, _ in poller.poll()]
+            if _WAKE_READ in ready:
+                os.read(_WAKE_READ, 4096)
+                self._reap()
+            if _WORKER in ready:
+                order = messages.receive(self._worker)
+                if order is None:
+                    os._exit(0)
+                try:
+                    self._carry_out(order[0], order[1][0])
+                except OSError as error:
+                    sys.stderr.write(f"init: order {order[0]}: {error}\n")
+
+    def _carry_out(self, kind: int, number: int) -> None:
+        if kind == Kind.START:
+            self._start(number)
+        elif kind == Kind.TERMINATE:
+            for pid in [pid for pid, known in self._numbers.items() if known == number]:
+                os.kill(pid, signal.SIGTERM)
+        elif kind == Kind.RESET:
+            self._kill_all()
+            self._tell(Kind.EMPTY)
+        elif kind == Kind.CONNECT:
+            with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+                self._tell(Kind.SOCKET, number, descriptors=[made.fileno()])
+        elif kind in (Kind.PAUSE, Kind.RESUME):
+            _signal_all(signal.SIGSTOP if kind == Kind.PAUSE else signal.SIGCONT)
+
+    def _start(self, number: int) -> None:
+        pid, link = self._waiting or _fork_waiting(self._run)
+        self._waiting = None
+        self._numbers[pid] = number
+        output = _OUTPUT if number == RUNTIME else _EXTENSIONS
+        with link:
+            messages.send(link, Kind.START, number, descriptors=[_CONFIGURATION, output, _TELEMETRY])
+
+    def _kill_all(self) -> None:
+        """Kill everything but ourselves; nothing of it is left on return."""
+        self._waiting = None
+        _signal_all(signal.SIGKILL)
+        while True:
+            try:
+                pid, status = os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+            self._ended(pid, status)
+            _signal_all(signal.SIGKILL)  # what was forked meanwhile
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            self._ended(pid, status)
+
+    def _ended(self, pid: int, status: int) -> None:
+        number = self._numbers.pop(pid, None)
+        if number is not None:
+            self._tell(Kind.ENDED, number, status)
+
+    def _tell(self, kind: int, *values: int, descriptors: Sequence[int] = ()) -> None:
+        with contextlib.suppress(OSError):  # a worker that is gone is noticed by its closed link
+            messages.send(self._worker, kind, *values, descriptors=descriptors)
+
+
+def _signal_all(number: int) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(-1, number)

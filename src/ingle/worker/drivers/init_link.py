@@ -1,0 +1,132 @@
+"""The worker's link to the init of one sandboxed environment (`spawner.zygotes.init`)."""
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+
+from ingle.spawner import messages
+from ingle.spawner.messages import Kind
+from ingle.worker.drivers.contract import SpawnError
+
+
+def _ignore(number: int, status: int) -> None:
+    return
+
+
+class InitLink:
+    """Orders to an environment's init, and what it tells of the processes that it started.
+
+    `freezer` is a file of the environment's control group to which its state is written, -1 where the host has none:
+    then the init stops and continues its processes by signal.
+    """
+
+    def __init__(self, link: socket.socket, freezer: int) -> None:
+        self.on_end: Callable[[int, int], None] = _ignore
+        self._link = link
+        self._freezer = freezer
+        self._frozen, self._thawed = (b"1", b"0")
+        if freezer >= 0 and os.pread(freezer, 16, 0).strip() in (b"THAWED", b"FREEZING", b"FROZEN"):
+            self._frozen, self._thawed = (b"FROZEN", b"THAWED")
+        self._empty: asyncio.Future[None] | None = None
+        self._is_lost = False
+        self._sockets: list[asyncio.Future[socket.socket]] = []
+        link.setblocking(False)
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(link.fileno(), self._hear)
+
+    def _hear(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                try:
+                    message = messages.receive(self._link)
+                except BlockingIOError:
+                    raise
+                except OSError:
+                    message = None
+                if message is None:
+                    self._lose()
+                    return
+                self._take(*message)
+
+    def _take(self, kind: int, values: list[int], descriptors: list[int]) -> None:
+        if kind == Kind.ENDED:
+            self.on_end(values[0], values[1])
+        elif kind == Kind.EMPTY and self._empty is not None:
+            if not self._empty.done():
+                self._empty.set_result(None)
+        elif kind == Kind.SOCKET and self._sockets and descriptors:
+            waiting = self._sockets.pop(0)
+            made = socket.socket(fileno=descriptors.pop(0))
+            if waiting.done():
+                made.close()
+            else:
+                waiting.set_result(made)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+    def _lose(self) -> None:
+        self._is_lost = True
+        if self._link.fileno() >= 0:
+            self._loop.remove_reader(self._link.fileno())
+        if self._empty is not None and not self._empty.done():
+            self._empty.set_exception(SpawnError("the environment is gone"))
+        for waiting in self._sockets:
+            if not waiting.done():
+                waiting.set_exception(ConnectionRefusedError("the environment is gone"))
+        self._sockets.clear()
+
+    def _order(self, kind: int, number: int = 0) -> None:
+        with contextlib.suppress(OSError):  # one that is gone is noticed by its exit
+            messages.send(self._link, kind, number)
+
+    def start(self, number: int) -> None:
+        self._order(Kind.START, number)
+
+    def terminate(self, number: int) -> None:
+        self._order(Kind.TERMINATE, number)
+
+    async def reset(self) -> None:
+        if self._is_lost:
+            raise SpawnError("the environment is gone")
+        self.thaw()
+        if self._empty is None or self._empty.done():
+            self._empty = self._loop.create_future()
+            self._order(Kind.RESET)
+        await asyncio.shield(self._empty)
+
+    async def connect(self, port: int) -> socket.socket:
+        if self._is_lost:
+            raise ConnectionRefusedError("the environment is gone")
+        waiting: asyncio.Future[socket.socket] = self._loop.create_future()
+        self._sockets.append(waiting)
+        self._order(Kind.CONNECT)
+        made = await waiting
+        made.setblocking(False)
+        try:
+            await self._loop.sock_connect(made, ("127.0.0.1", port))
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def freeze(self) -> None:
+        self._set(self._frozen, Kind.PAUSE)
+
+    def thaw(self) -> None:
+        self._set(self._thawed, Kind.RESUME)
+
+    def _set(self, state: bytes, kind: int) -> None:
+        if self._freezer < 0:
+            self._order(kind)
+            return
+        with contextlib.suppress(OSError):  # its group is gone
+            os.pwrite(self._freezer, state, 0)
+
+    def close(self) -> None:
+        self._lose()
+        self._link.close()
+        if self._freezer >= 0:
+            os.close(self._freezer)
+            self._freezer = -1
