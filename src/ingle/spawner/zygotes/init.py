@@ -36,7 +36,7 @@ def serve(orders: int, listener: int, run: Run) -> None:
     """Be PID 1: never returns. `run` is called as run(3, number) in a confined child, 3 being its configuration."""
     link = _give_up(orders, listener)
     waiting = _fork_waiting(run)
-    given = [listener] if listener >= 0 else []
+    given = [_FIRST_LOOSE] if listener >= 0 else []
     messages.send(link, Kind.BORN, descriptors=given)
     for descriptor in given:
         os.close(descriptor)
