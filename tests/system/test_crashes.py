@@ -89,13 +89,14 @@ def test_a_killed_spawner_leaves_no_orphan_to_its_successor(own: Ingle) -> None:
 
 
 def environments(ingle: Ingle) -> list[int]:
-    """Return the host's ids of the processes in this installation's control groups."""
+    """Return the host's ids of the processes in environments that belong to somebody: blank ones have no limits yet."""
     from ingle.app.config import cgroup_name
 
     root = Path("/sys/fs/cgroup")
     parent = root if (root / "cgroup.controllers").exists() else root / "pids"
     folder = parent / cgroup_name(ingle.data_dir)
-    return [int(pid) for file in folder.glob("*/cgroup.procs") for pid in file.read_text().split()]
+    owned = [group for group in folder.iterdir() if (group / "pids.max").read_text().strip() != "max"]
+    return [int(pid) for group in owned for pid in (group / "cgroup.procs").read_text().split()]
 
 
 def test_sigterm_lets_invocations_in_flight_finish_and_takes_no_new_ones(own: Ingle) -> None:
