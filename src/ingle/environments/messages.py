@@ -24,6 +24,33 @@ class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
 
     environment_id: str
     init_failed: bool
+    init_ns: int = 0
+
+
+class EnvironmentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment as its worker sees it now; GET /environments answers a list of them.
+
+    None of memory and processor time: the host doesn't tell.
+    """
+
+    id: str
+    region: str
+    function: str
+    version: str
+    state: str
+    memory_bytes: int | None
+    cpu_us: int | None
+    age_s: float
+    invocations: int
+    tenant: str | None = None
+
+
+class PoolLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How many blank environments of a runtime are ready and how many shall be; GET /pools answers a list of them."""
+
+    runtime: str
+    ready: int
+    wanted: int
 
 
 class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):

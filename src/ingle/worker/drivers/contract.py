@@ -34,6 +34,14 @@ class Exit:
     peak_memory_bytes: int = 0
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an environment has in memory now, and the processor time of all its processes so far; None: not told."""
+
+    memory_bytes: int | None
+    cpu_us: int | None
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class RunningEnvironment:
     """An environment that has begun to run.
@@ -50,22 +58,47 @@ class RunningEnvironment:
     stop: Callable[[], None]
     """Kill everything inside, at once; `exited` follows."""
     peak: int = -1
+    memory: int = -1
+    """A descriptor of memory.current (cgroup v2) or memory.usage_in_bytes (v1); -1: the host doesn't tell."""
+    cpu: int = -1
+    """A descriptor of cpu.stat (cgroup v2) or cpuacct.usage (v1); -1: the host doesn't tell."""
+
+    def usage(self) -> Usage:
+        """Return what it uses; its peak where the host tells that and not the memory of now."""
+        memory = _read(self.memory)
+        return Usage(
+            memory_bytes=int(memory) if memory else self.peak_memory_bytes() or None,
+            cpu_us=parse_cpu_us(_read(self.cpu)),
+        )
 
     def peak_memory_bytes(self) -> int:
         """Return the most memory it has used so far; 0 where the host doesn't tell."""
-        if self.peak < 0:
-            return 0
-        try:
-            return int(os.pread(self.peak, 32, 0))
-        except (OSError, ValueError):
-            return 0
+        return int(_read(self.peak) or 0)
 
     def close(self) -> None:
         """Close the descriptors that came with it."""
         self.listener.close()
-        for descriptor in (self.output, self.telemetry, self.peak):
+        for descriptor in (self.output, self.telemetry, self.peak, self.memory, self.cpu):
             if descriptor >= 0:
                 os.close(descriptor)
+
+
+def _read(descriptor: int) -> bytes:
+    """Return what a cgroup's file holds now; b"" where there is none, or its group is gone."""
+    if descriptor < 0:
+        return b""
+    try:
+        return os.pread(descriptor, 256, 0)
+    except OSError:
+        return b""
+
+
+def parse_cpu_us(content: bytes) -> int | None:
+    """Return microseconds of cpu.stat's first line `usage_usec N` (cgroup v2) or of cpuacct.usage's nanoseconds (v1)."""
+    word, _, rest = content.partition(b" ")
+    if word == b"usage_usec":
+        return int(rest.split(b"\n", 1)[0])
+    return int(content) // 1000 if content else None
 
 
 class Driver(Protocol):
