@@ -70,6 +70,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral_mib: int
     environment: dict[str, str]
     log_group: str
+    log_format: str = "Text"
+    application_log_level: str = ""
+    system_log_level: str = ""
     manifest: bytes
     data_key: bytes
     context: dict[str, str]

@@ -13,9 +13,10 @@ from ingle.transport import DisconnectedError, Exchange, HttpServer, ServerLimit
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.drivers import Exit, RunningEnvironment
-from ingle.worker.invocation import JSON, Invocation, init_start_line, report_line
+from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
+from ingle.worker.platform_events import Report, lines_for
 from ingle.worker.runtime_api import RuntimeApi
 
 INIT_LIMIT_S = 10.0
@@ -43,6 +44,7 @@ class Environment:
         self.state = State.STARTING
         self.exit: Exit | None = None
         self._stream = stream
+        self._lines = lines_for(assignment)
         self._on_gone = on_gone
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
@@ -70,7 +72,7 @@ class Environment:
         self._capture.watch()
         running.exited.add_done_callback(self._exited)
         self.state = advance(self.state, Event.SPAWNED)
-        self._capture.write(init_start_line(self.assignment.runtime))
+        self._capture.tell(self._lines.init_start, self.assignment)
         self._timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self), running.listener, limits=_API_LIMITS)
         failed = await self._ready
@@ -86,7 +88,8 @@ class Environment:
 
     def _init_timed_out(self) -> None:
         if self.state is State.INITIALIZING:
-            self._write(b"INIT_REPORT Init Duration: %.2f ms\tPhase: init\tStatus: timeout" % (INIT_LIMIT_S * 1e3))
+            assert self._capture is not None
+            self._capture.tell(self._lines.init_report, INIT_LIMIT_S * 1e3, b"Status: timeout")
             self._init_error = (error_payloads.timed_out("", INIT_LIMIT_S), "Sandbox.Timedout")
             self._init_ended(Event.INIT_FAILED)
             self._stop()
@@ -133,8 +136,7 @@ class Environment:
         assert self._capture is not None
         if invocation.wants_tail:
             self._capture.tail = bytearray()
-        version = self.assignment.version.version.encode()
-        self._capture.write(b"START RequestId: %b Version: %b" % (invocation.request_id, version))
+        self._capture.tell(self._lines.start, invocation.request_id, self.assignment.version.version)
         if failed:
             self._answer_init_failure(invocation)
             return
@@ -219,11 +221,15 @@ class Environment:
             return
         duration = invocation.duration_ms
         capture.end_invocation()
-        capture.write(b"END RequestId: %b" % invocation.request_id)
         init_ms, self._init_ms = self._init_ms, None
         memory = self.assignment.memory_mib
         used = self.exit.peak_memory_bytes if self.exit is not None else running.peak_memory_bytes()
-        capture.write(report_line(invocation.request_id, duration, memory, used, init_ms, failure))
+        report = Report(
+            request_id=invocation.request_id, duration_ms=duration, memory_mib=memory, used_bytes=used, init_ms=init_ms,
+            failure=failure,
+        )  # fmt: skip
+        capture.tell(self._lines.runtime_done, report)
+        capture.tell(self._lines.report, report)
 
     def _write(self, message: bytes) -> None:
         if self._capture is not None:

@@ -10,6 +10,7 @@ import select
 import struct
 import time
 from collections.abc import Callable
+from typing import TypeVarTuple
 
 _READ_BYTES = 1 << 16
 EVENT_LIMIT_BYTES = 256 * 1024
@@ -20,6 +21,7 @@ DISK_LIMIT_BYTES = 64 << 20
 TAIL_BYTES = 4096
 _FRAME = struct.Struct(">IIQ")
 _FRAME_MAGIC = 0xA55A0000
+_Of = TypeVarTuple("_Of")
 
 
 class LogCapture:
@@ -52,6 +54,13 @@ class LogCapture:
         now_ms = time.time_ns() // 1_000_000
         self._remember(message)
         self._emit(now_ms, message)
+
+    def tell(self, lines: Callable[[*_Of, int], list[bytes]], *of: *_Of) -> None:
+        """Add the lines that `lines` makes of one of the platform's events, as of now."""
+        now_ms = time.time_ns() // 1_000_000
+        for line in lines(*of, now_ms):
+            self._remember(line)
+            self._emit(now_ms, line)
 
     def watch(self) -> None:
         """Read both pipes whenever something comes, until `finish`."""
