@@ -9,6 +9,7 @@ import pytest
 
 from ingle.environments import EnvironmentStarted, State, VersionKey
 from ingle.gateway.fleet import Fleet, NotStartedError
+from ingle.gateway.metrics import Metrics
 from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
@@ -54,7 +55,7 @@ class World:
 
     def __init__(self, path: Path) -> None:
         self.clock, self.worker = Clock(), Worker()
-        self.fleet = Fleet(HttpClient(str(path)), self.clock, idle_expiry_s=60)
+        self.fleet = Fleet(HttpClient(str(path)), self.clock, idle_expiry_s=60, metrics=Metrics())
 
     async def until_deleted(self, count: int) -> None:
         while len(self.worker.deleted) < count:

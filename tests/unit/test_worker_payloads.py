@@ -1,13 +1,13 @@
-"""What the worker says in Lambda's place: error payloads, REPORT and INIT_START lines, environment variables."""
+"""What the worker says in Lambda's place: error payloads and environment variables."""
 
 import json
 import signal
 
+import msgspec
 import pytest
 
 from ingle.environments import Assignment, VersionKey
 from ingle.worker import error_payloads
-from ingle.worker.invocation import init_start_line, report_line
 from ingle.worker.variables import variables_for
 
 KEY = VersionKey(account="000000000000", region="eu-west-1", function="f", version="3", revision="r")
@@ -52,28 +52,6 @@ def test_an_oversize_response_names_the_limit() -> None:
     }
 
 
-def test_a_report_line_has_the_fields_of_lambdas_in_order() -> None:
-    line = report_line(b"id", 1.234, 128, 30 << 20, None, b"")
-    assert line == (
-        b"REPORT RequestId: id\tDuration: 1.23 ms\tBilled Duration: 2 ms\tMemory Size: 128 MB\tMax Memory Used: 30 MB\t"
-    )
-
-
-def test_init_counts_into_what_is_billed_and_a_failure_comes_last() -> None:
-    line = report_line(b"id", 10.0, 128, 999 << 20, 100.5, b"Status: timeout")
-    assert b"Billed Duration: 111 ms" in line
-    assert b"Max Memory Used: 128 MB" in line
-    assert line.endswith(b"Init Duration: 100.50 ms\tStatus: timeout")
-
-
-@pytest.mark.parametrize(
-    ("runtime", "shown"),
-    [("python3.11", "python:3.11"), ("nodejs20.x", "nodejs:20"), ("provided.al2023", "provided:al2023")],
-)
-def test_an_init_start_line_names_the_runtime(runtime: str, shown: str) -> None:
-    assert init_start_line(runtime) == f"INIT_START Runtime Version: {shown}".encode()
-
-
 def test_the_functions_variables_override_what_lambda_lets_them() -> None:
     made = variables_for(assignment(TZ="Europe/Berlin", MINE="1", AWS_REGION="mars"), "stream")
     assert (made["TZ"], made["MINE"], made["AWS_REGION"]) == ("Europe/Berlin", "1", "eu-west-1")
@@ -89,6 +67,22 @@ def test_lambdas_own_variables_are_all_there() -> None:
         "LAMBDA_RUNTIME_DIR": "/var/runtime", "TZ": ":UTC", "LANG": "en_US.UTF-8",
     }  # fmt: skip
     assert {name: made[name] for name in expected} == expected
+
+
+def test_json_logging_is_told_to_the_runtime_and_cannot_be_contradicted() -> None:
+    assert not [name for name in variables_for(assignment(), "stream") if name.startswith("AWS_LAMBDA_LOG_LEVEL")]
+    chosen = assignment(AWS_LAMBDA_LOG_LEVEL="TRACE")
+    made = variables_for(
+        msgspec.structs.replace(chosen, log_format="JSON", application_log_level="WARN", system_log_level="INFO"),
+        "stream",
+    )
+    assert (made["AWS_LAMBDA_LOG_FORMAT"], made["AWS_LAMBDA_LOG_LEVEL"]) == ("JSON", "WARN")
+
+
+def test_the_x_ray_variables_name_a_daemon_and_what_to_do_without_a_context() -> None:
+    made = variables_for(assignment(), "stream")
+    assert made["AWS_XRAY_CONTEXT_MISSING"] == "LOG_ERROR"
+    assert made["AWS_XRAY_DAEMON_ADDRESS"] == f"{made['_AWS_XRAY_DAEMON_ADDRESS']}:{made['_AWS_XRAY_DAEMON_PORT']}"
 
 
 def test_an_assignment_never_shows_its_key_or_variables() -> None:

@@ -3,10 +3,12 @@
 from ingle.environments.lifecycle import NEXT, Event, IllegalTransitionError, State, advance
 from ingle.environments.messages import (
     Assignment,
+    EnvironmentReport,
     EnvironmentStarted,
     GrantRequest,
     LogBatch,
     LogRecords,
+    PoolLevel,
     Principal,
     SigningKey,
     SigningKeyRequest,
@@ -17,12 +19,14 @@ from ingle.environments.messages import (
 __all__ = [
     "NEXT",
     "Assignment",
+    "EnvironmentReport",
     "EnvironmentStarted",
     "Event",
     "GrantRequest",
     "IllegalTransitionError",
     "LogBatch",
     "LogRecords",
+    "PoolLevel",
     "Principal",
     "SigningKey",
     "SigningKeyRequest",

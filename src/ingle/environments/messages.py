@@ -24,6 +24,33 @@ class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
 
     environment_id: str
     init_failed: bool
+    init_ns: int = 0
+
+
+class EnvironmentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One environment as its worker sees it now; GET /environments answers a list of them.
+
+    None of memory and processor time: the host doesn't tell.
+    """
+
+    id: str
+    region: str
+    function: str
+    version: str
+    state: str
+    memory_bytes: int | None
+    cpu_us: int | None
+    age_s: float
+    invocations: int
+    tenant: str | None = None
+
+
+class PoolLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How many blank environments of a runtime are ready and how many shall be; GET /pools answers a list of them."""
+
+    runtime: str
+    ready: int
+    wanted: int
 
 
 class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +70,9 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     ephemeral_mib: int
     environment: dict[str, str]
     log_group: str
+    log_format: str = "Text"
+    application_log_level: str = ""
+    system_log_level: str = ""
     manifest: bytes
     opt_manifest: bytes = b""
     """Of the image of all layers, merged; empty where there are none."""

@@ -37,6 +37,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     tracing_mode: str = "PassThrough"
     architectures: tuple[str, ...] = ("x86_64",)
     log_group: str = ""
+    log_format: str = "Text"
+    application_log_level: str = ""
+    """Of the format JSON only, as `system_log_level`."""
+    system_log_level: str = ""
     has_variables: bool = False
     sealed_variables: bytes = b""
     variables_key: bytes = b""
@@ -54,7 +58,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         """A digest of everything that makes one version differ from another."""
         parts = (
             self.code.sha256, self.runtime, self.role, self.handler, self.description, self.timeout_s, self.memory_mib,
-            self.ephemeral_mib, self.tracing_mode, self.architectures, self.log_group, self.sealed_variables.hex(),
+            self.ephemeral_mib, self.tracing_mode, self.architectures, self.log_group, self.log_format,
+            self.application_log_level, self.system_log_level, self.sealed_variables.hex(),
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

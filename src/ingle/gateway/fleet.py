@@ -9,6 +9,7 @@ import structlog
 
 from ingle.environments import EnvironmentStarted, Event, StartEnvironment, State, VersionKey, advance
 from ingle.gateway.assignment import Environment, Pool
+from ingle.gateway.metrics import Metrics
 from ingle.protocol import AwsError
 from ingle.transport import HttpClient
 from ingle.values import Clock, IngleError
@@ -27,9 +28,10 @@ class NotStartedError(AwsError):
 class Fleet:
     """Assignment over one worker."""
 
-    def __init__(self, worker: HttpClient, clock: Clock, idle_expiry_s: float) -> None:
+    def __init__(self, worker: HttpClient, clock: Clock, idle_expiry_s: float, metrics: Metrics) -> None:
         self._worker = worker
         self._clock = clock
+        self._metrics = metrics
         self._idle_expiry_ns = int(idle_expiry_s * 1e9)
         self._pools: dict[VersionKey, Pool] = {}
         self._known: dict[str, Environment] = {}
@@ -90,6 +92,7 @@ class Fleet:
             pool.refuse(NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
+            self._metrics.environment_started(key, started)
             state = State.FAILED if started.init_failed else State.IDLE
             environment = Environment(started.environment_id, key, state)
             self._known[environment.identifier] = environment

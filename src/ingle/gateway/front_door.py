@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 
 from ingle.gateway.invoke import PREFIX, SUFFIX, Invoker
+from ingle.gateway.metrics import Metrics
+from ingle.gateway.observation import ENVIRONMENTS, METRICS, Observation
 from ingle.gateway.relay import relay
 from ingle.protocol import AwsError, rest_json
 from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
@@ -36,8 +38,18 @@ def answer_error(exchange: Exchange, error: AwsError) -> None:
 class FrontDoor:
     """The handler of the public port."""
 
-    def __init__(self, invoker: Invoker, control: HttpClient, control_link: HttpClient, worker: HttpClient) -> None:
+    def __init__(
+        self,
+        invoker: Invoker,
+        metrics: Metrics,
+        observation: Observation,
+        control: HttpClient,
+        control_link: HttpClient,
+        worker: HttpClient,
+    ) -> None:
         self._invoker = invoker
+        self._metrics = metrics
+        self._observation = observation
         self._control = control
         self._control_link = control_link
         self._worker = worker
@@ -48,11 +60,20 @@ class FrontDoor:
             return self._invoke(exchange)
         if target == b"/health":
             return self._health(exchange)
+        if target in (METRICS, ENVIRONMENTS) and exchange.method == b"GET":
+            return self._observe(exchange)
         return self._forward(exchange)
 
     async def _invoke(self, exchange: Exchange) -> None:
         try:
             await self._invoker.invoke(exchange)
+        except AwsError as error:
+            self._metrics.refused(error)
+            answer_error(exchange, error)
+
+    async def _observe(self, exchange: Exchange) -> None:
+        try:
+            await self._observation.answer(exchange)
         except AwsError as error:
             answer_error(exchange, error)
 

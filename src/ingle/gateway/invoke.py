@@ -14,6 +14,7 @@ from ingle.gateway.assignment import Environment
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
 from ingle.gateway.fleet import Fleet, NotStartedError
+from ingle.gateway.metrics import Metrics
 from ingle.gateway.relay import relay
 from ingle.protocol import AwsError, validation_error
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
@@ -44,13 +45,20 @@ class Invoker:
     """Serves POST /2015-03-31/functions/{name}/invocations."""
 
     def __init__(
-        self, account: str, authenticator: Authenticator, admission: Admission, fleet: Fleet, worker: HttpClient
+        self,
+        account: str,
+        authenticator: Authenticator,
+        admission: Admission,
+        fleet: Fleet,
+        worker: HttpClient,
+        metrics: Metrics,
     ) -> None:
         self._account = account
         self._authenticator = authenticator
         self._admission = admission
         self._fleet = fleet
         self._worker = worker
+        self._metrics = metrics
         self.routes: _Routes = {}
 
     async def invoke(self, exchange: Exchange) -> None:
@@ -70,9 +78,15 @@ class Invoker:
         payload = _check_payload(body)
         headers, request_id = _event_headers(exchange, arn)
         self._admission.admit_nowait()
+        counted = self._metrics.of(arn.region, arn.name)
+        began_ns = time.monotonic_ns()
         try:
             await self._serve(exchange, arn, headers, request_id, payload)
+        except AwsError as error:
+            counted.service_errors += error.status >= 500
+            raise
         finally:
+            counted.invoke.observe_ns(time.monotonic_ns() - began_ns)
             self._admission.release()
 
     def _function(self, name: str, query: bytes, region: str) -> FunctionArn:
@@ -187,6 +201,8 @@ class Invoker:
         for pair in answer.headers:
             if pair[0] in _PASSED_ON:
                 made.append(pair)
+                if pair[0] == b"x-amz-function-error":
+                    self._metrics.of(environment.key.region, environment.key.function).function_errors += 1
             elif pair[0] == b"x-ingle-environment":
                 is_gone = True
         body = answer.body_nowait

@@ -18,6 +18,8 @@ from ingle.gateway.fleet import Fleet
 from ingle.gateway.front_door import FrontDoor, render_bad_request
 from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
+from ingle.gateway.metrics import Metrics
+from ingle.gateway.observation import Observation
 from ingle.routing import RoutingChange, RoutingSnapshot
 from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
 from ingle.values import MIB, IngleError, SystemClock
@@ -29,9 +31,10 @@ _SNAPSHOT_LIMIT_BYTES = 256 * MIB
 class Routing:
     """Keeps the invoker's routes as control says they are."""
 
-    def __init__(self, invoker: Invoker, fleet: Fleet, control: HttpClient, token: str) -> None:
+    def __init__(self, invoker: Invoker, fleet: Fleet, metrics: Metrics, control: HttpClient, token: str) -> None:
         self._invoker = invoker
         self._fleet = fleet
+        self._metrics = metrics
         self._control = control
         self._token = token
         self._generation = -1
@@ -71,6 +74,7 @@ class Routing:
         key = (change.account, change.region, change.name)
         if change.function is None:
             self._invoker.routes.pop(key, None)
+            self._metrics.forget(change.region, change.name)
         else:
             self._invoker.routes[key] = change.function
         self._follow()
@@ -128,14 +132,17 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     control = HttpClient(str(run_dir / "control.sock"))
     control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
     worker = HttpClient(str(run_dir / "worker.sock"), token=settings.links.worker)
-    fleet = Fleet(worker, clock, settings.idle_expiry_s)
+    metrics = Metrics()
+    fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics)
     admission = Admission(limit=settings.concurrency_limit)
-    invoker = Invoker(settings.account, Authenticator(control_link, clock), admission, fleet, worker)
-    routing = Routing(invoker, fleet, control_link, settings.links.gateway)
+    authenticator = Authenticator(control_link, clock)
+    invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics)
+    routing = Routing(invoker, fleet, metrics, control_link, settings.links.gateway)
     internal = await serve_http(routing, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
     tasks = [asyncio.create_task(_follow_worker(worker, fleet, routing)), asyncio.create_task(fleet.sweep())]
-    servers = await _listen(settings, FrontDoor(invoker, control, control_link, worker))
+    observation = Observation(settings.account, authenticator, metrics, worker)
+    servers = await _listen(settings, FrontDoor(invoker, metrics, observation, control, control_link, worker))
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()

@@ -12,9 +12,10 @@ from typing import Any
 import msgspec
 import structlog
 
-from ingle.environments import EnvironmentStarted, StartEnvironment, State, VersionKey
+from ingle.environments import EnvironmentStarted, PoolLevel, StartEnvironment, State, VersionKey
 from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
 from ingle.values import PAYLOAD_LIMIT_BYTES, IngleError
+from ingle.worker.census import Census
 from ingle.worker.config import RuntimeEntry, WorkerSettings
 from ingle.worker.drivers import Driver, EnvironmentSpec, ProcessDriver, SandboxDriver, SpawnError
 from ingle.worker.environment import Environment, stream_name
@@ -42,6 +43,7 @@ class Environments:
         self._tasks: set[asyncio.Task[None]] = set()
         self._thawed: set[Environment] = set()
         self.gone: asyncio.Queue[str] = asyncio.Queue()
+        self.census = Census()
 
     def find(self, identifier: bytes) -> Environment | None:
         return self._running.get(identifier)
@@ -58,6 +60,7 @@ class Environments:
         self._number += 1
         identifier = f"{self._number:x}-{os.urandom(4).hex()}"
         name = stream_name(key.version, time.time())
+        began_ns = time.monotonic_ns()
         stream = self._shipper.stream(key.account, key.region, assignment.log_group, name)
         environment = Environment(identifier, assignment, stream, self._left, self._became_idle)
         runtime = self._runtimes.get(assignment.runtime)
@@ -85,14 +88,17 @@ class Environments:
             await self._loader.release(key)
             raise
         self._running[identifier.encode()] = environment
+        self.census.add(environment, running)
         failed = await environment.start(running)
-        return EnvironmentStarted(environment_id=identifier, init_failed=failed)
+        init_ns = time.monotonic_ns() - began_ns
+        return EnvironmentStarted(environment_id=identifier, init_failed=failed, init_ns=init_ns)
 
     def _became_idle(self, environment: Environment) -> None:
         self._thawed.add(environment)
 
     def _left(self, environment: Environment) -> None:
         self._running.pop(environment.identifier.encode(), None)
+        self.census.remove(environment)
         self.gone.put_nowait(environment.identifier)
         task = asyncio.create_task(self._loader.release(environment.assignment.version))
         self._tasks.add(task)
@@ -106,6 +112,10 @@ class Environments:
             before = loop.time() - _FREEZE_AFTER_S
             looked_at, self._thawed = self._thawed, set()
             self._thawed |= {one for one in looked_at if one.freeze_if_idle(before)}
+
+    def pool_levels(self) -> list[PoolLevel]:
+        """Return the levels of the blank pools; there are none yet."""
+        return []
 
     async def stop_all(self) -> None:
         """Kill every environment and wait until nothing is left."""
@@ -150,6 +160,7 @@ class Agent:
         if environment is None or not environment.state.can_serve:
             exchange.respond(409, ())
         else:
+            self._environments.census.count_invocation(identifier)
             environment.invoke(Invocation(exchange, body))
 
     async def _manage(self, exchange: Exchange) -> None:
@@ -163,6 +174,10 @@ class Agent:
                 with contextlib.suppress(SpawnError):
                     await self._environments.prepare((await exchange.read(1024)).decode())
                 exchange.respond(202, ())
+            case b"GET", b"/environments":
+                exchange.respond(200, (), msgspec.json.encode(await self._environments.census.reports()))
+            case b"GET", b"/pools":
+                exchange.respond(200, (), msgspec.json.encode(self._environments.pool_levels()))
             case b"GET", b"/environments/changes":
                 await self._changes(exchange)
             case b"GET", b"/health":

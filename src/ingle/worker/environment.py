@@ -14,9 +14,10 @@ from ingle.transport import DisconnectedError, Exchange, HttpServer, ServerLimit
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
-from ingle.worker.invocation import JSON, Invocation, init_start_line, report_line
+from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
+from ingle.worker.platform_events import Report, lines_for
 from ingle.worker.runtime_api import RuntimeApi
 
 INIT_LIMIT_S = 10.0
@@ -49,6 +50,7 @@ class Environment:
         self.state = State.STARTING
         self.exit: Exit | None = None
         self._stream = stream
+        self._lines = lines_for(assignment)
         self._on_gone = on_gone
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
@@ -81,7 +83,7 @@ class Environment:
         self._capture.watch()
         running.exited.add_done_callback(self._exited)
         self.state = advance(self.state, Event.SPAWNED)
-        self._capture.write(init_start_line(self.assignment.runtime))
+        self._capture.tell(self._lines.init_start, self.assignment)
         self._timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self), running.listener, limits=_API_LIMITS)
         running.processes.on_end = self._process_ended
@@ -95,8 +97,8 @@ class Environment:
         self._running.processes.start(RUNTIME)
 
     @property
-    def _phase(self) -> bytes:
-        return b"init" if self.state is State.INITIALIZING else b"invoke"
+    def _phase(self) -> str:
+        return "init" if self.state is State.INITIALIZING else "invoke"
 
     def _init_finished(self) -> None:
         """The runtime has asked for its first event."""
@@ -120,7 +122,8 @@ class Environment:
     def _init_broke(self, failure: bytes, body: bytes, error_type: str) -> None:
         """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
         duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
-        self._write(b"INIT_REPORT Init Duration: %.2f ms\tPhase: %b\t%b" % (duration_ms, self._phase, failure))
+        assert self._capture is not None
+        self._capture.tell(self._lines.init_report, self._phase, duration_ms, failure)
         self._is_in_init = False
         if self.state is State.INITIALIZING:
             self._cancel_timer()
@@ -170,8 +173,7 @@ class Environment:
         assert self._capture is not None
         if invocation.wants_tail:
             self._capture.tail = bytearray()
-        version = self.assignment.version.version.encode()
-        self._capture.write(b"START RequestId: %b Version: %b" % (invocation.request_id, version))
+        self._capture.tell(self._lines.start, invocation.request_id, self.assignment.version.version)
         self._timer = self._loop.call_later(self.assignment.timeout_s, self._timed_out)
         if before is State.FAILED:
             self._init_again(invocation)
@@ -265,11 +267,15 @@ class Environment:
             return
         duration = invocation.duration_ms
         capture.end_invocation()
-        capture.write(b"END RequestId: %b" % invocation.request_id)
         init_ms, self._init_ms = self._init_ms, None
         memory = self.assignment.memory_mib
         used = self.exit.peak_memory_bytes if self.exit is not None else running.peak_memory_bytes()
-        capture.write(report_line(invocation.request_id, duration, memory, used, init_ms, failure))
+        report = Report(
+            request_id=invocation.request_id, duration_ms=duration, memory_mib=memory, used_bytes=used, init_ms=init_ms,
+            failure=failure,
+        )  # fmt: skip
+        capture.tell(self._lines.runtime_done, report)
+        capture.tell(self._lines.report, report)
 
     def _write(self, message: bytes) -> None:
         if self._capture is not None:

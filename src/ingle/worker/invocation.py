@@ -1,8 +1,6 @@
 """One invocation as the worker sees it."""
 
 import base64
-import math
-import re
 import time
 
 from ingle.transport import Exchange
@@ -53,25 +51,3 @@ class Invocation:
     @property
     def duration_ms(self) -> float:
         return (time.monotonic_ns() - self.started_ns) / 1e6
-
-
-def init_start_line(runtime: str) -> bytes:
-    """Return an INIT_START line; Lambda writes `python3.11` as `python:3.11` there (execution reference, section 6)."""
-    found = re.fullmatch(r"([a-z]+)\.?(.+?)(?:\.x)?", runtime)
-    shown = f"{found[1]}:{found[2]}" if found else runtime
-    return f"INIT_START Runtime Version: {shown}".encode()
-
-
-def report_line(
-    request_id: bytes, duration_ms: float, memory_mib: int, used_bytes: int, init_ms: float | None, failure: bytes
-) -> bytes:
-    """Return a REPORT line (execution reference, section 6); `failure` is b"" or `Status: …`."""
-    billed = math.ceil(duration_ms + (init_ms or 0.0))
-    used = min(memory_mib, -(-used_bytes // (1 << 20)))
-    line = (
-        b"REPORT RequestId: %b\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t"
-        % (request_id, duration_ms, billed, memory_mib, used)
-    )
-    if init_ms is not None:
-        line += b"Init Duration: %.2f ms\t" % init_ms
-    return line + failure

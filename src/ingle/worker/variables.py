@@ -39,4 +39,7 @@ def variables_for(assignment: Assignment, log_stream: str) -> dict[str, str]:
         "PWD": "/var/task",
         "SHLVL": "0",
     }
+    if assignment.log_format == "JSON":
+        reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
+        reserved["AWS_LAMBDA_LOG_LEVEL"] = assignment.application_log_level
     return {**overridable, **assignment.environment, **reserved}

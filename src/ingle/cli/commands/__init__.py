@@ -6,6 +6,7 @@ from ingle.cli.commands.deploy import deploy
 from ingle.cli.commands.invoke import invoke
 from ingle.cli.commands.list_functions import list_functions
 from ingle.cli.commands.logs import logs
+from ingle.cli.commands.top import top
 
 
 def add_to(app: typer.Typer) -> None:
@@ -14,3 +15,4 @@ def add_to(app: typer.Typer) -> None:
     app.command()(invoke)
     app.command("list")(list_functions)
     app.command()(logs)
+    app.command()(top)

@@ -8,11 +8,12 @@ from ingle.worker.drivers.contract import (
     Processes,
     RunningEnvironment,
     SpawnError,
+    Usage,
 )
 from ingle.worker.drivers.process import ProcessDriver
 from ingle.worker.drivers.sandbox import SandboxDriver
 
 __all__ = [
     "RUNTIME", "Driver", "EnvironmentSpec", "Exit", "ProcessDriver", "Processes", "RunningEnvironment", "SandboxDriver",
-    "SpawnError",
+    "SpawnError", "Usage",
 ]  # fmt: skip

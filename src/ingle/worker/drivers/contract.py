@@ -69,6 +69,14 @@ class Processes(Protocol):
     def close(self) -> None: ...
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What an environment has in memory now, and the processor time of all its processes so far; None: not told."""
+
+    memory_bytes: int | None
+    cpu_us: int | None
+
+
 @dataclasses.dataclass(slots=True, kw_only=True)
 class RunningEnvironment:
     """An environment that exists; nothing runs in it before `processes` is told to start something.
@@ -91,6 +99,13 @@ class RunningEnvironment:
     """The folder of its memory controller, -1 where the host has none; `processor` is that of its processor time."""
     processor: int = -1
 
+    def usage(self) -> Usage:
+        """Return what it uses; its peak where the host tells that and not the memory of now."""
+        memory = _read_at(self.memory, "memory.usage_in_bytes") or _read_at(self.memory, "memory.current")
+        return Usage(
+            memory_bytes=int(memory) if memory else self.peak_memory_bytes() or None, cpu_us=self._processor_us()
+        )
+
     def peak_memory_bytes(self) -> int:
         """Return the most memory it has used so far; 0 where the host doesn't tell."""
         if self.peak < 0:
@@ -109,12 +124,7 @@ class RunningEnvironment:
                     return int(count)
         return 0
 
-    def memory_bytes(self) -> int:
-        """Return the memory in use now; 0 where the host doesn't tell."""
-        return int(_read_at(self.memory, "memory.usage_in_bytes") or _read_at(self.memory, "memory.current") or 0)
-
-    def processor_us(self) -> int:
-        """Return the processor time used so far in microseconds; 0 where the host doesn't tell."""
+    def _processor_us(self) -> int | None:
         nanoseconds = _read_at(self.processor, "cpuacct.usage")
         if nanoseconds:
             return int(nanoseconds) // 1000
@@ -122,7 +132,7 @@ class RunningEnvironment:
             word, _, count = line.partition(b" ")
             if word == b"usage_usec":
                 return int(count)
-        return 0
+        return None
 
     def close(self) -> None:
         """Close the descriptors that came with it."""

@@ -10,7 +10,7 @@ from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Request
 from ingle.control.services.lambda_.rendering import render_configuration
-from ingle.control.services.lambda_.settings import check_architectures, settings_of
+from ingle.control.services.lambda_.settings import check_architectures, logging_of, settings_of
 from ingle.functions import (
     LATEST,
     Code,
@@ -106,7 +106,7 @@ class Functions:
                 f"1 validation error detected: Value '{arn.name}' at 'functionName' failed to satisfy constraint: Member"
                 " must have length less than or equal to 64"
             )
-        fields = settings_of(wishes, self._runtimes)
+        fields = settings_of(wishes, self._runtimes) | logging_of(wishes, None)
         for name in ("Runtime", "Handler"):
             if not wishes.get(name):
                 raise InvalidSettingError(f"{name} is mandatory for functions created with deployment packages as zip.")
@@ -263,7 +263,7 @@ class Functions:
     async def update_configuration(self, request: Request) -> Answered:
         """UpdateFunctionConfiguration."""
         function = self._to_change(request)
-        fields = settings_of(request.input, self._runtimes)
+        fields = settings_of(request.input, self._runtimes) | logging_of(request.input, function.latest)
         if request.input.get("Environment", {}).get("Variables") != self._code.open_variables(
             function.arn, function.latest
         ):  # the same ones stay sealed as they are, so that a version of them is no new one

@@ -11,6 +11,14 @@ def render_time(at_ms: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03d}+0000"
 
 
+def _render_logging(function: Function, version: Version) -> dict[str, str]:
+    shown = {"LogFormat": version.log_format, "LogGroup": version.log_group or f"/aws/lambda/{function.name}"}
+    if version.log_format == "JSON":
+        shown["ApplicationLogLevel"] = version.application_log_level
+        shown["SystemLogLevel"] = version.system_log_level
+    return shown
+
+
 def render_configuration(
     function: Function, version: Version, variables: dict[str, str], *, qualified: bool
 ) -> dict[str, Any]:
@@ -36,7 +44,7 @@ def render_configuration(
         "Architectures": list(version.architectures),
         "EphemeralStorage": {"Size": version.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
-        "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.log_group or f"/aws/lambda/{function.name}"},
+        "LoggingConfig": _render_logging(function, version),
     }
     if version.has_variables:
         shown["Environment"] = {"Variables": variables}

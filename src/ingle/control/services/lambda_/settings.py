@@ -3,7 +3,7 @@
 import platform
 from typing import Any
 
-from ingle.functions import InvalidSettingError, check_runtime
+from ingle.functions import InvalidSettingError, Version, check_runtime
 
 _REFUSED = {
     "VpcConfig": "networks",
@@ -42,9 +42,6 @@ def refuse_unsupported(wishes: dict[str, Any]) -> None:
         raise InvalidSettingError("Ingle does not support container images yet: use PackageType Zip.")
     if wishes.get("SnapStart", {}).get("ApplyOn", "None") != "None":
         raise InvalidSettingError("Ingle does not support SnapStart yet: leave SnapStart out.")
-    logging = wishes.get("LoggingConfig", {})
-    if logging.get("LogFormat", "Text") != "Text" or "ApplicationLogLevel" in logging or "SystemLogLevel" in logging:
-        raise InvalidSettingError("Ingle supports the log format Text only, which has no levels.")
 
 
 def check_architectures(wanted: list[str]) -> None:
@@ -72,6 +69,22 @@ def settings_of(wishes: dict[str, Any], runtimes: list[str]) -> dict[str, Any]:
         fields["ephemeral_mib"] = wishes["EphemeralStorage"]["Size"]
     if "Mode" in wishes.get("TracingConfig", {}):
         fields["tracing_mode"] = wishes["TracingConfig"]["Mode"]
-    if "LogGroup" in wishes.get("LoggingConfig", {}):
-        fields["log_group"] = wishes["LoggingConfig"]["LogGroup"]
+    return fields
+
+
+def logging_of(wishes: dict[str, Any], current: Version | None) -> dict[str, Any]:
+    """Return the fields of LoggingConfig that follow from a request and what holds now. Raises InvalidSettingError.
+
+    JSON has levels, INFO where none are given; Text has none (API reference, section 4).
+    """
+    wish = wishes.get("LoggingConfig", {})
+    log_format = wish.get("LogFormat", current.log_format if current is not None else "Text")
+    fields = {"log_format": log_format, "application_log_level": "", "system_log_level": ""}
+    for name, field in (("ApplicationLogLevel", "application_log_level"), ("SystemLogLevel", "system_log_level")):
+        if log_format == "JSON":
+            fields[field] = wish.get(name) or (getattr(current, field) if current is not None else "") or "INFO"
+        elif name in wish:
+            raise InvalidSettingError(f"{name} can be set only where LogFormat is JSON.")
+    if "LogGroup" in wish:
+        fields["log_group"] = wish["LogGroup"]
     return fields

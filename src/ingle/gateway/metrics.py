@@ -1,0 +1,132 @@
+"""What the gateway counts, and how Prometheus reads it.
+
+An invocation touches integers alone; names, labels and text are made when somebody asks (Prometheus exposition format).
+"""
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.registry import Collector
+
+from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
+from ingle.protocol import AwsError
+from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, Histogram
+
+CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
+_FUNCTION = ("region", "function")
+
+
+class FunctionMetrics:
+    """What is counted of one function; a service's error is Ingle's own, with a status of 500 or above."""
+
+    __slots__ = ("cold_starts", "function_errors", "init", "invoke", "service_errors")
+
+    def __init__(self) -> None:
+        self.cold_starts = 0
+        self.function_errors = 0
+        self.service_errors = 0
+        self.init = Histogram(INIT_SECONDS)
+        self.invoke = Histogram(INVOKE_SECONDS)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerFacts:
+    """What the worker told when it was asked; None of it where it can't be reached."""
+
+    is_up: bool = False
+    environments: Sequence[EnvironmentReport] = ()
+    pools: Sequence[PoolLevel] = ()
+
+
+class Metrics:
+    """The counters of a gateway since its start."""
+
+    def __init__(self) -> None:
+        self._functions: dict[tuple[str, str], FunctionMetrics] = {}
+        self._throttles: Counter[str] = Counter()
+
+    def of(self, region: str, function: str) -> FunctionMetrics:
+        """Return the counters of a function, which exists: strangers must not make us count by their names."""
+        found = self._functions.get((region, function))
+        if found is None:
+            found = self._functions[region, function] = FunctionMetrics()
+        return found
+
+    def environment_started(self, key: VersionKey, started: EnvironmentStarted) -> None:
+        """Count a cold start."""
+        counted = self.of(key.region, key.function)
+        counted.cold_starts += 1
+        counted.init.observe_ns(started.init_ns)
+
+    def refused(self, error: AwsError) -> None:
+        """Count an invocation that was answered with an error, where that is a throttle."""
+        if error.status == 429:
+            self._throttles[error.fields.get("Reason", "")] += 1
+
+    def forget(self, region: str, function: str) -> None:
+        """Drop the counters of a function that is gone."""
+        self._functions.pop((region, function), None)
+
+    def render(self, worker: WorkerFacts) -> bytes:
+        """Return everything in the text format."""
+        return generate_latest(_Exposition(self._functions, self._throttles, worker))
+
+
+class _Exposition(Collector):
+    def __init__(
+        self, functions: dict[tuple[str, str], FunctionMetrics], throttles: Counter[str], worker: WorkerFacts
+    ) -> None:
+        self._functions = functions
+        self._throttles = throttles
+        self._worker = worker
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._of_functions()
+        throttles = CounterMetricFamily("ingle_throttles", "Invocations answered with 429.", labels=["reason"])
+        for reason, count in self._throttles.items():
+            throttles.add_metric([reason], count)
+        yield throttles
+        yield from self._of_worker()
+
+    def _of_functions(self) -> Iterator[Metric]:
+        cold = CounterMetricFamily("ingle_cold_starts", "Environments started.", labels=_FUNCTION)
+        errors = CounterMetricFamily(
+            "ingle_invocation_errors", "Invocations that failed, by whose error it is.", labels=[*_FUNCTION, "fault"]
+        )
+        init = HistogramMetricFamily("ingle_environment_init_seconds", "Init of an environment.", labels=_FUNCTION)
+        invoke = HistogramMetricFamily(
+            "ingle_invocation_seconds", "From admission to the answer, cold starts included.", labels=_FUNCTION
+        )
+        for name, counted in self._functions.items():
+            cold.add_metric(name, counted.cold_starts)
+            errors.add_metric([*name, "function"], counted.function_errors)
+            errors.add_metric([*name, "service"], counted.service_errors)
+            init.add_metric(name, counted.init.cumulative(), counted.init.sum_ns / 1e9)
+            invoke.add_metric(name, counted.invoke.cumulative(), counted.invoke.sum_ns / 1e9)
+        yield from (cold, errors, init, invoke)
+
+    def _of_worker(self) -> Iterator[Metric]:
+        yield GaugeMetricFamily("ingle_worker_up", "Whether the worker answers.", value=int(self._worker.is_up))
+        environments = GaugeMetricFamily(
+            "ingle_environments", "Environments by version and state.", labels=[*_FUNCTION, "version", "state"]
+        )
+        memory = GaugeMetricFamily(
+            "ingle_environment_memory_bytes", "Memory of a version's environments.", labels=[*_FUNCTION, "version"]
+        )
+        states = Counter((one.region, one.function, one.version, one.state) for one in self._worker.environments)
+        for labels, count in states.items():
+            environments.add_metric(labels, count)
+        used: Counter[tuple[str, str, str]] = Counter()
+        for one in self._worker.environments:
+            used[one.region, one.function, one.version] += one.memory_bytes or 0
+        for version, size in used.items():
+            memory.add_metric(version, size)
+        yield from (environments, memory)
+        pools = GaugeMetricFamily("ingle_blank_environments", "Blank pools.", labels=["runtime", "level"])
+        for pool in self._worker.pools:
+            pools.add_metric([pool.runtime, "ready"], pool.ready)
+            pools.add_metric([pool.runtime, "wanted"], pool.wanted)
+        yield pools
