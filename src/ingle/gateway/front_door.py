@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from ingle.gateway.invoke import PREFIX, SUFFIX, Invoker
+from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.relay import relay
 from ingle.protocol import AwsError, rest_json
 from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
@@ -43,10 +43,9 @@ class FrontDoor:
         self._worker = worker
 
     def __call__(self, exchange: Exchange) -> Any:
-        target = exchange.target
-        if exchange.method == b"POST" and target.startswith(PREFIX) and target.partition(b"?")[0].endswith(SUFFIX):
+        if is_invocation(exchange):
             return self._invoke(exchange)
-        if target == b"/health":
+        if exchange.target == b"/health":
             return self._health(exchange)
         return self._forward(exchange)
 
