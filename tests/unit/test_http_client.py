@@ -240,3 +240,19 @@ async def test_an_answer_that_nobody_reads_is_held_to_256_kib(tmp_path: Path) ->
         response.close()
         await settle()
         client.close()
+
+
+async def test_trailers_are_told_behind_the_body_and_are_no_headers(tmp_path: Path) -> None:
+    chunked = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n%b\r\n"
+    async with asking(tmp_path / "s", chunked % b"X-End: well\r\n", chunked % b"") as client:
+        for trailers in ([(b"x-end", b"well")], []):
+            answer = await client.request(b"GET", b"/")
+            assert await answer.read(10) == b"ok"
+            assert (answer.header(b"x-end"), answer.trailers) == (None, trailers)
+
+
+async def test_an_answer_with_too_many_trailers_is_none(tmp_path: Path) -> None:
+    head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n"
+    async with asking(tmp_path / "s", head + b"a: 1\r\n" * 65 + b"\r\n") as client:
+        with pytest.raises(DisconnectedError):
+            await (await client.request(b"GET", b"/")).read(10)

@@ -65,13 +65,16 @@ async def test_a_chunked_body_is_put_together_and_its_trailers_are_no_headers(tm
 
     async def handler(exchange: Exchange) -> None:
         await echo(exchange)
-        kept.append(exchange.headers)
+        kept.extend((exchange.headers, exchange.trailers))
 
     raw = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     raw += b'4;ext=1;other="a b"\r\nbody\r\nA\r\n0123456789\r\n0\r\nhost: evil\r\nx-trailer: 1\r\n\r\n'
     async with conversing(tmp_path / "s", handler) as peer:
         assert (await peer.ask(raw)).body == b"POST / body0123456789"
-        assert kept == [[(b"host", b"a"), (b"transfer-encoding", b"chunked")]]
+        assert kept == [
+            [(b"host", b"a"), (b"transfer-encoding", b"chunked")],
+            [(b"host", b"evil"), (b"x-trailer", b"1")],
+        ]
         assert (await peer.ask(HEALTHY)).body == b"GET /healthy "
 
 

@@ -56,6 +56,13 @@ async def test_a_trailer_or_chunk_extension_without_end_is_refused(tmp_path: Pat
         assert (await peer.read_response()).status == 431
 
 
+@pytest.mark.parametrize("trailers", [b"a: 1\r\n" * 19, b"a: " + b"x" * 1000 + b"\r\n"])
+async def test_trailers_count_with_the_headers(tmp_path: Path, trailers: bytes) -> None:
+    async with conversing(tmp_path / "s", echo, header_bytes=1000, header_count=20) as peer:
+        answer = await peer.ask(CHUNKED + b"1\r\nx\r\n0\r\n" + trailers + b"\r\n")
+        assert (answer.status, answer.header(b"connection")) == (431, b"close")
+
+
 async def test_what_is_just_small_enough_is_served(tmp_path: Path) -> None:
     async with conversing(tmp_path / "s", echo, header_bytes=1000, header_count=20, body_bytes=500) as peer:
         assert (await peer.ask(request(b"/", b"x" * 500, *[b"a: 1"] * 18))).status == 200

@@ -13,6 +13,7 @@ from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     RESPONSE_LIMIT_BYTES,
     STREAM_BUFFER_BYTES,
+    STREAM_LIMIT_BYTES,
     Clock,
     FunctionArn,
     FunctionReference,
@@ -159,4 +160,5 @@ def test_the_sizes_are_lambdas() -> None:
     assert MIB == 2**20
     assert PAYLOAD_LIMIT_BYTES == 6 * 2**20
     assert RESPONSE_LIMIT_BYTES == 6 * 2**20 + 100
+    assert STREAM_LIMIT_BYTES == 200 * 2**20
     assert STREAM_BUFFER_BYTES == 2**18

@@ -6,7 +6,7 @@ from typing import Any
 
 import structlog
 
-from ingle.gateway.invoke import PREFIX, SUFFIX, Invoker
+from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import ENVIRONMENTS, METRICS, Observation
 from ingle.gateway.relay import relay
@@ -55,12 +55,11 @@ class FrontDoor:
         self._worker = worker
 
     def __call__(self, exchange: Exchange) -> Any:
-        target = exchange.target
-        if exchange.method == b"POST" and target.startswith(PREFIX) and target.partition(b"?")[0].endswith(SUFFIX):
+        if is_invocation(exchange):
             return self._invoke(exchange)
-        if target == b"/health":
+        if exchange.target == b"/health":
             return self._health(exchange)
-        if target in (METRICS, ENVIRONMENTS) and exchange.method == b"GET":
+        if exchange.target in (METRICS, ENVIRONMENTS) and exchange.method == b"GET":
             return self._observe(exchange)
         return self._forward(exchange)
 

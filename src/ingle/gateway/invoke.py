@@ -1,4 +1,4 @@
-"""Invoke: from a client's request to its function's answer."""
+"""Invoke and InvokeWithResponseStream: from a client's request to its function's answer."""
 
 import asyncio
 import base64
@@ -9,6 +9,7 @@ from urllib.parse import unquote
 import msgspec
 
 from ingle.environments import VersionKey
+from ingle.gateway import streaming
 from ingle.gateway.admission import Admission
 from ingle.gateway.assignment import Environment
 from ingle.gateway.authenticate import Authenticator
@@ -28,11 +29,12 @@ from ingle.values import (
     parse_function_reference,
 )
 
-PREFIX = b"/2015-03-31/functions/"
-SUFFIX = b"/invocations"
+_PREFIX = b"/2015-03-31/functions/"
+_SUFFIX = b"/invocations"
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _CONTEXT_LIMIT = 3583
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
+_GONE = (b"x-ingle-environment", b"gone")
 _check_json = msgspec.json.Decoder().decode
 _Routes = dict[tuple[str, str, str], FunctionRoute]
 
@@ -41,8 +43,26 @@ class _Undelivered(Exception):
     pass
 
 
+def is_invocation(exchange: Exchange) -> bool:
+    """Say whether a request is one that `Invoker` serves."""
+    if exchange.method != b"POST":
+        return False
+    path = exchange.target.partition(b"?")[0]
+    return (path.startswith(_PREFIX) and path.endswith(_SUFFIX)) or _wants_stream(exchange)
+
+
+def _wants_stream(exchange: Exchange) -> bool:
+    path = exchange.target.partition(b"?")[0]
+    return path.startswith(streaming.PREFIX) and path.endswith(streaming.SUFFIX)
+
+
+def _named(path: bytes) -> str:
+    """Return what stands for the function's name in the path of an invocation."""
+    return unquote(path.split(b"/", 3)[3].rpartition(b"/")[0].decode("latin-1"))
+
+
 class Invoker:
-    """Serves POST /2015-03-31/functions/{name}/invocations."""
+    """Serves POST /2015-03-31/functions/{name}/invocations, and …/response-streaming-invocations of 2021-11-15."""
 
     def __init__(
         self,
@@ -62,13 +82,13 @@ class Invoker:
         self.routes: _Routes = {}
 
     async def invoke(self, exchange: Exchange) -> None:
-        """Answer an Invoke request. Raises AwsError."""
+        """Answer a request for which `is_invocation` holds. Raises AwsError."""
         body = exchange.body_nowait
         if body is None or len(body) > PAYLOAD_LIMIT_BYTES:
             body = await _read(exchange)
         principal, signed = await self._authenticator.authenticate(exchange, body)
         path, _, query = exchange.target.partition(b"?")
-        arn = self._function(unquote(path[len(PREFIX) : -len(SUFFIX)].decode("latin-1")), query, signed.region)
+        arn = self._function(_named(path), query, signed.region)
         authorize(principal, "lambda:InvokeFunction", arn.account, str(arn))
         self._version(arn)
         kind = exchange.header(b"x-amz-invocation-type")
@@ -138,13 +158,14 @@ class Invoker:
     def _answer_other(self, exchange: Exchange, kind: bytes) -> None:
         if kind == b"DryRun":
             exchange.respond(204, ((b"x-amzn-requestid", new_request_id().encode()),))
-        elif kind == b"Event":
+        elif kind == b"Event" and not _wants_stream(exchange):
             raise AwsError("NotImplementedException", "Ingle does not implement asynchronous invocation yet.")
         else:
+            known = "[RequestResponse, DryRun]" if _wants_stream(exchange) else "[Event, RequestResponse, DryRun]"
             raise validation_error(
                 [
                     f"Value '{kind.decode('latin-1')}' at 'invocationType' failed to satisfy constraint: Member must"
-                    " satisfy enum value set: [Event, RequestResponse, DryRun]"
+                    f" satisfy enum value set: {known}"
                 ]
             )
 
@@ -205,16 +226,16 @@ class Invoker:
                     self._metrics.of(environment.key.region, environment.key.function).function_errors += 1
             elif pair[0] == b"x-ingle-environment":
                 is_gone = True
-        body = answer.body_nowait
-        if body is not None:
+        body, is_streaming = answer.body_nowait, _wants_stream(exchange)
+        if body is not None and not is_streaming:
             self._settle(environment, is_gone=is_gone)
             exchange.respond(200, made, body)
             return
         try:
-            await relay(answer, exchange, 200, made)
+            await (streaming.relay_events if is_streaming else relay)(answer, exchange, 200, made)
         finally:
             if answer.body.ended and answer.body.error is None:
-                self._settle(environment, is_gone=is_gone)
+                self._settle(environment, is_gone=is_gone or _GONE in answer.trailers)
             else:
                 self._fleet.discard(environment)
 
@@ -275,6 +296,8 @@ def _event_headers(exchange: Exchange, arn: FunctionArn) -> tuple[list[tuple[byt
                 " satisfy enum value set: [None, Tail]"
             ]
         )
+    if _wants_stream(exchange):
+        headers.append((b"x-ingle-stream", b"1"))
     context = exchange.header(b"x-amz-client-context")
     if context is not None:
         headers.append((b"x-amz-client-context", _check_context(context)))

@@ -1,6 +1,6 @@
 """The AWS wire formats and signatures, without I/O and without our domain."""
 
-from ingle.protocol import json_rpc, rest_json, sigv4
+from ingle.protocol import event_stream, json_rpc, rest_json, sigv4
 from ingle.protocol.errors import AwsError, not_implemented, validation_error
 from ingle.protocol.models import Operation, ServiceModel, load_service
 
@@ -8,6 +8,7 @@ __all__ = [
     "AwsError",
     "Operation",
     "ServiceModel",
+    "event_stream",
     "json_rpc",
     "load_service",
     "not_implemented",

@@ -34,7 +34,7 @@ class Exchange:
 
     __slots__ = (
         "_connection", "_disconnect_callbacks", "_is_chunked", "answered", "body", "headers",
-        "is_http10", "is_over", "keep_alive", "method", "refused", "target",
+        "is_http10", "is_over", "keep_alive", "method", "refused", "target", "trailers",
     )  # fmt: skip
 
     def __init__(self, connection: Connection) -> None:
@@ -42,6 +42,8 @@ class Exchange:
         self.method = b""
         self.target = b""
         self.headers: list[tuple[bytes, bytes]] = []
+        self.trailers: list[tuple[bytes, bytes]] = []
+        """What came behind the body: complete once the body has ended, bounded with the headers, never one of them."""
         self.body = IncomingBody(connection.pause_reading, connection.resume_reading)
         self.keep_alive = True
         self.is_http10 = False

@@ -11,6 +11,8 @@ from ingle.transport.links import LINK_HEADER
 from ingle.transport.messages import DisconnectedError, Headers, IncomingBody, WriteGate
 from ingle.values import IngleError
 
+_TRAILER_LIMIT = 64
+
 
 class ConnectionFailedError(IngleError):
     """The peer can't be reached; nothing was sent."""
@@ -19,12 +21,14 @@ class ConnectionFailedError(IngleError):
 class ClientResponse:
     """A response whose head has arrived."""
 
-    __slots__ = ("_connection", "body", "headers", "status")
+    __slots__ = ("_connection", "body", "headers", "status", "trailers")
 
     def __init__(self, connection: "_ClientConnection") -> None:
         self._connection = connection
         self.status = 0
         self.headers: list[tuple[bytes, bytes]] = []
+        self.trailers: list[tuple[bytes, bytes]] = []
+        """What came behind the body: complete once the body has ended, never one of the headers."""
         self.body = IncomingBody(connection.pause_reading, connection.resume_reading)
 
     def header(self, name: bytes) -> bytes | None:
@@ -66,6 +70,7 @@ class _ClientConnection(asyncio.Protocol):
         self._upload: asyncio.Future[None] | None = None
         self._is_complete = False
         self._is_waiting = False
+        self._is_in_head = True
         self._keeps = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -103,14 +108,19 @@ class _ClientConnection(asyncio.Protocol):
         if self._is_complete:
             raise DisconnectedError("the peer answered twice")
         self._response = ClientResponse(self)
+        self._is_in_head = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._response is not None
-        self._response.headers.append((name.lower(), value))
+        fields = self._response.headers if self._is_in_head else self._response.trailers
+        fields.append((name.lower(), value))
+        if len(self._response.trailers) > _TRAILER_LIMIT:
+            raise DisconnectedError("the peer's trailer has too many fields")
 
     def on_headers_complete(self) -> None:
         response = self._response
         assert response is not None
+        self._is_in_head = False
         response.status = self._parser.get_status_code()
         if response.status < 200:
             return

@@ -166,17 +166,20 @@ class _Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         assert self._incoming is not None
-        headers = self._incoming.headers
-        if not self._is_in_head:  # a trailer must not pass for a header (RFC 9110, 6.5.1)
-            return
+        incoming, limits = self._incoming, self.server.limits
         name = name.lower()
         value = value.rstrip(b" \t")
-        headers.append((name, value))
-        if name in _FRAMING:
-            self._framing.append((name, value))
+        if self._is_in_head:
+            incoming.headers.append((name, value))
+            if name in _FRAMING:
+                self._framing.append((name, value))
+        else:  # a trailer must not pass for a header (RFC 9110, 6.5.1)
+            incoming.trailers.append((name, value))
         self._head_size += len(name) + len(value) + 4
-        if len(headers) > self.server.limits.header_count:
+        if len(incoming.headers) + len(incoming.trailers) > limits.header_count:
             raise _Refusal(431, "Too many header fields")
+        if incoming.trailers and self._head_size > limits.header_bytes:
+            raise _Refusal(431, "Request trailer is too large")
 
     def on_headers_complete(self) -> None:
         exchange = self._incoming

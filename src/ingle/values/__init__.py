@@ -9,6 +9,7 @@ from ingle.values.quantities import (
     PAYLOAD_LIMIT_BYTES,
     RESPONSE_LIMIT_BYTES,
     STREAM_BUFFER_BYTES,
+    STREAM_LIMIT_BYTES,
 )
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "PAYLOAD_LIMIT_BYTES",
     "RESPONSE_LIMIT_BYTES",
     "STREAM_BUFFER_BYTES",
+    "STREAM_LIMIT_BYTES",
     "Clock",
     "FunctionArn",
     "FunctionReference",

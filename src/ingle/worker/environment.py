@@ -10,21 +10,22 @@ from collections.abc import Callable
 from typing import Literal
 
 from ingle.environments import Assignment, Event, State, advance
-from ingle.transport import DisconnectedError, Exchange, HttpServer, ServerLimits, serve_http
-from ingle.values import MIB, RESPONSE_LIMIT_BYTES
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, HttpServer, ServerLimits, serve_http
+from ingle.values import MIB, RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
 from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
 from ingle.worker.platform_events import Report, lines_for
-from ingle.worker.runtime_api import RuntimeApi
+from ingle.worker.runtime_api import RuntimeApi, refuse_size
+from ingle.worker.streaming import EXIT_GRACE_S, end_of_stream, take_stream, trailer_error
 
 INIT_LIMIT_S = 10.0
 _API_LIMITS = ServerLimits(
     header_bytes=32 * 1024,
     header_count=64,
-    body_bytes=200 * MIB,
+    body_bytes=STREAM_LIMIT_BYTES + MIB,
     idle_timeout_s=1e9,
     body_timeout_s=900.0,
     connections=16,
@@ -201,39 +202,45 @@ class Environment:
         exchange.respond(200, invocation.event_headers(self.assignment.timeout_s), invocation.payload)
 
     def succeeded(self, body: bytes) -> None:
-        self._finish("success", b"", ((JSON,)), body)
+        self._finish("success", b"", (JSON,), body)
 
     def failed(self, body: bytes, error_type: str) -> None:
         self._finish("error", f"Status: error\tError Type: {error_type}".encode(), (JSON, _UNHANDLED), body)
 
-    def answered_too_much(self) -> None:
+    def answered_too_much(self, limit_bytes: int) -> None:
         failure = b"Status: error\tError Type: Function.ResponseSizeTooLarge"
-        self._break_off("error", failure, error_payloads.too_large())
+        self._break_off("error", failure, error_payloads.too_large(limit_bytes))
 
     async def streams(self, exchange: Exchange) -> None:
-        """Pass a streamed response on as it comes; each side waits for the other."""
+        """Take a streamed answer to its end; the trailers behind it may tell of an error."""
         invocation = self._invocation
         assert invocation is not None
-        outer = invocation.exchange
         invocation.is_started = True
-        outer.start(200, ((b"content-type", exchange.header(b"content-type") or b"application/octet-stream"),))
-        sent = 0
         try:
-            async for piece in exchange.chunks():
-                sent += len(piece)
-                if self._invocation is not invocation:
-                    return  # it has ended meanwhile: what comes now is nobody's answer
-                if sent > RESPONSE_LIMIT_BYTES:
-                    self.answered_too_much()
-                    return
-                with contextlib.suppress(DisconnectedError):  # the caller may be gone, the function goes on
-                    if not outer.is_disconnected:
-                        await outer.write(piece)
-        except DisconnectedError:
-            self._break_off("error", b"Status: error\tError Type: Runtime.TruncatedResponse", b"")
+            body = await take_stream(exchange, invocation, lambda: self._invocation is invocation)
+        except BodyTooLargeError:
+            limit = STREAM_LIMIT_BYTES if invocation.wants_stream else RESPONSE_LIMIT_BYTES
+            refuse_size(exchange, limit)
+            self.answered_too_much(limit)
             return
-        self._finish("success", b"", (), b"")
+        except DisconnectedError:
+            await self._broke_off(invocation)
+            return
+        if self._invocation is not invocation:
+            return  # it has ended meanwhile: what came last is nobody's answer
+        error = trailer_error(exchange)
+        if error is not None:
+            self.failed(*error)
+        else:
+            self.succeeded(body)
         exchange.respond(202, (JSON,), b'{"status":"OK"}\n')
+
+    async def _broke_off(self, invocation: Invocation) -> None:
+        """The answer has broken off: mostly because the runtime has ended, which is then what the caller is told."""
+        await asyncio.sleep(EXIT_GRACE_S)
+        if self._invocation is invocation:
+            failure = b"Status: error\tError Type: Runtime.TruncatedResponse"
+            self._break_off("error", failure, error_payloads.truncated())
 
     def _finish(self, outcome: Outcome, failure: bytes, headers: tuple[tuple[bytes, bytes], ...], body: bytes) -> None:
         """Write END and REPORT, answer the gateway, and be idle again or on the way out."""
@@ -252,12 +259,10 @@ class Environment:
         if self.state is State.BUSY and _GONE not in headers:
             self.state = advance(self.state, Event.INVOKE_FINISHED)
             self._became_idle()
-        if not invocation.is_started:
-            invocation.exchange.respond(200, headers, body)
-        elif outcome == "success":
-            invocation.exchange.finish()
+        if invocation.exchange.answered:
+            invocation.exchange.finish(end_of_stream(headers, failure, body))
         else:
-            invocation.exchange.abort()
+            invocation.exchange.respond(200, headers, body)
         if is_full:
             self._loop.call_soon(self.retire)  # once the runtime has had its own answer
 

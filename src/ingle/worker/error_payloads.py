@@ -43,9 +43,21 @@ def _signal_name(number: int) -> str:
     return _SIGNALS.get(number, f"signal {number}")
 
 
-def too_large() -> bytes:
+def too_large(limit_bytes: int = RESPONSE_LIMIT_BYTES) -> bytes:
     """Return the payload for a response that is larger than the data plane takes."""
     return render_payload(
         "Function.ResponseSizeTooLarge",
-        f"Response payload size exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
+        f"Response payload size exceeded maximum allowed payload size ({limit_bytes} bytes).",
     )
+
+
+def truncated() -> bytes:
+    """Return the payload for a streamed response that its runtime broke off without ending."""
+    return render_payload("Runtime.TruncatedResponse", "The runtime broke off its response")
+
+
+def fit_type(given: bytes) -> str:
+    """Return an error type as a client may give it; any other is Runtime.Unknown (execution reference, section 1)."""
+    family, _, name = given.decode("ascii", "replace").partition(".")
+    is_known = family in ("Runtime", "Function") and name.isalpha() and name[:1].isupper()
+    return f"{family}.{name}" if is_known else "Runtime.Unknown"

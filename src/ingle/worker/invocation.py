@@ -20,6 +20,7 @@ class Invocation:
         "request_id",
         "started_ns",
         "trace_id",
+        "wants_stream",
         "wants_tail",
     )
 
@@ -31,9 +32,11 @@ class Invocation:
         self.client_context = exchange.header(b"x-amz-client-context")
         self.trace_id = exchange.header(b"x-amzn-trace-id") or b""
         self.wants_tail = exchange.header(b"x-ingle-tail") is not None
+        self.wants_stream = exchange.header(b"x-ingle-stream") is not None
+        """Whether a streamed answer is passed on as it comes; else it is told whole."""
         self.started_ns = time.monotonic_ns()
         self.is_started = False
-        """Whether a streamed answer has begun."""
+        """Whether the runtime has begun a streamed answer: no other answer is taken."""
 
     def event_headers(self, timeout_s: int) -> list[tuple[bytes, bytes]]:
         """Return the headers with which the Runtime API delivers the event."""

@@ -10,6 +10,7 @@ import msgspec
 
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
+from ingle.worker.error_payloads import fit_type
 
 _BASE = b"/2018-06-01/runtime/"
 _NEXT = b"/2018-06-01/runtime/invocation/next"
@@ -46,7 +47,7 @@ class Runtime(Protocol):
 
     def failed(self, body: bytes, error_type: str) -> None: ...
 
-    def answered_too_much(self) -> None: ...
+    def answered_too_much(self, limit_bytes: int) -> None: ...
 
     def init_failed(self, body: bytes, error_type: str) -> None: ...
 
@@ -62,6 +63,12 @@ def _answer_later(exchange: Exchange, status: int, headers: Headers, body: bytes
     A connection carries one exchange at a time and an environment has few of them.
     """
     asyncio.get_running_loop().call_later(_IDLE_TALK_S, exchange.respond, status, headers, body)
+
+
+def refuse_size(exchange: Exchange, limit_bytes: int) -> None:
+    """Answer a response that is larger than `limit_bytes`."""
+    message = f"Exceeded maximum allowed payload size ({limit_bytes} bytes)."
+    refuse(exchange, 413, "RequestEntityTooLarge", message)
 
 
 class RuntimeApi:
@@ -140,13 +147,8 @@ class RuntimeApi:
         exchange.respond(202, _JSON, _OK)
 
     def _too_large(self, exchange: Exchange) -> None:
-        refuse(
-            exchange,
-            413,
-            "RequestEntityTooLarge",
-            f"Exceeded maximum allowed payload size ({RESPONSE_LIMIT_BYTES} bytes).",
-        )
-        self._runtime.answered_too_much()
+        refuse_size(exchange, RESPONSE_LIMIT_BYTES)
+        self._runtime.answered_too_much(RESPONSE_LIMIT_BYTES)
 
     async def _error(self, exchange: Exchange, request_id: bytes) -> None:
         if not self._is_current(exchange, request_id):
@@ -167,11 +169,8 @@ class RuntimeApi:
 
 async def _read_error(exchange: Exchange) -> tuple[bytes, str]:
     """Return an error's body and type; what is too long or has no type is made to fit."""
-    given = (exchange.header(b"lambda-runtime-function-error-type") or b"").decode("ascii", "replace")
     try:
         body = await exchange.read(_ERROR_LIMIT_BYTES)
     except BodyTooLargeError:
         body = b'{"errorMessage":"The error is too large","errorType":"Function.ResponseSizeTooLarge"}'
-    family, _, name = given.partition(".")
-    is_known = family in ("Runtime", "Function") and name.isalpha() and name[:1].isupper()
-    return body, given if is_known else "Runtime.Unknown"
+    return body, fit_type(exchange.header(b"lambda-runtime-function-error-type") or b"")

@@ -2,6 +2,7 @@
 'use strict';
 
 const http = require('node:http');
+const { Writable } = require('node:stream');
 const path = require('node:path');
 const { pathToFileURL } = require('node:url');
 const fs = require('node:fs');
@@ -39,6 +40,105 @@ async function fail(target, error) {
     'Content-Type': 'application/json',
     'Lambda-Runtime-Function-Error-Type': described.errorType,
   });
+}
+
+// awslambda, as Lambda's own Node.js runtimes offer it to handlers (developer guide, "Response streaming").
+
+const STREAMS = Symbol.for('ingle.streams');
+const HTTP_INTEGRATION = 'application/vnd.awslambda.http-integration-response';
+
+// What a streaming handler writes to: the Runtime API's /response, opened by the first write.
+class ResponseStream extends Writable {
+  constructor(id, options) {
+    super(options);
+    this.id = id;
+    this.contentType = undefined;
+    this.prelude = undefined;
+    this.request = undefined;
+    this.answered = new Promise((resolve, reject) => {
+      this.settle = { resolve, reject };
+    });
+    this.answered.catch(() => {}); // whoever waits hears of it; until then it is no unhandled rejection
+  }
+
+  setContentType(contentType) {
+    if (this.request) throw new Error('The content type is set before the first write');
+    this.contentType = contentType;
+  }
+
+  open() {
+    if (this.request) return;
+    const headers = {
+      'Content-Type': this.contentType || 'application/octet-stream',
+      'Lambda-Runtime-Function-Response-Mode': 'streaming',
+      'Transfer-Encoding': 'chunked',
+      Trailer: 'Lambda-Runtime-Function-Error-Type, Lambda-Runtime-Function-Error-Body',
+    };
+    const target = `${BASE}/invocation/${this.id}/response`;
+    this.request = http.request({ host, port, agent, method: 'POST', path: target, headers }, (response) => {
+      response.on('end', this.settle.resolve);
+      response.resume();
+    });
+    this.request.on('error', (error) => {
+      this.settle.reject(error);
+      this.destroy(error);
+    });
+    if (this.prelude !== undefined) {
+      this.request.write(JSON.stringify(this.prelude));
+      this.request.write(Buffer.alloc(8));
+    }
+  }
+
+  // The callback comes once the bytes have left the process: that is what holds a fast writer up.
+  _write(chunk, encoding, callback) {
+    this.open();
+    this.request.write(chunk, encoding, callback);
+  }
+
+  _final(callback) {
+    this.open();
+    this.request.end(callback);
+  }
+
+  // End a stream that has begun with an error, which only its trailers can tell.
+  async breakOff(error) {
+    const described = describe(error);
+    console.error(`${new Date().toISOString()}\tERROR\t${described.errorType}\t${JSON.stringify(described)}`);
+    this.request.addTrailers({
+      'Lambda-Runtime-Function-Error-Type': described.errorType,
+      'Lambda-Runtime-Function-Error-Body': Buffer.from(JSON.stringify(described)).toString('base64'),
+    });
+    this.request.end();
+    await this.answered;
+    this.destroy();
+  }
+}
+
+globalThis.awslambda = {
+  streamifyResponse(handler, options = {}) {
+    handler[STREAMS] = options;
+    return handler;
+  },
+  HttpResponseStream: {
+    from(stream, prelude) {
+      stream.setContentType(HTTP_INTEGRATION);
+      stream.prelude = prelude;
+      return stream;
+    },
+  },
+};
+
+async function stream(handler, id, event, context) {
+  const { highWaterMark } = handler[STREAMS];
+  const response = new ResponseStream(id, highWaterMark === undefined ? {} : { highWaterMark });
+  const broken = new Promise((_, reject) => response.on('error', reject));
+  try {
+    await Promise.race([handler(event, response, context), broken]);
+    await Promise.race([response.answered, broken]);
+  } catch (error) {
+    if (!response.request) await fail(`/invocation/${id}/error`, error);
+    else if (!response.writableFinished) await response.breakOff(error);
+  }
 }
 
 function failure(name, message) {
@@ -107,6 +207,10 @@ async function main() {
     const { headers, body } = await call('GET', '/invocation/next');
     const id = headers['lambda-runtime-aws-request-id'];
     process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'] || '';
+    if (handler[STREAMS]) {
+      await stream(handler, id, JSON.parse(body), contextOf(headers));
+      continue;
+    }
     try {
       const result = await run(handler, JSON.parse(body), contextOf(headers));
       const text = JSON.stringify(result === undefined ? null : result);
