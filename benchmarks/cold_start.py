@@ -1,7 +1,8 @@
 """Cold starts of a hello: from the arrival of the request to its answer, against starting the interpreter by hand.
 
-Each start is that of a version that never ran: the worker's host has its sealed ciphertext, nothing of it is opened or
-mounted, and the grant is still to be asked for. `5 MB` adds a large artifact. The zygote of the runtime is there.
+`sealed`: the start of a version that never ran: the worker's host has its sealed ciphertext, nothing of it is opened or
+mounted, and the grant is still to be asked for. `5 MB` adds a large artifact. `from the pool`: one more environment of a
+version that runs already, while all its others are busy. The zygote of the runtime is there, and its pool is filled.
 """
 
 import os
@@ -20,6 +21,8 @@ from harness import ECHO, ROOT, Ingle, print_table, running_ingle, touch_memory,
 from ingle.spawner.runtimes import find_runtimes
 
 _PAUSE_S = 0.03  # between starts: none pays for what the one before left to be done behind it
+_REFILL_S = 0.1
+SLEEPER = "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    return event\n"
 NODE = "exports.handler = async (event) => event;\n"
 
 
@@ -33,13 +36,13 @@ class Caller:
         key = Credentials(held["access_key_id"], held["secret_access_key"])
         self._signer = SigV4Auth(key, "lambda", "us-east-1")
 
+    def occupy(self, name: str) -> None:
+        """Have an environment sleep for a minute, and don't wait for it."""
+        self._link.sendall(self._request(name, "%24LATEST", b"60"))
+
     def invoke(self, name: str, qualifier: str) -> float:
         """Invoke and return the milliseconds until the answer is here."""
-        path = f"/2015-03-31/functions/{name}/invocations?Qualifier={qualifier}"
-        request = AWSRequest("POST", f"http://{self._host}{path}", data=b"{}", headers={"Host": self._host})
-        self._signer.add_auth(request)
-        lines = "".join(f"{field}: {value}\r\n" for field, value in request.headers.items())
-        raw = f"POST {path} HTTP/1.1\r\n{lines}Content-Length: 2\r\n\r\n{{}}".encode()
+        raw = self._request(name, qualifier, b"{}")
         time.sleep(_PAUSE_S)
         started = time.perf_counter()
         self._link.sendall(raw)
@@ -48,6 +51,13 @@ class Caller:
         if not answer.startswith(b"HTTP/1.1 200") or b"x-amz-function-error" in answer or not answer.endswith(b"{}"):
             raise RuntimeError(answer.decode())
         return took
+
+    def _request(self, name: str, qualifier: str, event: bytes) -> bytes:
+        path = f"/2015-03-31/functions/{name}/invocations?Qualifier={qualifier}"
+        request = AWSRequest("POST", f"http://{self._host}{path}", data=event, headers={"Host": self._host})
+        self._signer.add_auth(request)
+        lines = "".join(f"{field}: {value}\r\n" for field, value in request.headers.items())
+        return f"POST {path} HTTP/1.1\r\n{lines}Content-Length: {len(event)}\r\n\r\n".encode() + event
 
 
 def versions(ingle: Ingle, name: str, files: dict[str, str | bytes], count: int, **settings: str) -> list[str]:
@@ -71,6 +81,20 @@ def measure(ingle: Ingle, name: str, files: dict[str, str | bytes], count: int, 
     touch_memory()
     caller.invoke(name, numbers[0])  # the zygote of this runtime is there from now on
     return [caller.invoke(name, number) for number in numbers[1:]]
+
+
+def measure_further(ingle: Ingle, count: int) -> list[float]:
+    """Return the time of invocations that each need one more environment of a version that runs already."""
+    ingle.deploy("further", {"app.py": SLEEPER}, Timeout=120)
+    caller, times = Caller(ingle), []
+    sleepers = []
+    touch_memory()
+    for _ in range(count + 1):
+        time.sleep(_REFILL_S)
+        times.append(caller.invoke("further", "%24LATEST"))
+        sleepers.append(Caller(ingle))  # which takes the environment that has just answered
+        sleepers[-1].occupy("further")
+    return times[1:]
 
 
 def by_hand(command: list[str], count: int) -> list[float]:
@@ -106,6 +130,7 @@ def cases(ingle: Ingle, large: dict[str, str | bytes], count: int) -> list[tuple
     hello: dict[str, str | bytes] = {"app.py": ECHO}
     node = [one.name for one in find_runtimes(os.fspath(ROOT / ".runtimes")) if one.name.startswith("nodejs")]
     measured: list[tuple[str, str, Callable[[], list[float]]]] = [
+        ("Python hello, from the pool", "4 / 15", lambda: measure_further(ingle, count)),
         ("Python hello, sealed ciphertext only", "12 / 40", lambda: measure(ingle, "hello", hello, count)),
         ("Python with a 5 MB artifact, sealed", "30", lambda: measure(ingle, "large", {**hello, **large}, count // 4)),
     ]

@@ -17,6 +17,7 @@ _TELEMETRY = 4
 _PRELOADED = (
     "awslambdaric.__main__",
     "awslambdaric.bootstrap",
+    "awslambdaric.lambda_literals",
     "json",
     "logging",
     "datetime",
