@@ -12,6 +12,7 @@ from ingle.environments.messages import (
     SigningKeyRequest,
     StartEnvironment,
     VersionKey,
+    opt_context,
 )
 
 __all__ = [
@@ -30,4 +31,5 @@ __all__ = [
     "State",
     "VersionKey",
     "advance",
+    "opt_context",
 ]

@@ -22,6 +22,8 @@ class EnvironmentSpec:
     memory_mib: int
     ephemeral_mib: int
     image: int
+    opt_image: int = 0
+    """The image that is mounted at /opt; 0 for none."""
     configuration: bytes = dataclasses.field(repr=False)
 
 

@@ -160,7 +160,7 @@ class SandboxDriver:
         self._send(Kind.DETACH, image)
 
     async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
-        values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image)
+        values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image, spec.opt_image)
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:
                 configuration = _closed_by(theirs, sealed_memory(spec.configuration))
