@@ -89,6 +89,8 @@ class WorkerLink:
             "environment": self._code.open_variables(arn, version),
             "log_group": version.log_group or f"/aws/lambda/{function.name}",
             "manifest": version.code.image_manifest,
+            "opt_manifest": version.code.opt_manifest,
+            "extensions": list(version.code.extensions),
             "data_key": self._code.data_key(arn, version.code),
             "context": image_context(arn),
             "expires_at_ms": self._clock.now_ms() + _GRANT_MS,

@@ -38,6 +38,8 @@ def render_configuration(
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": {"LogFormat": "Text", "LogGroup": version.log_group or f"/aws/lambda/{function.name}"},
     }
+    if version.layers:
+        shown["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.size_bytes} for layer in version.layers]
     if version.has_variables:
         shown["Environment"] = {"Variables": variables}
     if version.state_reason:
