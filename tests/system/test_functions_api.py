@@ -231,9 +231,6 @@ REFUSED_SETTINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no_code": ({"Code": {}}, "InvalidParameterValueException", "source for function code"),
     "s3": ({"Code": {"S3Bucket": "abc", "S3Key": "k"}}, "InvalidParameterValueException", "ZipFile only"),
     "architecture": ({"Architectures": ["arm64"]}, "InvalidParameterValueException", "x86_64 only"),
-    "layers": (
-        {"Layers": ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"]}, "InvalidParameterValueException", "layers",
-    ),
 }  # fmt: skip
 
 
@@ -267,7 +264,7 @@ def test_an_unknown_qualifier_and_another_region_are_not_found(functions: Any, f
 
 def test_every_operation_that_is_not_built_says_so_with_501(functions: Any, logs: Any) -> None:
     for call, arguments in (
-        (functions.list_layers, {}),
+        (functions.get_layer_version_policy, {"LayerName": "l", "VersionNumber": 1}),
         (functions.create_alias, {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"}),
         (functions.get_policy, {"FunctionName": "f"}),
         (functions.list_event_source_mappings, {}),

@@ -66,6 +66,10 @@ class Archive:
         self._zipped = zipped
         self.entries = entries
 
+    @property
+    def unzipped_bytes(self) -> int:
+        return sum(entry.size for entry in self.entries)
+
     def pieces(self, entry: Entry) -> Iterator[bytes]:
         """Yield an entry's content. Raises ArchiveError where it is not what the directory says."""
         if entry.source is None:
@@ -101,7 +105,7 @@ def read_archive(content: bytes) -> Archive:
     entries = [_check(zipped, info) for info in infos]
     kept = [entry for entry in entries if entry.path]
     _refuse_conflicts(kept)
-    _refuse_escapes(kept)
+    check_links(kept)
     return Archive(zipped, kept)
 
 
@@ -175,8 +179,8 @@ def _refuse_conflicts(entries: list[Entry]) -> None:
                 raise ArchiveError("a name goes through a file")
 
 
-def _refuse_escapes(entries: list[Entry]) -> None:
-    """Refuse links that lead out of the archive, by themselves or through other links, and links in circles."""
+def check_links(entries: list[Entry]) -> None:
+    """Raises ArchiveError for links that lead out of the archive, by themselves or through others, or in circles."""
     links = {tuple(part.encode() for part in entry.path): entry.target for entry in entries if entry.kind == "link"}
     ends: dict[tuple[bytes, ...], tuple[list[bytes], int]] = {}
     for path in links:

@@ -9,8 +9,9 @@ import dataclasses
 import stat
 import struct
 from collections.abc import Iterator
+from typing import Protocol
 
-from ingle.artifacts.archive import Archive, Entry
+from ingle.artifacts.archive import Entry
 
 BLOCK = 4096
 _MAGIC = 0xE0F5E1E2
@@ -22,6 +23,16 @@ _EXTENDED_FLAT_PLAIN = 1
 _BUILD_TIME = 315_532_800  # 1980-01-01, the first date that a zip archive can hold
 _TYPES = {"file": 1, "directory": 2, "link": 7}
 _FORMATS = {"file": stat.S_IFREG, "directory": stat.S_IFDIR, "link": stat.S_IFLNK}
+
+
+class Source(Protocol):
+    """What is laid out: a checked archive, or several merged."""
+
+    entries: list[Entry]
+
+    def pieces(self, entry: Entry) -> Iterator[bytes]:
+        """Yield an entry's content. Raises ArchiveError where it can't be read."""
+        ...
 
 
 @dataclasses.dataclass(slots=True)
@@ -39,7 +50,7 @@ class _Node:
         return (_INODES_AT + 64 * self.number) // 32
 
 
-def lay_out_image(archive: Archive) -> Iterator[bytes]:
+def lay_out_image(archive: Source) -> Iterator[bytes]:
     """Yield the image piece by piece; raises ArchiveError where an entry can't be read."""
     nodes = _tree(archive.entries)
     first_block = _blocks(_INODES_AT + 64 * len(nodes))

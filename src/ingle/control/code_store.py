@@ -1,17 +1,31 @@
-"""Uploaded code: checked, sealed, laid out as an image."""
+"""Uploaded code and layers: checked, sealed, laid out as images."""
 
 import asyncio
 import base64
 import hashlib
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 
-from ingle.artifacts import ChunkStore, Manifest, lay_out_image, open_object, read_archive, seal_object
-from ingle.functions import Code, Function, Version
+from ingle.artifacts import (
+    UNZIPPED_LIMIT_BYTES,
+    ChunkStore,
+    Layers,
+    Manifest,
+    lay_out_image,
+    open_object,
+    read_archive,
+    seal_object,
+)
+from ingle.environments import opt_context
+from ingle.functions import Code, Function, Layer, LayerUse, LayerVersion, Version, check_unzipped
 from ingle.keys import Keyring
 from ingle.sealing import open_sealed, seal
-from ingle.values import FunctionArn
+from ingle.values import FunctionArn, LayerArn
+
+Chosen = list[tuple[LayerArn, LayerVersion]]
+"""The layer versions that a function shall have, in order."""
 
 
 def context_of(arn: FunctionArn) -> dict[str, str]:
@@ -27,12 +41,32 @@ def zip_context(arn: FunctionArn) -> dict[str, str]:
     return {**context_of(arn), "ingle:object": "zip"}
 
 
+def layer_context(arn: LayerArn) -> dict[str, str]:
+    """Return the encryption context of a layer's versions, each of which has a data key of its own."""
+    return {"aws:lambda:LayerArn": str(arn.versioned(None)), "ingle:object": "zip"}
+
+
+def uses_of(chosen: Chosen) -> tuple[LayerUse, ...]:
+    """Return what a function keeps of its layers beside their image."""
+    return tuple(
+        LayerUse(arn=str(arn), size_bytes=version.size_bytes, unzipped_bytes=version.unzipped_bytes)
+        for arn, version in chosen
+    )
+
+
+def chunks_of_layer(layer: Layer) -> set[str]:
+    """Return the names of all chunks of a layer's versions."""
+    return {name for version in layer.versions.values() for name in Manifest.decode(version.zip_manifest).chunks}
+
+
 def chunks_of(function: Function) -> set[str]:
     """Return the names of all chunks that a function's versions need, pending code included."""
     codes = [code for version in function.versions.values() for code in (version.code, version.pending_code)]
-    documents = [
-        document for code in codes if code is not None for document in (code.zip_manifest, code.image_manifest)
-    ]
+    return {name for code in codes if code is not None for name in _chunks_of_code(code)}
+
+
+def _chunks_of_code(code: Code) -> set[str]:
+    documents = (code.zip_manifest, code.image_manifest, code.opt_manifest)
     return {name for document in documents if document for name in Manifest.decode(document).chunks}
 
 
@@ -43,23 +77,27 @@ class CodeStore:
         self._keyring = keyring
         self._chunks = chunks
 
-    async def keep(self, arn: FunctionArn, content: bytes) -> Code:
-        """Check an archive and keep it sealed. Raises ArchiveError."""
-        return await asyncio.to_thread(self._keep, arn, content)
+    async def keep(self, arn: FunctionArn, content: bytes, layers: tuple[LayerUse, ...] = ()) -> Code:
+        """Check an archive and keep it sealed. Raises ArchiveError, or InvalidSettingError if layers make it too large."""
+        return await asyncio.to_thread(self._keep, arn, content, layers)
 
-    def _keep(self, arn: FunctionArn, content: bytes) -> Code:
-        read_archive(content)
+    def _keep(self, arn: FunctionArn, content: bytes, layers: tuple[LayerUse, ...]) -> Code:
+        unzipped_bytes = read_archive(content).unzipped_bytes
+        check_unzipped(unzipped_bytes, layers, UNZIPPED_LIMIT_BYTES)
         key, wrapped = self._keyring.generate_data_key(context_of(arn))
         manifest = seal_object([content], key, zip_context(arn), self._chunks)
         return Code(
             sha256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
             size_bytes=len(content),
+            unzipped_bytes=unzipped_bytes,
             wrapped_key=wrapped,
             zip_manifest=manifest.encode(),
         )
 
     async def prepare(self, arn: FunctionArn, code: Code) -> Code:
-        """Lay kept code out as an image. Raises ArchiveError."""
+        """Lay kept code out as an image, unless it is one already. Raises ArchiveError."""
+        if code.image_manifest:
+            return code
         return await asyncio.to_thread(self._prepare, arn, code)
 
     def _prepare(self, arn: FunctionArn, code: Code) -> Code:
@@ -68,17 +106,76 @@ class CodeStore:
         manifest = seal_object(lay_out_image(read_archive(content)), key, image_context(arn), self._chunks)
         return msgspec.structs.replace(code, image_manifest=manifest.encode())
 
+    async def add_layers(self, arn: FunctionArn, chosen: Chosen, code: Code) -> Code:
+        """Return code with layers merged into an image for /opt, sealed under the code's key: it needs them no more.
+
+        Raises ArchiveError where they can't be merged, InvalidSettingError where they are too large with the code.
+        """
+        check_unzipped(code.unzipped_bytes, uses_of(chosen), UNZIPPED_LIMIT_BYTES)
+        if not chosen:
+            return msgspec.structs.replace(code, opt_manifest=b"", extensions=())
+        return await asyncio.to_thread(self._add_layers, arn, chosen, code)
+
+    def _add_layers(self, arn: FunctionArn, chosen: Chosen, code: Code) -> Code:
+        layers = Layers([read_archive(self._open_layer(*one)) for one in chosen])
+        key = self._keyring.unwrap(code.wrapped_key, context_of(arn))
+        manifest = seal_object(lay_out_image(layers), key, opt_context(image_context(arn)), self._chunks)
+        return msgspec.structs.replace(code, opt_manifest=manifest.encode(), extensions=tuple(layers.extensions))
+
+    def _open_layer(self, arn: LayerArn, version: LayerVersion) -> bytes:
+        context = layer_context(arn)
+        key = self._keyring.unwrap(version.wrapped_key, context)
+        return b"".join(open_object(Manifest.decode(version.zip_manifest), key, context, self._chunks))
+
+    async def carry_layers(self, arn: FunctionArn, before: Code, code: Code) -> Code:
+        """Return new code with the layers that the code before had: they may have been deleted meanwhile."""
+        return await asyncio.to_thread(self._carry_layers, arn, before, code) if before.opt_manifest else code
+
+    def _carry_layers(self, arn: FunctionArn, before: Code, code: Code) -> Code:
+        old, new = (self._keyring.unwrap(one.wrapped_key, context_of(arn)) for one in (before, code))
+        context = opt_context(image_context(arn))
+        image = open_object(Manifest.decode(before.opt_manifest), old, context, self._chunks)
+        manifest = seal_object(image, new, context, self._chunks)
+        return msgspec.structs.replace(code, opt_manifest=manifest.encode(), extensions=before.extensions)
+
+    async def keep_layer(self, arn: LayerArn, content: bytes, **described: Any) -> LayerVersion:
+        """Check a layer's archive and keep it sealed, as a version that has no number yet. Raises ArchiveError."""
+        return await asyncio.to_thread(self._keep_layer, arn, content, described)
+
+    def _keep_layer(self, arn: LayerArn, content: bytes, described: dict[str, Any]) -> LayerVersion:
+        archive, context = read_archive(content), layer_context(arn)
+        key, wrapped = self._keyring.generate_data_key(context)
+        return LayerVersion(
+            version=0,
+            sha256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
+            size_bytes=len(content),
+            unzipped_bytes=archive.unzipped_bytes,
+            wrapped_key=wrapped,
+            zip_manifest=seal_object([content], key, context, self._chunks).encode(),
+            **described,
+        )
+
+    def discard(self, code: Code) -> None:
+        """Delete kept code that no function got."""
+        for name in _chunks_of_code(code):
+            self._chunks.delete(name)
+
+    def delete_layer_version(self, version: LayerVersion) -> None:
+        """Delete a layer version's content; functions that have it have a copy of their own."""
+        for name in Manifest.decode(version.zip_manifest).chunks:
+            self._chunks.delete(name)
+
     def delete_unused(self, before: Function, after: Function | None) -> None:
         """Delete what a function had before and has no more; without its wrapped key nothing of it can be read anyway."""
         for name in chunks_of(before) - (chunks_of(after) if after is not None else set()):
             self._chunks.delete(name)
 
-    def collect(self, functions: Iterable[Function]) -> int:
-        """Delete every chunk that no function has, as a crash may have left some; return how many there were.
+    def collect(self, functions: Iterable[Function], layers: Iterable[Layer]) -> int:
+        """Delete every chunk that no function and no layer has, as a crash may have left some; return how many there were.
 
         Nobody may be keeping code meanwhile.
         """
-        kept: set[str] = set().union(*map(chunks_of, functions))
+        kept: set[str] = set().union(*map(chunks_of, functions), *map(chunks_of_layer, layers))
         unused = [name for name in self._chunks.names() if name not in kept]
         for name in unused:
             self._chunks.delete(name)

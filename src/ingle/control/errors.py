@@ -3,11 +3,12 @@
 from ingle import functions
 from ingle.artifacts import ArchiveError, ArchiveTooLargeError
 from ingle.protocol import AwsError
-from ingle.values import IngleError, InvalidFunctionNameError
+from ingle.values import IngleError, InvalidFunctionNameError, InvalidLayerArnError
 
 CODES: dict[type[IngleError], str] = {
     functions.FunctionNotFoundError: "ResourceNotFoundException",
     functions.FunctionExistsError: "ResourceConflictException",
+    functions.LayerVersionNotFoundError: "ResourceNotFoundException",
     functions.InvalidSettingError: "InvalidParameterValueException",
     functions.RevisionMismatchError: "PreconditionFailedException",
     functions.UpdateInProgressError: "ResourceConflictException",
@@ -16,6 +17,7 @@ CODES: dict[type[IngleError], str] = {
     ArchiveError: "InvalidParameterValueException",
     ArchiveTooLargeError: "InvalidParameterValueException",
     InvalidFunctionNameError: "InvalidParameterValueException",
+    InvalidLayerArnError: "InvalidParameterValueException",
 }
 
 

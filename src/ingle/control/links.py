@@ -92,6 +92,8 @@ class WorkerLink:
             "application_log_level": version.application_log_level,
             "system_log_level": version.system_log_level,
             "manifest": version.code.image_manifest,
+            "opt_manifest": version.code.opt_manifest,
+            "extensions": list(version.code.extensions),
             "data_key": self._code.data_key(arn, version.code),
             "context": image_context(arn),
             "expires_at_ms": self._clock.now_ms() + _GRANT_MS,

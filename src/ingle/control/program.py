@@ -14,25 +14,31 @@ from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
-from ingle.control.services.lambda_ import Functions
+from ingle.control.services.lambda_ import Functions, Layers
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
-from ingle.store import FunctionRepository, LogGroupRepository, open_database
+from ingle.store import FunctionRepository, LayerRepository, LogGroupRepository, open_database
 from ingle.transport import HttpClient, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
 
 
-def _handlers(functions: Functions, logs: Logs) -> dict[str, dict[str, Handler]]:
+def _handlers(functions: Functions, layers: Layers, logs: Logs) -> dict[str, dict[str, Handler]]:
     """Return the handler of each operation that Ingle has, by service; every other one answers 501."""
     return {
         "lambda": {
             "CreateFunction": functions.create,
             "DeleteFunction": functions.delete,
+            "DeleteLayerVersion": layers.delete,
             "GetAccountSettings": functions.account_settings,
             "GetFunction": functions.get,
             "GetFunctionConfiguration": functions.get_configuration,
+            "GetLayerVersion": layers.get,
+            "GetLayerVersionByArn": layers.get_by_arn,
             "ListFunctions": functions.list_functions,
+            "ListLayerVersions": layers.list_versions,
+            "ListLayers": layers.list_layers,
             "ListVersionsByFunction": functions.list_versions,
+            "PublishLayerVersion": layers.publish,
             "PublishVersion": functions.publish,
             "UpdateFunctionCode": functions.update_code,
             "UpdateFunctionConfiguration": functions.update_configuration,
@@ -60,12 +66,15 @@ async def serve_control(settings: ControlSettings) -> None:
     repository = FunctionRepository(database)
     code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
     gateway = HttpClient(str(run_dir / "gateway.sock"), token=settings.links.gateway)
-    await asyncio.to_thread(code.collect, list(repository.every()))
+    layers = LayerRepository(database)
+    await asyncio.to_thread(code.collect, list(repository.every()), list(layers.every()))
     publisher = Publisher(repository, gateway)
     optimiser = Optimiser(repository, code, publisher)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
-    functions = Functions(repository, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit)
-    front = Front(root.account_id, root, clock, _handlers(functions, Logs(log_store)))
+    functions = Functions(
+        repository, layers, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit
+    )
+    front = Front(root.account_id, root, clock, _handlers(functions, Layers(layers, code, clock), Logs(log_store)))
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, root, publisher)
     worker_link = WorkerLink(settings.links.control_worker, repository, code, log_store, clock)

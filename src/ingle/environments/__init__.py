@@ -14,6 +14,7 @@ from ingle.environments.messages import (
     SigningKeyRequest,
     StartEnvironment,
     VersionKey,
+    opt_context,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "State",
     "VersionKey",
     "advance",
+    "opt_context",
 ]

@@ -75,15 +75,20 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     system_log_level: str = ""
     manifest: bytes
     opt_manifest: bytes = b""
-    """Of the image of all layers, merged; empty where there are none."""
+    """The image of the layers, for /opt; empty where there is none. It is sealed under `data_key` as well."""
     extensions: list[str] = []
-    """The programs in /opt/extensions, sorted."""
+    """The names of the executable files directly in /opt/extensions, in order."""
     data_key: bytes
     context: dict[str, str]
     expires_at_ms: int
 
     def __repr__(self) -> str:
         return f"Assignment({self.version})"
+
+
+def opt_context(context: dict[str, str]) -> dict[str, str]:
+    """Return the encryption context of the image of a version's layers, given that of its code."""
+    return {**context, "ingle:object": "opt"}
 
 
 class SigningKeyRequest(msgspec.Struct, frozen=True, kw_only=True):

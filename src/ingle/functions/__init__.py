@@ -6,10 +6,12 @@ from ingle.functions.errors import (
     FunctionNotFoundError,
     FunctionNotReadyError,
     InvalidSettingError,
+    LayerVersionNotFoundError,
     RevisionMismatchError,
     UpdateInProgressError,
 )
 from ingle.functions.function import LATEST, Code, Function, Version
+from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
 from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
 
 __all__ = [
@@ -22,9 +24,15 @@ __all__ = [
     "FunctionNotFoundError",
     "FunctionNotReadyError",
     "InvalidSettingError",
+    "Layer",
+    "LayerUse",
+    "LayerVersion",
+    "LayerVersionNotFoundError",
     "RevisionMismatchError",
     "UpdateInProgressError",
     "Version",
+    "check_layers",
     "check_runtime",
+    "check_unzipped",
     "check_variables",
 ]

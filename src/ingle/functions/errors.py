@@ -17,6 +17,13 @@ class FunctionExistsError(IngleError):
         super().__init__(f"Function already exist: {name}")
 
 
+class LayerVersionNotFoundError(IngleError):
+    """There is no such version of a layer."""
+
+    def __init__(self) -> None:
+        super().__init__("The resource you requested does not exist.")
+
+
 class InvalidSettingError(IngleError):
     """A setting breaks a rule that its shape doesn't express."""
 

@@ -6,20 +6,26 @@ from typing import Any
 import msgspec
 
 from ingle.functions.errors import FunctionNotReadyError, RevisionMismatchError, UpdateInProgressError
+from ingle.functions.layer import LayerUse
 from ingle.values import FunctionArn
 
 LATEST = "$LATEST"
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):
-    """Sealed code: the zip as it came and, once it is prepared, the image; one wrapped data key for both."""
+    """Sealed code: the zip as it came and, once it is prepared, the image; one wrapped data key for all."""
 
     sha256: str
     """Base64, as AWS shows it."""
     size_bytes: int
+    unzipped_bytes: int = 0
     wrapped_key: bytes
     zip_manifest: bytes
     image_manifest: bytes = b""
+    opt_manifest: bytes = b""
+    """The image of the layers, merged; empty where the function has none."""
+    extensions: tuple[str, ...] = ()
+    """The names of the external extensions that the layers bring."""
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +48,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Of the format JSON only, as `system_log_level`."""
     system_log_level: str = ""
     has_variables: bool = False
+    layers: tuple[LayerUse, ...] = ()
     sealed_variables: bytes = b""
     variables_key: bytes = b""
     state: str = "Pending"
@@ -60,6 +67,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             self.code.sha256, self.runtime, self.role, self.handler, self.description, self.timeout_s, self.memory_mib,
             self.ephemeral_mib, self.tracing_mode, self.architectures, self.log_group, self.log_format,
             self.application_log_level, self.system_log_level, self.sealed_variables.hex(),
+            *(layer.arn for layer in self.layers),
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -2,6 +2,7 @@
 
 from ingle.store.engine import open_database
 from ingle.store.functions import FunctionRepository
+from ingle.store.layers import LayerRepository
 from ingle.store.telemetry import LogGroupRepository, LogGroupRow
 
-__all__ = ["FunctionRepository", "LogGroupRepository", "LogGroupRow", "open_database"]
+__all__ = ["FunctionRepository", "LayerRepository", "LogGroupRepository", "LogGroupRow", "open_database"]

@@ -11,4 +11,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             created_ms INTEGER NOT NULL, wrapped_key BLOB NOT NULL, PRIMARY KEY (account, region, name)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE layers (
+            account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, document BLOB NOT NULL,
+            PRIMARY KEY (account, region, name)
+        ) WITHOUT ROWID""",
+    ),
 )

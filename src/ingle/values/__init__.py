@@ -4,6 +4,7 @@ from ingle.values.arn import FunctionArn, FunctionReference, InvalidFunctionName
 from ingle.values.clock import Clock, SystemClock
 from ingle.values.errors import IngleError
 from ingle.values.ids import new_request_id, new_trace_id
+from ingle.values.layer_arn import InvalidLayerArnError, LayerArn, parse_layer_arn
 from ingle.values.quantities import (
     MIB,
     PAYLOAD_LIMIT_BYTES,
@@ -23,8 +24,11 @@ __all__ = [
     "FunctionReference",
     "IngleError",
     "InvalidFunctionNameError",
+    "InvalidLayerArnError",
+    "LayerArn",
     "SystemClock",
     "new_request_id",
     "new_trace_id",
     "parse_function_reference",
+    "parse_layer_arn",
 ]

@@ -56,7 +56,7 @@ class Environments:
 
     async def start(self, key: VersionKey) -> EnvironmentStarted:
         """Start an environment and run its init. Raises IngleError where it can't be had."""
-        assignment, image = await self._loader.acquire(key)
+        assignment, image, opt_image = await self._loader.acquire(key)
         self._number += 1
         identifier = f"{self._number:x}-{os.urandom(4).hex()}"
         name = stream_name(key.version, time.time())
@@ -81,6 +81,7 @@ class Environments:
                     memory_mib=assignment.memory_mib,
                     ephemeral_mib=assignment.ephemeral_mib,
                     image=image,
+                    opt_image=opt_image,
                     configuration=json.dumps(configuration).encode(),
                 )
             )

@@ -1,6 +1,7 @@
 """Code on its way into environments: grant, sealed chunks, memory, mount - once for each version."""
 
 import asyncio
+import contextlib
 import dataclasses
 import os
 from pathlib import Path
@@ -8,11 +9,11 @@ from pathlib import Path
 import msgspec
 
 from ingle.artifacts import FileChunks, Manifest, open_to_memfd
-from ingle.environments import Assignment, GrantRequest, VersionKey
+from ingle.environments import Assignment, GrantRequest, VersionKey, opt_context
 from ingle.sealing import DataKey
 from ingle.transport import HttpClient
 from ingle.values import MIB, IngleError, SystemClock
-from ingle.worker.drivers import Driver
+from ingle.worker.drivers import Driver, SpawnError
 
 _KEPT_IDLE = 32
 
@@ -25,6 +26,7 @@ class NotGrantedError(IngleError):
 class _Loaded:
     assignment: Assignment
     image: int
+    opt_image: int
     users: int = 0
     used_at_ns: int = 0
 
@@ -40,8 +42,10 @@ class Loader:
         self._loading: dict[VersionKey, asyncio.Task[_Loaded]] = {}
         self._clock = SystemClock()
 
-    async def acquire(self, key: VersionKey) -> tuple[Assignment, int]:
-        """Return a version's assignment and attached image; `release` it later.
+    async def acquire(self, key: VersionKey) -> tuple[Assignment, int, int]:
+        """Return a version's assignment and the attached images of its code and of its layers, 0 for none.
+
+        `release` it later.
 
         Raises NotGrantedError, SpawnError, ChunkTamperedError, ChunkMissingError.
         """
@@ -54,7 +58,7 @@ class Loader:
                 task.add_done_callback(lambda _: self._loading.pop(key, None))
             loaded = await asyncio.shield(task)
         loaded.users += 1
-        return loaded.assignment, loaded.image
+        return loaded.assignment, loaded.image, loaded.opt_image
 
     async def release(self, key: VersionKey) -> None:
         loaded = self._loaded.get(key)
@@ -65,7 +69,7 @@ class Loader:
         idle = sorted((one for one in self._loaded.items() if one[1].users <= 0), key=lambda one: one[1].used_at_ns)
         for old, entry in idle[: max(0, len(idle) - _KEPT_IDLE)]:
             del self._loaded[old]
-            await self._driver.detach(entry.image)
+            await self._detach(entry.image, entry.opt_image)
 
     def forget_all(self) -> None:
         """The driver has lost every image."""
@@ -77,17 +81,32 @@ class Loader:
         if known is not None:  # only the grant had run out
             known.assignment = assignment
             return known
-        manifest = Manifest.decode(assignment.manifest)
-        memory = await asyncio.to_thread(
-            open_to_memfd, manifest, DataKey(assignment.data_key), assignment.context, self._chunks
-        )
-        try:
-            image = await self._driver.attach(memory)
-        finally:
-            os.close(memory)
-        loaded = _Loaded(assignment, image)
+        image = await self._attach(assignment, assignment.manifest, assignment.context)
+        opt_image = 0
+        if assignment.opt_manifest:
+            try:
+                opt_image = await self._attach(assignment, assignment.opt_manifest, opt_context(assignment.context))
+            except BaseException:
+                await self._detach(image)
+                raise
+        loaded = _Loaded(assignment, image, opt_image)
         self._loaded[key] = loaded
         return loaded
+
+    async def _attach(self, assignment: Assignment, manifest: bytes, context: dict[str, str]) -> int:
+        memory = await asyncio.to_thread(
+            open_to_memfd, Manifest.decode(manifest), DataKey(assignment.data_key), context, self._chunks
+        )
+        try:
+            return await self._driver.attach(memory)
+        finally:
+            os.close(memory)
+
+    async def _detach(self, *images: int) -> None:
+        with contextlib.suppress(SpawnError):  # a driver that is lost has no images any more
+            for image in images:
+                if image:
+                    await self._driver.detach(image)
 
     async def _grant(self, key: VersionKey) -> Assignment:
         request = msgspec.json.encode(GrantRequest(version=key))

@@ -82,7 +82,9 @@ def _run_python(client: Any, settings: dict[str, Any]) -> None:
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(_TELEMETRY)
     time.tzset()
     _reseed()
-    extra = ["/var/task", *os.environ.get("PYTHONPATH", "").split(":")]
+    if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":  # read at import, which was before there were variables
+        importlib.reload(sys.modules["awslambdaric.bootstrap"])
+    extra = [*_code_paths(), *os.environ.get("PYTHONPATH", "").split(":")]
     sys.path[:0] = [path for path in extra if path and path not in sys.path]
     sys.argv = ["/var/runtime/bootstrap.py", settings["handler"]]
     try:
@@ -102,9 +104,18 @@ def _reseed() -> None:
     sys.modules["random"].seed()
 
 
+def _code_paths() -> list[str]:
+    """Return where a function's modules are looked for before the runtime's own (execution reference, section 2)."""
+    if not os.path.isdir("/opt/python"):
+        return ["/var/task"]
+    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    return ["/var/task", f"/opt/python/lib/{version}/site-packages", "/opt/python"]
+
+
 def _run_wrapped_python(wrapper: str, settings: dict[str, Any]) -> None:
     """Start the runtime anew by way of a script, as AWS_LAMBDA_EXEC_WRAPPER asks (Lambda developer guide)."""
     environment = {**settings["environment"], "_LAMBDA_TELEMETRY_LOG_FD": str(_TELEMETRY)}
+    environment["PYTHONPATH"] = ":".join([*_code_paths(), environment.get("PYTHONPATH", "")])
     _execute([wrapper, settings["interpreter"], "-m", "awslambdaric", settings["handler"]], environment)
 
 

@@ -23,6 +23,7 @@ class EnvironmentSpec:
     ephemeral_mib: int
     image: int
     opt_image: int = 0
+    """The image that is mounted at /opt; 0 for none."""
     configuration: bytes = dataclasses.field(repr=False)
 
 

@@ -61,7 +61,7 @@ class ProcessDriver:
         environment = dict(settings["environment"])
         environment["AWS_LAMBDA_RUNTIME_API"] = f"127.0.0.1:{listener.getsockname()[1]}"
         environment["LAMBDA_TASK_ROOT"] = os.fspath(task)
-        command = self._command(settings, task, environment)
+        command = self._command(settings, task, self._images.get(spec.opt_image), environment)
         exited: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         processes = _PlainProcesses(command, task, environment, output_write)
         os.close(telemetry_write)
@@ -81,10 +81,18 @@ class ProcessDriver:
             stop=stop,
         )
 
-    def _command(self, settings: dict[str, Any], task: Path, environment: dict[str, str]) -> list[str]:
+    def _command(
+        self, settings: dict[str, Any], task: Path, opt: Path | None, environment: dict[str, str]
+    ) -> list[str]:
+        """Return what is run; layers are found through variables, because nothing can be mounted at /opt."""
         name, interpreter = settings["runtime"], settings["interpreter"]
+        if opt is not None:
+            for variable in ("PATH", "LD_LIBRARY_PATH", "NODE_PATH"):
+                if variable in environment:
+                    environment[variable] = environment[variable].replace("/opt/", f"{opt}/")
         if name.startswith("python"):
-            environment["PYTHONPATH"] = f"{task}:{self._packages / name}"
+            layers = f":{opt}/python/lib/{name}/site-packages:{opt}/python" if opt is not None else ""
+            environment["PYTHONPATH"] = f"{task}{layers}:{self._packages / name}"
             return [interpreter, "-c", _CLIENT, settings["handler"]]
         if name.startswith("nodejs"):
             return [interpreter, os.fspath(_NODE_CLIENT)]

@@ -5,12 +5,19 @@ import hashlib
 import uuid
 from typing import Any
 
-from ingle.control.code_store import CodeStore
+from ingle.control.code_store import Chosen, CodeStore, uses_of
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Request
+from ingle.control.services.lambda_.layers import choose_layers
+from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.rendering import render_configuration
-from ingle.control.services.lambda_.settings import check_architectures, logging_of, settings_of
+from ingle.control.services.lambda_.settings import (
+    ZIP_LIMIT_BYTES,
+    check_architectures,
+    logging_of,
+    settings_of,
+)
 from ingle.functions import (
     LATEST,
     Code,
@@ -23,11 +30,9 @@ from ingle.functions import (
     check_variables,
 )
 from ingle.protocol import AwsError
-from ingle.store import FunctionRepository
+from ingle.store import FunctionRepository, LayerRepository
 from ingle.values import Clock, FunctionArn, parse_function_reference
 
-ZIP_LIMIT_BYTES = 52_428_800
-_PAGE = 50
 _CREATING: dict[str, Any] = {
     "state": "Pending",
     "state_reason": "The function is being created.",
@@ -41,6 +46,7 @@ class Functions:
     def __init__(
         self,
         repository: FunctionRepository,
+        layers: LayerRepository,
         code: CodeStore,
         optimiser: Optimiser,
         publisher: Publisher,
@@ -49,6 +55,7 @@ class Functions:
         concurrency_limit: int,
     ) -> None:
         self._repository = repository
+        self._layers = layers
         self._code = code
         self._optimiser = optimiser
         self._publisher = publisher
@@ -114,11 +121,12 @@ class Functions:
         fields.update(self._variables(arn, wishes))
         if self._repository.find(arn.account, arn.region, arn.name) is not None:
             raise FunctionExistsError(arn.name)
-        code = await self._code.keep(arn, self._zip(wishes["Code"]))
+        chosen = choose_layers(self._layers, arn.region, wishes.get("Layers", []))
+        code = await self._keep_with_layers(arn, self._zip(wishes["Code"]), chosen)
         now = self._clock.now_ms()
         latest = Version(
             version=LATEST, code=code, pending_code=code, pending_publish=bool(wishes.get("Publish")),
-            last_modified_ms=now, revision_id=str(uuid.uuid4()), **_CREATING, **fields,
+            last_modified_ms=now, revision_id=str(uuid.uuid4()), layers=uses_of(chosen), **_CREATING, **fields,
         )  # fmt: skip
         function = Function(
             account=arn.account,
@@ -130,6 +138,14 @@ class Functions:
         self._repository.add(function)
         self._optimiser.begin(function)
         return self._begun(function, latest)
+
+    async def _keep_with_layers(self, arn: FunctionArn, content: bytes, chosen: Chosen) -> Code:
+        code = await self._code.keep(arn, content, uses_of(chosen))
+        try:
+            return await self._code.add_layers(arn, chosen, code)
+        except BaseException:
+            self._code.discard(code)
+            raise
 
     def _begun(self, function: Function, version: Version) -> Answered:
         """Answer a request whose work goes on; one that shall be published names the version that it will be."""
@@ -180,28 +196,28 @@ class Functions:
     async def list_functions(self, request: Request) -> Answered:
         """ListFunctions."""
         wanted = request.input
-        count = min(wanted.get("MaxItems", _PAGE), _PAGE)
-        after = _read_marker(wanted.get("Marker"))
+        count = min(wanted.get("MaxItems", PAGE), PAGE)
+        after = read_marker(wanted.get("Marker"))
         page = self._repository.page(request.account, request.region, after, count + 1)
         shown: list[dict[str, Any]] = []
         for function in page[:count]:
             versions = function.versions.values() if wanted.get("FunctionVersion") == "ALL" else [function.latest]
             qualified = wanted.get("FunctionVersion") == "ALL"
             shown.extend(self._show(function, version, qualified=qualified) for version in versions)
-        more = {"NextMarker": _make_marker(page[count - 1].name)} if len(page) > count else {}
+        more = {"NextMarker": make_marker(page[count - 1].name)} if len(page) > count else {}
         return Answered({"Functions": shown, **more})
 
     async def list_versions(self, request: Request) -> Answered:
         """ListVersionsByFunction."""
         function = self._function(self._arn(request).qualified(None))
         versions = list(function.versions.values())
-        count = min(request.input.get("MaxItems", _PAGE), _PAGE)
-        after = _read_marker(request.input.get("Marker"))
+        count = min(request.input.get("MaxItems", PAGE), PAGE)
+        after = read_marker(request.input.get("Marker"))
         names = [version.version for version in versions]
         start = sum(not _is_behind(one, after) for one in names) if after else 0
         shown = [self._show(function, one, qualified=True) for one in versions[start : start + count]]
         is_more = start + count < len(versions)
-        more = {"NextMarker": _make_marker(names[start + count - 1])} if is_more else {}
+        more = {"NextMarker": make_marker(names[start + count - 1])} if is_more else {}
         return Answered({"Versions": shown, **more})
 
     async def account_settings(self, request: Request) -> Answered:
@@ -253,7 +269,9 @@ class Functions:
             sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
             code = Code(sha256=sha256, size_bytes=len(content), wrapped_key=b"", zip_manifest=b"")
             return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
-        code = await self._code.keep(function.arn, content)
+        latest = function.latest
+        code = await self._code.keep(function.arn, content, latest.layers)
+        code = await self._code.carry_layers(function.arn, latest.code, code)
         function = self._to_change(request)  # it may have changed while the code was being kept
         function = self._begin_update(function, pending_code=code, pending_publish=bool(wishes.get("Publish")))
         self._repository.save(function)
@@ -268,6 +286,12 @@ class Functions:
             function.arn, function.latest
         ):  # the same ones stay sealed as they are, so that a version of them is no new one
             fields.update(self._variables(function.arn, request.input))
+        wanted = request.input.get("Layers")
+        if wanted is not None and wanted != [layer.arn for layer in function.latest.layers]:
+            chosen = choose_layers(self._layers, request.region, wanted)
+            code = await self._code.add_layers(function.arn, chosen, function.latest.code)
+            function = self._to_change(request)  # it may have changed while the layers were being merged
+            fields.update(layers=uses_of(chosen), pending_code=code)
         function = self._begin_update(function, **fields)
         self._repository.save(function)
         self._optimiser.begin(function)
@@ -310,16 +334,3 @@ def _is_behind(name: str, marker: str) -> bool:
     if name == LATEST or marker == LATEST:
         return name != LATEST
     return not marker.isdecimal() or int(name) > int(marker)
-
-
-def _make_marker(name: str) -> str:
-    return base64.urlsafe_b64encode(name.encode()).decode()
-
-
-def _read_marker(marker: str | None) -> str:
-    if not marker:
-        return ""
-    try:
-        return base64.b64decode(marker.encode(), altchars=b"-_", validate=True).decode()
-    except ValueError:
-        raise InvalidSettingError("The marker is not valid.") from None

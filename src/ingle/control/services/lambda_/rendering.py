@@ -46,6 +46,8 @@ def render_configuration(
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _render_logging(function, version),
     }
+    if version.layers:
+        shown["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.size_bytes} for layer in version.layers]
     if version.has_variables:
         shown["Environment"] = {"Variables": variables}
     if version.state_reason:

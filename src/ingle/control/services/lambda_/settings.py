@@ -9,7 +9,6 @@ _REFUSED = {
     "VpcConfig": "networks",
     "DeadLetterConfig": "dead-letter queues",
     "KMSKeyArn": "customer managed keys",
-    "Layers": "layers",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "CodeSigningConfigArn": "code signing",
@@ -25,6 +24,8 @@ _FIELDS = {
 }  # fmt: skip
 MEMORY_LIMIT_MIB = 10_240
 TIMEOUT_LIMIT_S = 900
+ZIP_LIMIT_BYTES = 52_428_800
+"""The largest zip of code or of a layer that is sent with the request (Lambda quotas: 50 MB)."""
 
 
 def _is_empty(value: Any) -> bool:

@@ -1,0 +1,180 @@
+"""Layers: PublishLayerVersion and its kin."""
+
+from typing import Any
+
+import msgspec
+
+from ingle.control.code_store import Chosen, CodeStore
+from ingle.control.request import Answered, Request
+from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
+from ingle.control.services.lambda_.rendering import render_time
+from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
+from ingle.functions import InvalidSettingError, Layer, LayerVersion, LayerVersionNotFoundError, check_layers
+from ingle.protocol import AwsError
+from ingle.store import LayerRepository
+from ingle.values import Clock, LayerArn, parse_layer_arn
+
+
+def choose_layers(layers: LayerRepository, region: str, wanted: list[str]) -> Chosen:
+    """Return the layer versions that a function of this region names. Raises InvalidSettingError."""
+    arns = [parse_layer_arn(text) for text in wanted]
+    check_layers(arns, region)
+    chosen = []
+    for arn in arns:
+        layer = layers.find(arn.account, arn.region, arn.name)
+        version = layer.versions.get(arn.version or 0) if layer is not None else None
+        if version is None:
+            raise InvalidSettingError(f"Layer version {arn} does not exist.")
+        chosen.append((arn, version))
+    return chosen
+
+
+class Layers:
+    """The handlers; each takes a checked request and returns the members of its response."""
+
+    def __init__(self, repository: LayerRepository, code: CodeStore, clock: Clock) -> None:
+        self._repository = repository
+        self._code = code
+        self._clock = clock
+
+    def _named(self, request: Request) -> LayerArn:
+        """Return the layer that a request names, by name or ARN. Raises AwsError."""
+        given = request.input["LayerName"]
+        if not given.startswith("arn:"):
+            return LayerArn(region=request.region, account=request.account, name=given)
+        arn = parse_layer_arn(given)
+        if arn.region != request.region:
+            raise LayerVersionNotFoundError
+        return arn
+
+    def _layer(self, arn: LayerArn) -> Layer:
+        found = self._repository.find(arn.account, arn.region, arn.name)
+        return found or Layer(account=arn.account, region=arn.region, name=arn.name)
+
+    def _numbered(self, request: Request) -> tuple[Layer, int]:
+        number = request.input["VersionNumber"]
+        if number < 1:
+            raise InvalidSettingError("Layer Version Cannot be less than 1.")
+        return self._layer(self._named(request)), number
+
+    async def publish(self, request: Request) -> Answered:
+        """PublishLayerVersion."""
+        wishes, arn = request.input, self._named(request)
+        if arn.account != request.account:
+            raise AwsError(
+                "AccessDeniedException",
+                f"User: {request.principal.arn} is not authorized to perform: lambda:PublishLayerVersion on resource:"
+                f" {arn}",
+            )
+        made = await self._code.keep_layer(
+            arn,
+            _zip(wishes["Content"]),
+            created_ms=self._clock.now_ms(),
+            description=wishes.get("Description", ""),
+            license_info=wishes.get("LicenseInfo"),
+            runtimes=_named_ones(wishes, "CompatibleRuntimes"),
+            architectures=_named_ones(wishes, "CompatibleArchitectures"),
+        )
+        layer = self._layer(arn)  # others may have been published meanwhile
+        version = msgspec.structs.replace(made, version=layer.next_version)
+        self._repository.save(layer.with_version(version))
+        return Answered(_show(layer, version))
+
+    async def get(self, request: Request) -> Answered:
+        """GetLayerVersion. As with functions, the content's location comes with downloads."""
+        return self._get(*self._numbered(request))
+
+    async def get_by_arn(self, request: Request) -> Answered:
+        """GetLayerVersionByArn."""
+        arn = parse_layer_arn(request.input["Arn"])
+        if arn.region != request.region or not arn.version:
+            raise LayerVersionNotFoundError
+        return self._get(self._layer(arn), arn.version)
+
+    def _get(self, layer: Layer, number: int) -> Answered:
+        version = layer.versions.get(number)
+        if version is None:
+            raise LayerVersionNotFoundError
+        return Answered(_show(layer, version))
+
+    async def list_layers(self, request: Request) -> Answered:
+        """ListLayers: each that has a version which suits, with the newest of these."""
+        suiting = [
+            (layer, _suiting(request, layer)) for layer in self._repository.of_region(request.account, request.region)
+        ]
+        after = read_marker(request.input.get("Marker"))
+        found = [(layer, versions[0]) for layer, versions in suiting if versions and layer.name > after]
+        count = min(request.input.get("MaxItems", PAGE), PAGE)
+        shown = [
+            {
+                "LayerName": layer.name,
+                "LayerArn": str(layer.arn),
+                "LatestMatchingVersion": _describe(layer, version),
+            }
+            for layer, version in found[:count]
+        ]
+        more = {"NextMarker": make_marker(found[count - 1][0].name)} if len(found) > count else {}
+        return Answered({"Layers": shown, **more})
+
+    async def list_versions(self, request: Request) -> Answered:
+        """ListLayerVersions, the newest first; a layer that nobody has published has none."""
+        layer = self._layer(self._named(request))
+        after = read_marker(request.input.get("Marker"))
+        below = int(after) if after.isdecimal() else layer.next_version
+        found = [version for version in _suiting(request, layer) if version.version < below]
+        count = min(request.input.get("MaxItems", PAGE), PAGE)
+        more = {"NextMarker": make_marker(str(found[count - 1].version))} if len(found) > count else {}
+        return Answered({"LayerVersions": [_describe(layer, version) for version in found[:count]], **more})
+
+    async def delete(self, request: Request) -> Answered:
+        """DeleteLayerVersion; it is no error that there is none. Functions that have it go on."""
+        layer, number = self._numbered(request)
+        version = layer.versions.get(number)
+        if version is not None:
+            self._repository.save(layer.without_version(number))
+            self._code.delete_layer_version(version)
+        return Answered({}, status=204)
+
+
+def _zip(content: dict[str, Any]) -> bytes:
+    if content.get("S3Bucket") or content.get("S3Key"):
+        raise InvalidSettingError("Ingle takes layers as ZipFile only, for now: not from S3.")
+    given = content.get("ZipFile")
+    if not given:
+        raise InvalidSettingError("Please provide a source for layer content.")
+    if len(given) > ZIP_LIMIT_BYTES:
+        raise AwsError("RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIP_LIMIT_BYTES} bytes")
+    return bytes(given)
+
+
+def _named_ones(wishes: dict[str, Any], name: str) -> tuple[str, ...] | None:
+    return tuple(wishes[name]) if wishes.get(name) else None
+
+
+def _suiting(request: Request, layer: Layer) -> list[LayerVersion]:
+    """Return the versions that suit what is asked for, the newest first."""
+    runtime, architecture = request.input.get("CompatibleRuntime"), request.input.get("CompatibleArchitecture")
+    return [version for version in reversed(layer.versions.values()) if version.suits(runtime, architecture)]
+
+
+def _describe(layer: Layer, version: LayerVersion) -> dict[str, Any]:
+    """Return a LayerVersionsListItem."""
+    shown: dict[str, Any] = {
+        "LayerVersionArn": str(layer.arn.versioned(version.version)),
+        "Version": version.version,
+        "Description": version.description,
+        "CreatedDate": render_time(version.created_ms),
+    }
+    if version.runtimes is not None:
+        shown["CompatibleRuntimes"] = list(version.runtimes)
+    if version.architectures is not None:
+        shown["CompatibleArchitectures"] = list(version.architectures)
+    if version.license_info is not None:
+        shown["LicenseInfo"] = version.license_info
+    return shown
+
+
+def _show(layer: Layer, version: LayerVersion) -> dict[str, Any]:
+    """Return a layer version with its content, as it is published and got."""
+    content = {"CodeSha256": version.sha256, "CodeSize": version.size_bytes}
+    return {**_describe(layer, version), "LayerArn": str(layer.arn), "Content": content}
