@@ -1,9 +1,11 @@
 """What a hostile function tries, and that it fails: each attack is customer code in a real environment."""
 
+import ctypes
 import json
 import os
+import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,10 @@ def refused(act):
     return "done"
 """
 
+SHM_KEY = 0x1461E
+ABSTRACT = "ingle-host-abstract"
+"""What the host offers to whoever is in its ipc and network namespaces, while the attacks run."""
+
 # Each entry: the body of `attack()`, and what it must return.
 REFUSED: dict[str, tuple[str, Any]] = {
     "mount": ("return call(165, b'none', b'/tmp', b'tmpfs', 0, 0)", "EPERM"),
@@ -29,14 +35,47 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "unshare_user": ("return call(272, 0x10000000)", "EPERM"),
     "clone_user": ("return call(56, 0x10000000 | 17, 0, 0, 0, 0)", "EPERM"),
     "setns": ("return call(308, os.open('/proc/self/ns/net', os.O_RDONLY), 0)", "EPERM"),
+    "setns_of_a_process": ("return call(308, os.open('/proc/1', os.O_RDONLY), 0x20000000)", "EPERM"),
+    "unshare_everything": (
+        "return [call(272, flag) for flag in (0x20000, 0x2000000, 0x4000000, 0x8000000, 0x20000000, 0x40000000, 0x80)]",
+        ["EPERM"] * 7,
+    ),
+    "clone3": ("return call(435, ctypes.create_string_buffer(88), 88)", "ENOSYS"),
+    "umount": ("return call(166, b'/proc', 2)", "EPERM"),
+    "pivot_root": ("return call(155, b'/tmp', b'/tmp')", "EPERM"),
+    "move_mount": ("return call(429, -100, b'/proc', -100, b'/tmp', 0)", "EPERM"),
+    "open_file_system": ("return call(430, b'tmpfs', 0)", "EPERM"),
+    "mount_cgroup": ("return call(165, b'none', b'/tmp', b'cgroup', 0, b'memory')", "EPERM"),
+    "by_file_handle": ("return call(304, -100, ctypes.create_string_buffer(16), 0)", "EPERM"),
     "chroot": ("return refused(lambda: os.chroot('/tmp'))", "EPERM"),
     "ptrace_init": ("return call(101, 16, 1, 0, 0)", "EPERM"),
     "process_vm_readv": ("return call(310, 1, 0, 0, 0, 0, 0)", "EPERM"),
+    "process_vm_writev": ("return call(311, 1, 0, 0, 0, 0, 0)", "EPERM"),
+    "memory_of_init": ("return refused(lambda: open('/proc/1/mem', 'r+b'))", "EACCES"),
+    "variables_of_init": ("return refused(lambda: open('/proc/1/environ', 'rb').read(1))", "EACCES"),
+    "files_of_init": ("return refused(lambda: os.listdir('/proc/1/fd'))", "EACCES"),
+    "root_of_init": ("return refused(lambda: os.listdir('/proc/1/root'))", "EACCES"),
+    "descriptor_of_init": ("return refused(lambda: os.pidfd_open(1))", "EPERM"),
+    "process_of_the_host": ("return refused(lambda: os.kill(HOST_PID, 0))", "ESRCH"),
+    "everybody": ("return refused(lambda: os.kill(-1, 9))", "ESRCH"),
+    "shared_memory_of_the_host": ("return call(29, SHM_KEY, 1, 0)", "EPERM"),
+    "posix_shared_memory": ("return refused(lambda: open('/dev/shm/x', 'w'))", "ENOENT"),
+    "abstract_socket_of_the_host": (
+        "return refused(lambda: socket.socket(socket.AF_UNIX).connect(b'\\0ABSTRACT'))",
+        "ECONNREFUSED",
+    ),
+    "inherited_descriptors": (
+        "return [n for n in range(64) if refused(lambda: os.fstat(n)) == 'done'"
+        " and not os.readlink('/proc/self/fd/%d' % n).startswith('socket:[')]",
+        [0, 1, 2, 4],
+    ),
     "bpf": ("return call(321, 0, 0, 0)", "EPERM"),
     "perf": ("return call(298, 0, 0, -1, -1, 0)", "EPERM"),
     "io_uring": ("return call(425, 8, ctypes.create_string_buffer(120))", "EPERM"),
     "userfaultfd": ("return call(323, 0)", "EPERM"),
     "keyring": ("return call(250, 0, -3, 1)", "EPERM"),
+    "add_key": ("return call(248, b'user', b'x', b'y', 1, -3)", "EPERM"),
+    "request_key": ("return call(249, b'user', b'x', 0, -3)", "EPERM"),
     "kernel_log": ("return call(103, 3, ctypes.create_string_buffer(64), 64)", "EPERM"),
     "set_clock": ("return refused(lambda: time.clock_settime(time.CLOCK_REALTIME, 0))", "EPERM"),
     "raw_socket": ("return refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))", "EPERM"),
@@ -45,12 +84,42 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "vsock": ("return refused(lambda: socket.socket(40, socket.SOCK_STREAM))", "EAFNOSUPPORT"),
     "become_root": ("return refused(lambda: os.setuid(0))", "EPERM"),
     "internet": ("return refused(lambda: socket.create_connection(('1.1.1.1', 53), 1))", "ENETUNREACH"),
+    "datagrams": (
+        "return refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('1.1.1.1', 53)))",
+        "ENETUNREACH",
+    ),
+    "metadata": ("return refused(lambda: socket.create_connection(('169.254.169.254', 80), 1))", "ENETUNREACH"),
+    "multicast": (
+        "return refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b'x', ('224.0.0.1', 9)))",
+        "ENETUNREACH",
+    ),
+    "internet_6": (
+        "return refused(lambda: socket.socket(socket.AF_INET6).connect(('2606:4700:4700::1111', 53))) in"
+        " ('ENETUNREACH', 'EADDRNOTAVAIL', 'EAFNOSUPPORT')",
+        True,
+    ),
+    "names": ("return refused(lambda: socket.getaddrinfo('example.com', 80)) != 'done'", True),
     "host_loopback": ("return refused(lambda: socket.create_connection(('127.0.0.1', PORT), 1))", "ECONNREFUSED"),
     "proc_sys": ("return refused(lambda: open('/proc/sys/kernel/core_pattern', 'w'))", "EROFS"),
     "sysrq": (  # where the kernel has it, /dev/null covers it
         "return refused(lambda: open('/proc/sysrq-trigger', 'w').write('b')) in ('done', 'ENOENT')",
         True,
     ),
+    "modprobe": (
+        "return refused(lambda: open('/proc/sys/kernel/modprobe', 'w')) in ('EROFS', 'ENOENT')",
+        True,
+    ),
+    "sys": ("return refused(lambda: open('/sys/kernel/uevent_helper', 'w'))", "ENOENT"),
+    "cgroup_limit": ("return refused(lambda: open('/sys/fs/cgroup/memory/memory.limit_in_bytes', 'w'))", "ENOENT"),
+    "release_agent": ("return refused(lambda: open('/sys/fs/cgroup/memory/release_agent', 'w'))", "ENOENT"),
+    "user_ids": ("return refused(lambda: os.write(os.open('/proc/self/uid_map', os.O_WRONLY), b'0 0 1'))", "EPERM"),
+    "never_killed": (
+        "return refused(lambda: os.write(os.open('/proc/self/oom_score_adj', os.O_WRONLY), b'-1000'))",
+        "EACCES",
+    ),
+    "kernel_module": ("return call(313, 0, b'', 0)", "EPERM"),
+    "reboot": ("return call(169, 0xfee1dead, 672274793, 0, 0)", "EPERM"),
+    "io_ports": ("return call(172, 3)", "EPERM"),
     "write_code": ("return refused(lambda: open('/var/task/app.py', 'w'))", "EROFS"),
     "write_runtime": ("return refused(lambda: open('/var/runtime/x', 'w'))", "EROFS"),
     "device": ("return refused(lambda: os.mknod('/tmp/sda', 0o60666, os.makedev(8, 0)))", "EPERM"),
@@ -59,10 +128,25 @@ REFUSED: dict[str, tuple[str, Any]] = {
 
 
 def source(body: str, port: int) -> str:
-    code = body.replace("PORT", str(port))
+    code = body.replace("PORT", str(port)).replace("HOST_PID", str(os.getpid()))
+    code = code.replace("SHM_KEY", str(SHM_KEY)).replace("ABSTRACT", ABSTRACT)
     return f"{PREAMBLE}\ndef handler(event, context):\n    {code}\n"
 
 
+@pytest.fixture(scope="module")
+def offers() -> Iterator[None]:
+    """A System V shared memory segment and an abstract socket of the host's, open to everybody."""
+    libc = ctypes.CDLL(None)
+    segment = libc.shmget(SHM_KEY, 4096, 0o1666)
+    assert segment >= 0
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(b"\0" + ABSTRACT.encode())
+        listener.listen()
+        yield
+    libc.shmctl(segment, 0, None)
+
+
+@pytest.mark.usefixtures("offers")
 @pytest.mark.parametrize("attack", REFUSED)
 def test_an_attack_on_the_kernel_or_the_host_is_refused(attack: str, ingle: Any, deploy: Any, invoke: Any) -> None:
     body, expected = REFUSED[attack]
@@ -116,6 +200,15 @@ EXHAUSTION: dict[str, tuple[str, dict[str, Any]]] = {
     except OSError:
         return count < 1024
     """, {"MemorySize": 1024, "Timeout": 20}),
+    "threads": ("""
+    count = 0
+    try:
+        while True:
+            threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+            count += 1
+    except RuntimeError:
+        return count < 1024
+    """, {"MemorySize": 1024, "Timeout": 20}),
     "descriptors": ("""
     held = []
     try:
@@ -165,6 +258,53 @@ def test_a_daemon_does_not_outlive_its_environment(deploy: Any, invoke: Any) -> 
         assert time.monotonic() < end
         time.sleep(0.02)
     assert invoke(name).payload == "here"
+
+
+def test_nothing_outlives_its_deadline(deploy: Any, invoke: Any) -> None:
+    mark = f"out-lives-{os.getpid()}"
+    body = f"""
+    import signal
+    if event == "stay":
+        for number in set(range(1, 32)) - {{signal.SIGKILL, signal.SIGSTOP}}:
+            signal.signal(number, signal.SIG_IGN)
+        subprocess.Popen(["/bin/sh", "-c", "trap '' TERM HUP INT; sleep 300 # {mark}"], start_new_session=True)
+        while True:
+            pass
+    return "here"
+    """.strip()
+    name = deploy(source(body, 0), Timeout=1)
+    assert invoke(name, "stay").payload["errorType"] == "Sandbox.Timedout"
+    end = time.monotonic() + 5
+    while any(mark in line for line in command_lines()):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    assert invoke(name).payload == "here"
+
+
+def test_a_thread_of_an_earlier_invocation_cannot_answer_in_its_name(deploy: Any, invoke: Any) -> None:
+    body = """
+    def forge(identifier):
+        seen = []
+        for _ in range(20):
+            path = "/2018-06-01/runtime/invocation/" + identifier + "/response"
+            link = urllib.request.Request("http://127.0.0.1:9001" + path, data=b'"forged"', method="POST")
+            try:
+                seen.append(urllib.request.urlopen(link).status)
+            except urllib.error.HTTPError as error:
+                seen.append(error.code)
+            time.sleep(0.005)
+        handler.seen = seen
+    if event == "old":
+        threading.Thread(target=forge, args=(handler.identifier,)).start()
+        time.sleep(0.5)
+        return handler.seen
+    handler.identifier = context.aws_request_id
+    return "honest"
+    """.strip()
+    name = deploy(source(body, 0))
+    assert invoke(name, "first").payload == "honest"
+    assert set(invoke(name, "old").payload) == {400}  # an answer for an id that is over is nobody's
+    assert invoke(name, "again").payload == "honest"
 
 
 def command_lines() -> list[str]:

@@ -1,5 +1,6 @@
 """What comes out of an environment's pipes, as log events."""
 
+import asyncio
 import os
 import struct
 from collections.abc import Iterator
@@ -107,9 +108,27 @@ def test_the_tail_is_the_last_4_kib_since_it_was_asked_for(pipes: Pipes) -> None
     assert pipes.capture.tail is None
 
 
-async def test_a_pipe_whose_writers_have_ended_is_watched_no_more() -> None:
-    import asyncio
+async def test_a_flood_is_left_alone_for_a_while_and_then_read_on(
+    pipes: Pipes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_capture, "BURST_BYTES", 1000)
+    monkeypatch.setattr(log_capture, "_PAUSE_S", 0.05)
+    capture = LogCapture(pipes.output, pipes.telemetry, lambda _, message: pipes.events.append(message))
+    capture.watch()
+    os.write(pipes.write_output, (b"y" * 99 + b"\n") * 100)
+    loop = asyncio.get_running_loop()
+    while not capture.dropped:
+        await asyncio.sleep(0)
+    assert capture.dropped == 100 - len(pipes.events)
+    os.write(pipes.write_output, b"more\n")
+    began_s = loop.time()
+    while pipes.events[-1] != b"more":
+        await asyncio.sleep(0.001)
+    assert loop.time() - began_s > 0.04
+    capture.finish()
 
+
+async def test_a_pipe_whose_writers_have_ended_is_watched_no_more() -> None:
     pipes = Pipes()
     pipes.capture.watch()
     os.write(pipes.write_output, b"bye\n")

@@ -3,11 +3,12 @@
 Its caller is customer code: every path, order and size is checked, and nothing it says touches another environment.
 """
 
+import asyncio
 from typing import Any, Protocol
 
 import msgspec
 
-from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 
 _BASE = b"/2018-06-01/runtime/"
@@ -16,6 +17,7 @@ _INVOCATION = b"/2018-06-01/runtime/invocation/"
 _JSON = ((b"content-type", b"application/json"),)
 _OK = b'{"status":"OK"}\n'
 _ERROR_LIMIT_BYTES = MIB
+_IDLE_TALK_S = 0.005
 
 
 class Runtime(Protocol):
@@ -50,8 +52,16 @@ class Runtime(Protocol):
 
 
 def refuse(exchange: Exchange, status: int, error_type: str, message: str) -> None:
-    """Answer a runtime's mistake."""
-    exchange.respond(status, _JSON, msgspec.json.encode({"errorMessage": message, "errorType": error_type}))
+    """Answer a runtime's mistake, in a while."""
+    _answer_later(exchange, status, _JSON, msgspec.json.encode({"errorMessage": message, "errorType": error_type}))
+
+
+def _answer_later(exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
+    """Answer what serves no invocation so late that no number of such requests takes the worker's time from others.
+
+    A connection carries one exchange at a time and an environment has few of them.
+    """
+    asyncio.get_running_loop().call_later(_IDLE_TALK_S, exchange.respond, status, headers, body)
 
 
 class RuntimeApi:
@@ -71,7 +81,7 @@ class RuntimeApi:
             if verb == b"error":
                 return self._error(exchange, request_id)
         if target == b"/ping" and method == b"GET":
-            exchange.respond(200, ((b"content-type", b"text/plain"),), b"pong")
+            _answer_later(exchange, 200, ((b"content-type", b"text/plain"),), b"pong")
         elif target == _BASE + b"init/error" and method == b"POST":
             return self._init_error(exchange)
         elif target in (_BASE + b"restore/next", _BASE + b"restore/error"):
