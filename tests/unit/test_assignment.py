@@ -3,7 +3,6 @@
 import asyncio
 from collections import deque
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
@@ -14,6 +13,8 @@ from ingle.gateway.assignment import Environment, Pool
 from ingle.protocol import AwsError
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
+
+FUNCTION = ("0", "r", "f")
 
 
 def environment(number: int) -> Environment:
@@ -52,18 +53,6 @@ async def test_who_has_waited_longest_is_served_first_and_who_gave_up_never() ->
     assert not pool.needs_start()
 
 
-def test_admission_refuses_at_the_limit_with_lambdas_reason() -> None:
-    admission = Admission(limit=1)
-    admission.admit_nowait()
-    with pytest.raises(AwsError) as caught:
-        admission.admit_nowait()
-    assert (caught.value.code, caught.value.status) == ("TooManyRequestsException", 429)
-    assert caught.value.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
-    admission.release()
-    with pytest.raises(RuntimeError):
-        admission.release()
-
-
 class Arrival:
     """An invocation: admitted, then waiting or served."""
 
@@ -80,6 +69,7 @@ class Gateway(RuleBasedStateMachine):
         self.loop = asyncio.new_event_loop()
         self.pool = Pool()
         self.admission = Admission(limit=4)
+        self.seconds = 0.0
         self.arrivals: deque[Arrival] = deque()
         self.number = 0
         self.now = 0
@@ -97,7 +87,8 @@ class Gateway(RuleBasedStateMachine):
     @rule()
     def arrive(self) -> None:
         try:
-            self.admission.admit_nowait()
+            self.seconds += 1.0
+            self.admission.admit(FUNCTION, self.seconds)
         except AwsError:
             assert len(self.arrivals) == 4
             return
@@ -132,7 +123,7 @@ class Gateway(RuleBasedStateMachine):
             served_by.state = advance(served_by.state, Event.INVOKE_FINISHED)
             self.pool.offer(served_by, self.now)
         self.arrivals.remove(one)
-        self.admission.release()
+        self.admission.release(FUNCTION)
 
     @precondition(lambda self: any(one.waiting for one in self.arrivals))
     @rule(data=st.data())
@@ -145,7 +136,7 @@ class Gateway(RuleBasedStateMachine):
         assert one.waiting is not None
         one.waiting.cancel()
         self.arrivals.remove(one)
-        self.admission.release()
+        self.admission.release(FUNCTION)
 
     @rule(age=st.integers(0, 3))
     def idle_ones_expire(self, age: int) -> None:

@@ -14,7 +14,7 @@ from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
-from ingle.control.services.lambda_ import Functions, Layers
+from ingle.control.services.lambda_ import Concurrency, Functions, Layers
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import FunctionRepository, LayerRepository, LogGroupRepository, open_database
@@ -22,15 +22,19 @@ from ingle.transport import HttpClient, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
 
 
-def _handlers(functions: Functions, layers: Layers, logs: Logs) -> dict[str, dict[str, Handler]]:
+def _handlers(
+    functions: Functions, concurrency: Concurrency, layers: Layers, logs: Logs
+) -> dict[str, dict[str, Handler]]:
     """Return the handler of each operation that Ingle has, by service; every other one answers 501."""
     return {
         "lambda": {
             "CreateFunction": functions.create,
             "DeleteFunction": functions.delete,
+            "DeleteFunctionConcurrency": concurrency.delete,
             "DeleteLayerVersion": layers.delete,
             "GetAccountSettings": functions.account_settings,
             "GetFunction": functions.get,
+            "GetFunctionConcurrency": concurrency.get,
             "GetFunctionConfiguration": functions.get_configuration,
             "GetLayerVersion": layers.get,
             "GetLayerVersionByArn": layers.get_by_arn,
@@ -40,6 +44,7 @@ def _handlers(functions: Functions, layers: Layers, logs: Logs) -> dict[str, dic
             "ListVersionsByFunction": functions.list_versions,
             "PublishLayerVersion": layers.publish,
             "PublishVersion": functions.publish,
+            "PutFunctionConcurrency": concurrency.put,
             "UpdateFunctionCode": functions.update_code,
             "UpdateFunctionConfiguration": functions.update_configuration,
         },
@@ -74,7 +79,9 @@ async def serve_control(settings: ControlSettings) -> None:
     functions = Functions(
         repository, layers, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit
     )
-    front = Front(root.account_id, root, clock, _handlers(functions, Layers(layers, code, clock), Logs(log_store)))
+    concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
+    handlers = _handlers(functions, concurrency, Layers(layers, code, clock), Logs(log_store))
+    front = Front(root.account_id, root, clock, handlers)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, root, publisher)
     worker_link = WorkerLink(settings.links.control_worker, repository, code, log_store, clock)

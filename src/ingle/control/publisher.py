@@ -20,7 +20,13 @@ def route_of(function: Function) -> FunctionRoute:
         name: VersionRoute(version=name, revision=version.revision_id, state=version.state, runtime=version.runtime)
         for name, version in function.versions.items()
     }
-    return FunctionRoute(account=function.account, region=function.region, name=function.name, versions=versions)
+    return FunctionRoute(
+        account=function.account,
+        region=function.region,
+        name=function.name,
+        versions=versions,
+        reserved_concurrency=function.reserved_concurrency,
+    )
 
 
 class Publisher:

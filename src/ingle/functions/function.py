@@ -92,6 +92,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     tags: dict[str, str] = {}
     next_version: int = 1
+    reserved_concurrency: int | None = None
     versions: dict[str, Version]
 
     @property

@@ -97,9 +97,10 @@ class Invoker:
             return
         payload = _check_payload(body)
         headers, request_id = _event_headers(exchange, arn)
-        self._admission.admit_nowait()
-        counted = self._metrics.of(arn.region, arn.name)
+        function = (arn.account, arn.region, arn.name)
         began_ns = time.monotonic_ns()
+        self._admission.admit(function, began_ns / 1e9)
+        counted = self._metrics.of(arn.region, arn.name)
         try:
             await self._serve(exchange, arn, headers, request_id, payload)
         except AwsError as error:
@@ -107,7 +108,7 @@ class Invoker:
             raise
         finally:
             counted.invoke.observe_ns(time.monotonic_ns() - began_ns)
-            self._admission.release()
+            self._admission.release(function)
 
     def _function(self, name: str, query: bytes, region: str) -> FunctionArn:
         try:

@@ -31,8 +31,17 @@ _SNAPSHOT_LIMIT_BYTES = 256 * MIB
 class Routing:
     """Keeps the invoker's routes as control says they are."""
 
-    def __init__(self, invoker: Invoker, fleet: Fleet, metrics: Metrics, control: HttpClient, token: str) -> None:
+    def __init__(
+        self,
+        invoker: Invoker,
+        admission: Admission,
+        fleet: Fleet,
+        metrics: Metrics,
+        control: HttpClient,
+        token: str,
+    ) -> None:
         self._invoker = invoker
+        self._admission = admission
         self._fleet = fleet
         self._metrics = metrics
         self._control = control
@@ -45,6 +54,8 @@ class Routing:
         snapshot = msgspec.json.decode(await response.read(_SNAPSHOT_LIMIT_BYTES), type=RoutingSnapshot)
         self._invoker.routes = {(one.account, one.region, one.name): one for one in snapshot.functions}
         self._generation = snapshot.generation
+        named = {key: route.reserved_concurrency for key, route in self._invoker.routes.items()}
+        self._admission.follow({key: units for key, units in named.items() if units is not None})
         self._follow()
 
     def prepare(self) -> None:
@@ -75,8 +86,10 @@ class Routing:
         if change.function is None:
             self._invoker.routes.pop(key, None)
             self._metrics.forget(change.region, change.name)
+            self._admission.reserve(key, None)
         else:
             self._invoker.routes[key] = change.function
+            self._admission.reserve(key, change.function.reserved_concurrency)
         self._follow()
 
     def _follow(self) -> None:
@@ -137,7 +150,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
     invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics)
-    routing = Routing(invoker, fleet, metrics, control_link, settings.links.gateway)
+    routing = Routing(invoker, admission, fleet, metrics, control_link, settings.links.gateway)
     internal = await serve_http(routing, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
     tasks = [asyncio.create_task(_follow_worker(worker, fleet, routing)), asyncio.create_task(fleet.sweep())]

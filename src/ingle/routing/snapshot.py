@@ -19,6 +19,7 @@ class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     name: str
     versions: dict[str, VersionRoute]
+    reserved_concurrency: int | None = None
 
 
 class RoutingSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -186,6 +186,8 @@ class Functions:
         }
         if function.tags:
             shown["Tags"] = function.tags
+        if function.reserved_concurrency is not None:
+            shown["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
         return Answered(shown)
 
     async def get_configuration(self, request: Request) -> Answered:
@@ -225,6 +227,7 @@ class Functions:
         mine = [
             one for one in self._repository.every() if (one.account, one.region) == (request.account, request.region)
         ]
+        reserved = sum(one.reserved_concurrency or 0 for one in mine)
         size = sum(version.code.size_bytes for one in mine for version in one.versions.values())
         return Answered(
             {
@@ -233,7 +236,7 @@ class Functions:
                     "CodeSizeUnzipped": 262_144_000,
                     "CodeSizeZipped": ZIP_LIMIT_BYTES,
                     "ConcurrentExecutions": self._concurrency_limit,
-                    "UnreservedConcurrentExecutions": self._concurrency_limit,
+                    "UnreservedConcurrentExecutions": self._concurrency_limit - reserved,
                 },
                 "AccountUsage": {"TotalCodeSize": size, "FunctionCount": len(mine)},
             }
