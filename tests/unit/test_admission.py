@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from ingle.gateway.admission import RATE_PER_UNIT, Admission, Bucket
 from ingle.protocol import AwsError
@@ -70,8 +70,8 @@ class Machine(RuleBasedStateMachine):
         assert self.admission.in_flight == sum(self.running.values())
 
 
-TestAdmission = Machine.TestCase
-TestAdmission.settings = settings(max_examples=60, stateful_step_count=60, deadline=None)
+def test_no_interleaving_goes_over_a_limit_or_leaks_a_reservation() -> None:
+    run_state_machine_as_test(Machine, settings=settings(max_examples=60, stateful_step_count=60, deadline=None))
 
 
 def test_a_reservation_of_zero_closes_the_function() -> None:
