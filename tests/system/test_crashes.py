@@ -95,7 +95,8 @@ def environments(ingle: Ingle) -> list[int]:
     root = Path("/sys/fs/cgroup")
     parent = root if (root / "cgroup.controllers").exists() else root / "pids"
     folder = parent / cgroup_name(ingle.data_dir)
-    owned = [group for group in folder.iterdir() if (group / "pids.max").read_text().strip() != "max"]
+    limits = [(file.parent, file.read_text().strip()) for file in folder.glob("*/pids.max")]
+    owned = [group for group, limit in limits if limit != "max"]
     return [int(pid) for group in owned for pid in (group / "cgroup.procs").read_text().split()]
 
 
