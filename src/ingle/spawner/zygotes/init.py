@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from .. import messages, seccomp, syscalls
 from ..messages import Kind
+from .rehearsal import rehearse
 
 USER_ID, GROUP_ID = 993, 990
 RUNTIME = 0
@@ -116,6 +117,7 @@ def _become(waiting: socket.socket, run: Run) -> None:
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write("0")
     os.umask(0o022)
+    rehearse()
     order = messages.receive(waiting)
     if order is None:
         os._exit(0)
