@@ -37,8 +37,8 @@ class Caller:
         self._signer = SigV4Auth(key, "lambda", "us-east-1")
 
     def occupy(self, name: str) -> None:
-        """Have an environment sleep for a minute, and don't wait for it."""
-        self._link.sendall(self._request(name, "%24LATEST", b"60"))
+        """Have an environment sleep for half a minute, and don't wait for it."""
+        self._link.sendall(self._request(name, "%24LATEST", b"30"))
 
     def invoke(self, name: str, qualifier: str) -> float:
         """Invoke and return the milliseconds until the answer is here."""

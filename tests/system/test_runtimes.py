@@ -134,6 +134,21 @@ def executable(files: dict[str, str]) -> bytes:
     return buffer.getvalue()
 
 
+WRAPPER = '#!/bin/sh\nexport WRAPPED="$#"\nexec "$@"\n'
+WRAPPED = "import os\ndef handler(event, context):\n    return [event, int(os.environ['WRAPPED']) > 1]\n"
+
+
+def test_a_wrapper_script_starts_the_runtime(ingle: Ingle) -> None:
+    client = ingle.client()
+    code = executable({"app.py": WRAPPED, "wrap": WRAPPER})
+    variables = {"AWS_LAMBDA_EXEC_WRAPPER": "/var/task/wrap"}
+    deploy_zip(client, "wrapped", "python3.11", code, "app.handler")
+    client.update_function_configuration(FunctionName="wrapped", Environment={"Variables": variables})
+    client.get_waiter("function_updated_v2").wait(FunctionName="wrapped", WaiterConfig={"Delay": 1})
+    answer = client.invoke(FunctionName="wrapped", Payload=b"5")
+    assert json.loads(answer["Payload"].read()) == [5, True]
+
+
 @pytest.mark.parametrize("runtime", ["provided.al2023", "provided.al2"])
 def test_a_bootstrap_of_the_functions_own_runs(runtime: str, ingle: Ingle) -> None:
     assert Path("/bin/bash").exists()
