@@ -77,7 +77,7 @@ def test_a_killed_spawner_leaves_no_orphan_to_its_successor(own: Ingle) -> None:
         pytest.skip("needs root: without it there are no cgroups to find orphans by")
     with concurrent.futures.ThreadPoolExecutor() as pool:
         running = pool.submit(answers, own, 15)
-        wait_for(lambda: environments(own), "a running environment")
+        wait_for(lambda: busy(own), "a busy environment")
         old = environments(own)
         spawner = pids(own)["spawner"]
         os.kill(spawner, signal.SIGKILL)
