@@ -32,7 +32,7 @@ check: setup-dev
 	$(BIN)/ruff check src tests benchmarks examples scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/unit tests/contract tests/style
+	$(BIN)/pytest -q -n 2 tests/unit tests/contract tests/style
 
 test: setup-dev
 	@scripts/install_test_tools.sh
@@ -40,7 +40,8 @@ test: setup-dev
 	$(BIN)/ruff check src tests benchmarks examples scripts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest tests
+	$(BIN)/pytest -q -n 3 --dist loadfile -m 'not alone' --durations 15 tests
+	$(BIN)/pytest -q -m alone --durations 5 tests
 
 bench: setup-dev
 	@for script in sigv4_verify artifact_open ready cold_start memory warm_invoke; do $(BIN)/python benchmarks/$$script.py || exit 1; done

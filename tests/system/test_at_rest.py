@@ -61,6 +61,7 @@ def use(ingle: Ingle) -> None:
     assert client.invoke(FunctionName="secret", Payload=payload)["Payload"].read() == payload
 
 
+@pytest.mark.alone
 def test_no_plaintext_of_code_variables_payloads_or_logs_is_on_disk() -> None:
     marked = set(Path("/tmp").glob("*")) | set(Path("/var/tmp").glob("*"))
     with running_ingle() as ingle:

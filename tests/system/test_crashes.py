@@ -182,6 +182,7 @@ def kernel(pid: str) -> bool:
         return True
 
 
+@pytest.mark.alone
 @pytest.mark.timeout(240)
 def test_500_environments_with_crashes_among_them_leave_nothing_behind() -> None:
     before = settled()
