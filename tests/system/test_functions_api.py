@@ -265,7 +265,6 @@ def test_an_unknown_qualifier_and_another_region_are_not_found(functions: Any, f
 def test_every_operation_that_is_not_built_says_so_with_501(functions: Any, logs: Any) -> None:
     for call, arguments in (
         (functions.get_layer_version_policy, {"LayerName": "l", "VersionNumber": 1}),
-        (functions.create_alias, {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"}),
         (functions.get_policy, {"FunctionName": "f"}),
         (functions.list_event_source_mappings, {}),
         (logs.put_retention_policy, {"logGroupName": "g", "retentionInDays": 1}),

@@ -6,13 +6,16 @@ import pytest
 
 from ingle.functions import (
     RESERVED_VARIABLES,
+    Alias,
     Code,
     Function,
+    FunctionNotFoundError,
     FunctionNotReadyError,
     InvalidSettingError,
     RevisionMismatchError,
     UpdateInProgressError,
     Version,
+    VersionInUseError,
     check_runtime,
     check_variables,
 )
@@ -83,3 +86,44 @@ def test_a_runtime_that_is_not_here_is_answered_with_what_is() -> None:
         check_runtime("python3.14", ["python3.11", "provided.al2023"])
     with pytest.raises(InvalidSettingError, match="no longer supported"):
         check_runtime("python2.7", ["python3.11"])
+
+
+def published(count: int) -> Function:
+    held = function()
+    for number in range(count):
+        held, _ = held.with_version(held.latest.replace(timeout_s=10 + number)).publish(None, str(number), number)
+    return held
+
+
+@pytest.mark.parametrize(
+    ("version", "weights", "error", "text"),
+    [
+        ("9", {}, FunctionNotFoundError, "function:f:9"),
+        ("1", {"9": 0.5}, FunctionNotFoundError, "function:f:9"),
+        ("1", {"2": 0.1, "3": 0.1}, InvalidSettingError, "greater than 1"),
+        ("1", {"1": 0.1}, InvalidSettingError, "already included in routing configuration"),
+        ("$LATEST", {"1": 0.1}, InvalidSettingError, "$LATEST is not supported for an alias pointing to more than 1"),
+    ],
+)
+def test_an_alias_that_breaks_a_rule_is_refused(
+    version: str, weights: dict[str, float], error: type[Exception], text: str
+) -> None:
+    with pytest.raises(error) as caught:
+        published(3).with_alias(Alias(name="a", function_version=version, weights=weights))
+    assert text in str(caught.value)
+
+
+def test_an_alias_divides_between_versions_of_one_role_only() -> None:
+    held = published(1)
+    held, _ = held.with_version(held.latest.replace(role="other")).publish(None, "x", 9)
+    with pytest.raises(InvalidSettingError, match="same execution role"):
+        held.with_alias(Alias(name="a", function_version="1", weights={"2": 0.5}))
+
+
+def test_a_version_with_an_alias_stays() -> None:
+    held = published(3).with_alias(Alias(name="b", function_version="1", weights={"2": 0.5}))
+    held = held.with_alias(Alias(name="a", function_version="2"))
+    with pytest.raises(VersionInUseError, match=r"reference it: \[a, b\]"):
+        held.without_version("2")
+    assert "2" not in held.without_alias("a").without_alias("b").without_version("2").versions
+    assert held.version_of("b") is held.versions["1"]

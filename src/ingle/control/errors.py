@@ -8,6 +8,9 @@ from ingle.values import IngleError, InvalidFunctionNameError, InvalidLayerArnEr
 CODES: dict[type[IngleError], str] = {
     functions.FunctionNotFoundError: "ResourceNotFoundException",
     functions.FunctionExistsError: "ResourceConflictException",
+    functions.AliasExistsError: "ResourceConflictException",
+    functions.AliasNotFoundError: "ResourceNotFoundException",
+    functions.VersionInUseError: "ResourceConflictException",
     functions.LayerVersionNotFoundError: "ResourceNotFoundException",
     functions.InvalidSettingError: "InvalidParameterValueException",
     functions.RevisionMismatchError: "PreconditionFailedException",

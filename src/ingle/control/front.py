@@ -1,20 +1,18 @@
 """The public API: authenticate, authorize, validate, act."""
 
 import hashlib
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import structlog
 
 from ingle.control.errors import to_aws
-from ingle.control.request import Answered, Request
+from ingle.control.request import Handler, Request
 from ingle.environments import Principal
 from ingle.iam import AccessKey, root_arn
 from ingle.protocol import AwsError, Operation, ServiceModel, json_rpc, load_service, not_implemented, rest_json, sigv4
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import MIB, Clock, IngleError, new_request_id
 
-Handler = Callable[[Request], Awaitable[Answered]]
 _log = structlog.get_logger("ingle.control")
 CREATE_LIMIT_BYTES = 70_167_211
 _OTHER_LIMIT_BYTES = 6 * MIB

@@ -46,13 +46,16 @@ class Optimiser:
         if function is None:
             return
         changes = await self._prepare(function)
-        current = self._functions.find(*key)
-        if current is None or current.latest.pending_code != function.latest.pending_code:
-            return  # deleted meanwhile
-        finished = _finish(current, changes)
-        # The gateway learns of it first, so that a caller who sees Active can invoke; a crash between is made good by
-        # the snapshot that the gateway takes when control is back.
-        await self._publisher.announce(finished)
+        while True:
+            current = self._functions.find(*key)
+            if current is None or current.latest.pending_code != function.latest.pending_code:
+                return  # deleted meanwhile
+            finished = _finish(current, changes)
+            # The gateway learns of it first, so that a caller who sees Active can invoke; a crash between is made good
+            # by the snapshot that the gateway takes when control is back.
+            await self._publisher.announce(finished)
+            if self._functions.find(*key) == current:  # else an alias or the like has been set meanwhile
+                break
         self._functions.save(finished)
         self._code.delete_unused(current, finished)
 

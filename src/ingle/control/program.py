@@ -9,52 +9,17 @@ from ingle.artifacts import FileChunks
 from ingle.control.code_store import CodeStore
 from ingle.control.config import ControlSettings
 from ingle.control.credentials import load_root_credentials
-from ingle.control.front import CREATE_LIMIT_BYTES, Front, Handler
+from ingle.control.front import CREATE_LIMIT_BYTES, Front
 from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
-from ingle.control.services.lambda_ import Concurrency, Functions, Layers
+from ingle.control.services.lambda_ import Aliases, Concurrency, Functions, Layers
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import FunctionRepository, LayerRepository, LogGroupRepository, open_database
 from ingle.transport import HttpClient, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
-
-
-def _handlers(
-    functions: Functions, concurrency: Concurrency, layers: Layers, logs: Logs
-) -> dict[str, dict[str, Handler]]:
-    """Return the handler of each operation that Ingle has, by service; every other one answers 501."""
-    return {
-        "lambda": {
-            "CreateFunction": functions.create,
-            "DeleteFunction": functions.delete,
-            "DeleteFunctionConcurrency": concurrency.delete,
-            "DeleteLayerVersion": layers.delete,
-            "GetAccountSettings": functions.account_settings,
-            "GetFunction": functions.get,
-            "GetFunctionConcurrency": concurrency.get,
-            "GetFunctionConfiguration": functions.get_configuration,
-            "GetLayerVersion": layers.get,
-            "GetLayerVersionByArn": layers.get_by_arn,
-            "ListFunctions": functions.list_functions,
-            "ListLayerVersions": layers.list_versions,
-            "ListLayers": layers.list_layers,
-            "ListVersionsByFunction": functions.list_versions,
-            "PublishLayerVersion": layers.publish,
-            "PublishVersion": functions.publish,
-            "PutFunctionConcurrency": concurrency.put,
-            "UpdateFunctionCode": functions.update_code,
-            "UpdateFunctionConfiguration": functions.update_configuration,
-        },
-        "logs": {
-            "DescribeLogGroups": logs.describe_groups,
-            "DescribeLogStreams": logs.describe_streams,
-            "FilterLogEvents": logs.filter_events,
-            "GetLogEvents": logs.get_events,
-        },
-    }
 
 
 async def serve_control(settings: ControlSettings) -> None:
@@ -80,7 +45,11 @@ async def serve_control(settings: ControlSettings) -> None:
         repository, layers, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit
     )
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
-    handlers = _handlers(functions, concurrency, Layers(layers, code, clock), Logs(log_store))
+    resources = (functions, concurrency, Aliases(repository, publisher), Layers(layers, code, clock))
+    handlers = {  # of each operation that Ingle has; every other one answers 501
+        "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
+        "logs": Logs(log_store).handlers(),
+    }
     front = Front(root.account_id, root, clock, handlers)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, root, publisher)

@@ -6,7 +6,7 @@ import msgspec
 import structlog
 
 from ingle.functions import Function
-from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
+from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
 from ingle.store import FunctionRepository
 from ingle.transport import HttpClient
 from ingle.values import IngleError
@@ -20,11 +20,16 @@ def route_of(function: Function) -> FunctionRoute:
         name: VersionRoute(version=name, revision=version.revision_id, state=version.state, runtime=version.runtime)
         for name, version in function.versions.items()
     }
+    aliases = {
+        name: AliasRoute(version=alias.function_version, weights=alias.weights)
+        for name, alias in function.aliases.items()
+    }
     return FunctionRoute(
         account=function.account,
         region=function.region,
         name=function.name,
         versions=versions,
+        aliases=aliases,
         reserved_concurrency=function.reserved_concurrency,
     )
 

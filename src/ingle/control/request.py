@@ -1,6 +1,7 @@
 """What a handler gets and gives."""
 
 import dataclasses
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from ingle.environments import Principal
@@ -22,3 +23,6 @@ class Answered:
 
     result: dict[str, Any]
     status: int | None = None
+
+
+Handler = Callable[[Request], Awaitable[Answered]]

@@ -1,6 +1,9 @@
 """What users declare: functions, versions, aliases, layers, concurrency settings, event source mappings."""
 
+from ingle.functions.alias import Alias
 from ingle.functions.errors import (
+    AliasExistsError,
+    AliasNotFoundError,
     CodeSha256MismatchError,
     FunctionExistsError,
     FunctionNotFoundError,
@@ -9,6 +12,7 @@ from ingle.functions.errors import (
     LayerVersionNotFoundError,
     RevisionMismatchError,
     UpdateInProgressError,
+    VersionInUseError,
 )
 from ingle.functions.function import LATEST, Code, Function, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
@@ -17,6 +21,9 @@ from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_varia
 __all__ = [
     "LATEST",
     "RESERVED_VARIABLES",
+    "Alias",
+    "AliasExistsError",
+    "AliasNotFoundError",
     "Code",
     "CodeSha256MismatchError",
     "Function",
@@ -31,6 +38,7 @@ __all__ = [
     "RevisionMismatchError",
     "UpdateInProgressError",
     "Version",
+    "VersionInUseError",
     "check_layers",
     "check_runtime",
     "check_unzipped",

@@ -17,6 +17,27 @@ class FunctionExistsError(IngleError):
         super().__init__(f"Function already exist: {name}")
 
 
+class AliasExistsError(IngleError):
+    """The function has an alias of that name."""
+
+    def __init__(self, arn: object) -> None:
+        super().__init__(f"Alias already exists: {arn}")
+
+
+class AliasNotFoundError(IngleError):
+    """The function has no alias of that name."""
+
+    def __init__(self, arn: object) -> None:
+        super().__init__(f"Cannot find alias arn: {arn}")
+
+
+class VersionInUseError(IngleError):
+    """Aliases point at a version that shall be deleted."""
+
+    def __init__(self, aliases: list[str]) -> None:
+        super().__init__(f"Unable to delete version because the following aliases reference it: [{', '.join(aliases)}]")
+
+
 class LayerVersionNotFoundError(IngleError):
     """There is no such version of a layer."""
 

@@ -5,7 +5,15 @@ from typing import Any
 
 import msgspec
 
-from ingle.functions.errors import FunctionNotReadyError, RevisionMismatchError, UpdateInProgressError
+from ingle.functions.alias import Alias
+from ingle.functions.errors import (
+    FunctionNotFoundError,
+    FunctionNotReadyError,
+    InvalidSettingError,
+    RevisionMismatchError,
+    UpdateInProgressError,
+    VersionInUseError,
+)
 from ingle.functions.layer import LayerUse
 from ingle.values import FunctionArn
 
@@ -85,7 +93,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """A function and all its versions, `$LATEST` first."""
+    """A function with all its versions, `$LATEST` first, and its aliases."""
 
     account: str
     region: str
@@ -94,6 +102,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     next_version: int = 1
     reserved_concurrency: int | None = None
     versions: dict[str, Version]
+    aliases: dict[str, Alias] = {}
 
     @property
     def arn(self) -> FunctionArn:
@@ -103,10 +112,36 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     def latest(self) -> Version:
         return self.versions[LATEST]
 
+    def version_of(self, qualifier: str | None) -> Version | None:
+        """Return the version that a qualifier names: by its number, by an alias, or `$LATEST` by none at all."""
+        alias = self.aliases.get(qualifier or LATEST)
+        return self.versions.get(alias.function_version if alias is not None else qualifier or LATEST)
+
+    def with_alias(self, alias: Alias) -> "Function":
+        """Return the function with an alias made or changed.
+
+        Raises InvalidSettingError for weights that it may not have, FunctionNotFoundError for versions that aren't there.
+        """
+        alias.check_weights()
+        for name in alias.versions:
+            if name not in self.versions:
+                raise FunctionNotFoundError(self.arn.qualified(name))
+        if len({self.versions[name].role for name in alias.versions}) > 1:
+            raise InvalidSettingError("The versions that an alias points to must have the same execution role.")
+        return msgspec.structs.replace(self, aliases={**self.aliases, alias.name: alias})
+
+    def without_alias(self, name: str) -> "Function":
+        kept = {key: alias for key, alias in self.aliases.items() if key != name}
+        return msgspec.structs.replace(self, aliases=kept)
+
     def with_version(self, version: Version) -> "Function":
         return msgspec.structs.replace(self, versions={**self.versions, version.version: version})
 
     def without_version(self, name: str) -> "Function":
+        """Raises VersionInUseError where an alias points at it."""
+        users = sorted(alias.name for alias in self.aliases.values() if name in alias.versions)
+        if users:
+            raise VersionInUseError(users)
         kept = {key: version for key, version in self.versions.items() if key != name}
         return msgspec.structs.replace(self, versions=kept)
 

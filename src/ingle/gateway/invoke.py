@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import binascii
+import random
 import time
 from urllib.parse import unquote
 
@@ -90,7 +91,8 @@ class Invoker:
         path, _, query = exchange.target.partition(b"?")
         arn = self._function(_named(path), query, signed.region)
         authorize(principal, "lambda:InvokeFunction", arn.account, str(arn))
-        self._version(arn)
+        draw = random.random()  # noqa: S311 - it divides invocations between versions, and hides nothing
+        self._version(arn, draw)
         kind = exchange.header(b"x-amz-invocation-type")
         if kind not in (None, b"RequestResponse"):
             self._answer_other(exchange, kind or b"")
@@ -102,7 +104,7 @@ class Invoker:
         self._admission.admit(function, began_ns / 1e9)
         counted = self._metrics.of(arn.region, arn.name)
         try:
-            await self._serve(exchange, arn, headers, request_id, payload)
+            await self._serve(exchange, arn, draw, headers, request_id, payload)
         except AwsError as error:
             counted.service_errors += error.status >= 500
             raise
@@ -140,12 +142,12 @@ class Invoker:
             region=region, account=reference.account or self._account, name=reference.name, qualifier=qualifier
         )
 
-    def _version(self, arn: FunctionArn) -> VersionRoute:
+    def _version(self, arn: FunctionArn, draw: float) -> VersionRoute:
         function = self.routes.get((arn.account, arn.region, arn.name))
         if function is None:
             raise _not_found(arn)
         try:
-            version = resolve(function, arn.qualifier)
+            version = resolve(function, arn.qualifier, draw)
         except UnknownVersionError:
             raise _not_found(arn) from None
         if version.state != "Active":
@@ -174,12 +176,13 @@ class Invoker:
         self,
         exchange: Exchange,
         arn: FunctionArn,
+        draw: float,
         headers: list[tuple[bytes, bytes]],
         request_id: bytes,
         payload: bytes,
     ) -> None:
         for pause_s in (*_PAUSES_S, None):
-            key = _key(arn, self._version(arn))
+            key = _key(arn, self._version(arn, draw))
             try:
                 environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
                 await self._deliver(exchange, environment, headers, request_id, payload)

@@ -1,6 +1,14 @@
 """What a gateway knows of functions: routing snapshots, and the way from qualifier to version."""
 
 from ingle.routing.resolve import UnknownVersionError, resolve
-from ingle.routing.snapshot import FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
+from ingle.routing.snapshot import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
 
-__all__ = ["FunctionRoute", "RoutingChange", "RoutingSnapshot", "UnknownVersionError", "VersionRoute", "resolve"]
+__all__ = [
+    "AliasRoute",
+    "FunctionRoute",
+    "RoutingChange",
+    "RoutingSnapshot",
+    "UnknownVersionError",
+    "VersionRoute",
+    "resolve",
+]

@@ -12,13 +12,21 @@ class VersionRoute(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
 
 
+class AliasRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """One alias: its version, and the shares of the invocations that others get."""
+
+    version: str
+    weights: dict[str, float] = {}
+
+
 class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A function and its versions, `$LATEST` among them."""
+    """A function, its versions, `$LATEST` among them, and its aliases."""
 
     account: str
     region: str
     name: str
     versions: dict[str, VersionRoute]
+    aliases: dict[str, AliasRoute] = {}
     reserved_concurrency: int | None = None
 
 

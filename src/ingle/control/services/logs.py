@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from ingle.control.log_store import LogStore
-from ingle.control.request import Answered, Request
+from ingle.control.request import Answered, Handler, Request
 from ingle.protocol import AwsError
 from ingle.telemetry import LogEvent, LogGroup, LogStreamInfo
 
@@ -20,6 +20,14 @@ class Logs:
 
     def __init__(self, store: LogStore) -> None:
         self._store = store
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "DescribeLogGroups": self.describe_groups,
+            "DescribeLogStreams": self.describe_streams,
+            "FilterLogEvents": self.filter_events,
+            "GetLogEvents": self.get_events,
+        }
 
     def _arn(self, request: Request, name: str) -> str:
         return f"arn:aws:logs:{request.region}:{request.account}:log-group:{name}"

@@ -1,8 +1,9 @@
 """Lambda's management API, a module a resource."""
 
+from ingle.control.services.lambda_.aliases import Aliases
 from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.functions import Functions
 from ingle.control.services.lambda_.layers import Layers
 from ingle.control.services.lambda_.rendering import render_configuration
 
-__all__ = ["Concurrency", "Functions", "Layers", "render_configuration"]
+__all__ = ["Aliases", "Concurrency", "Functions", "Layers", "render_configuration"]

@@ -3,11 +3,10 @@
 import msgspec
 
 from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Request
-from ingle.functions import LATEST, Function, FunctionNotFoundError, InvalidSettingError
-from ingle.protocol import AwsError
+from ingle.control.request import Answered, Handler, Request
+from ingle.control.services.lambda_.references import find_unqualified
+from ingle.functions import Function, InvalidSettingError
 from ingle.store import FunctionRepository
-from ingle.values import FunctionArn, parse_function_reference
 
 UNRESERVED_MINIMUM = 100
 """What must stay for the functions that reserve nothing."""
@@ -21,9 +20,16 @@ class Concurrency:
         self._publisher = publisher
         self._limit = limit
 
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "DeleteFunctionConcurrency": self.delete,
+            "GetFunctionConcurrency": self.get,
+            "PutFunctionConcurrency": self.put,
+        }
+
     async def put(self, request: Request) -> Answered:
         """PutFunctionConcurrency; invocations are held to it when this returns."""
-        function = self._function(request)
+        function = find_unqualified(self._repository, request)
         wanted = request.input["ReservedConcurrentExecutions"]
         others = sum(
             one.reserved_concurrency or 0
@@ -41,30 +47,13 @@ class Concurrency:
 
     async def get(self, request: Request) -> Answered:
         """GetFunctionConcurrency."""
-        reserved = self._function(request).reserved_concurrency
+        reserved = find_unqualified(self._repository, request).reserved_concurrency
         return Answered({} if reserved is None else {"ReservedConcurrentExecutions": reserved})
 
     async def delete(self, request: Request) -> Answered:
         """DeleteFunctionConcurrency."""
-        await self._set(self._function(request), None)
+        await self._set(find_unqualified(self._repository, request), None)
         return Answered({}, status=204)
-
-    def _function(self, request: Request) -> Function:
-        """Return the function that a request names, which may name no version."""
-        reference = parse_function_reference(request.input["FunctionName"])
-        if reference.region is not None and reference.region != request.region:
-            raise AwsError(
-                "ResourceNotFoundException",
-                f"Functions from '{reference.region}' are not reachable in this region ('{request.region}')",
-            )
-        if reference.qualifier not in (None, LATEST):
-            raise InvalidSettingError("This operation is permitted on unqualified functions only.")
-        account = reference.account or request.account
-        found = self._repository.find(account, request.region, reference.name)
-        if found is None:
-            arn = FunctionArn(region=request.region, account=account, name=reference.name, qualifier=None)
-            raise FunctionNotFoundError(arn)
-        return found
 
     async def _set(self, function: Function, units: int | None) -> None:
         function.latest.check_can_change(function.arn, None)

@@ -8,9 +8,10 @@ from typing import Any
 from ingle.control.code_store import Chosen, CodeStore, uses_of
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Request
+from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.layers import choose_layers
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
+from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.settings import (
     ZIP_LIMIT_BYTES,
@@ -31,7 +32,7 @@ from ingle.functions import (
 )
 from ingle.protocol import AwsError
 from ingle.store import FunctionRepository, LayerRepository
-from ingle.values import Clock, FunctionArn, parse_function_reference
+from ingle.values import Clock, FunctionArn
 
 _CREATING: dict[str, Any] = {
     "state": "Pending",
@@ -63,51 +64,39 @@ class Functions:
         self._runtimes = runtimes
         self._concurrency_limit = concurrency_limit
 
-    # finding
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "CreateFunction": self.create,
+            "DeleteFunction": self.delete,
+            "GetAccountSettings": self.account_settings,
+            "GetFunction": self.get,
+            "GetFunctionConfiguration": self.get_configuration,
+            "ListFunctions": self.list_functions,
+            "ListVersionsByFunction": self.list_versions,
+            "PublishVersion": self.publish,
+            "UpdateFunctionCode": self.update_code,
+            "UpdateFunctionConfiguration": self.update_configuration,
+        }
 
-    def _arn(self, request: Request) -> FunctionArn:
-        """Return the function (and qualifier) that a request names. Raises AwsError."""
-        reference = parse_function_reference(request.input["FunctionName"])
-        if reference.region is not None and reference.region != request.region:
-            raise AwsError(
-                "ResourceNotFoundException",
-                f"Functions from '{reference.region}' are not reachable in this region ('{request.region}')",
-            )
-        given = request.input.get("Qualifier")
-        if reference.qualifier is not None and given is not None and given != reference.qualifier:
-            raise InvalidSettingError(
-                "The derived qualifier from the function name does not match the specified qualifier."
-            )
-        account = reference.account or request.account
-        return FunctionArn(
-            region=request.region, account=account, name=reference.name, qualifier=given or reference.qualifier
-        )
-
-    def _function(self, arn: FunctionArn) -> Function:
-        function = self._repository.find(arn.account, arn.region, arn.name)
-        if function is None:
-            raise FunctionNotFoundError(arn)
-        return function
-
-    def _find(self, request: Request) -> tuple[Function, Version, bool]:
-        """Return function, version, and whether a qualifier was given."""
-        arn = self._arn(request)
-        function = self._function(arn)
-        version = function.versions.get(arn.qualifier or LATEST)
+    def _find(self, request: Request) -> tuple[Function, Version, str | None]:
+        """Return function, version, and the qualifier that was given."""
+        arn = arn_of(request)
+        function = find_function(self._repository, arn)
+        version = function.version_of(arn.qualifier)
         if version is None:
             raise FunctionNotFoundError(arn)
-        return function, version, arn.qualifier is not None
+        return function, version, arn.qualifier
 
-    def _show(self, function: Function, version: Version, *, qualified: bool) -> dict[str, Any]:
+    def _show(self, function: Function, version: Version, *, qualifier: str | None = None) -> dict[str, Any]:
         variables = self._code.open_variables(function.arn, version)
-        return render_configuration(function, version, variables, qualified=qualified)
+        return render_configuration(function, version, variables, qualifier=qualifier)
 
     # creating
 
     async def create(self, request: Request) -> Answered:
         """CreateFunction."""
         wishes = request.input
-        arn = self._arn(request)
+        arn = arn_of(request)
         if arn.qualifier is not None or len(arn.name) > 64:
             raise InvalidSettingError(
                 f"1 validation error detected: Value '{arn.name}' at 'functionName' failed to satisfy constraint: Member"
@@ -151,7 +140,8 @@ class Functions:
         """Answer a request whose work goes on; one that shall be published names the version that it will be."""
         if version.pending_publish:
             version = version.replace(version=str(function.next_version))
-        return Answered(self._show(function, version, qualified=version.version != LATEST))
+            return Answered(self._show(function, version, qualifier=version.version))
+        return Answered(self._show(function, version))
 
     def _zip(self, code: dict[str, Any]) -> bytes:
         if code.get("ImageUri") or code.get("S3Bucket") or code.get("S3Key"):
@@ -179,9 +169,9 @@ class Functions:
 
     async def get(self, request: Request) -> Answered:
         """GetFunction. The code's location comes with downloads; until then only where it is kept is told."""
-        function, version, qualified = self._find(request)
+        function, version, qualifier = self._find(request)
         shown: dict[str, Any] = {
-            "Configuration": self._show(function, version, qualified=qualified),
+            "Configuration": self._show(function, version, qualifier=qualifier),
             "Code": {"RepositoryType": "S3"},
         }
         if function.tags:
@@ -192,8 +182,8 @@ class Functions:
 
     async def get_configuration(self, request: Request) -> Answered:
         """GetFunctionConfiguration."""
-        function, version, qualified = self._find(request)
-        return Answered(self._show(function, version, qualified=qualified))
+        function, version, qualifier = self._find(request)
+        return Answered(self._show(function, version, qualifier=qualifier))
 
     async def list_functions(self, request: Request) -> Answered:
         """ListFunctions."""
@@ -203,21 +193,22 @@ class Functions:
         page = self._repository.page(request.account, request.region, after, count + 1)
         shown: list[dict[str, Any]] = []
         for function in page[:count]:
-            versions = function.versions.values() if wanted.get("FunctionVersion") == "ALL" else [function.latest]
-            qualified = wanted.get("FunctionVersion") == "ALL"
-            shown.extend(self._show(function, version, qualified=qualified) for version in versions)
+            if wanted.get("FunctionVersion") == "ALL":
+                shown.extend(self._show(function, one, qualifier=name) for name, one in function.versions.items())
+            else:
+                shown.append(self._show(function, function.latest))
         more = {"NextMarker": make_marker(page[count - 1].name)} if len(page) > count else {}
         return Answered({"Functions": shown, **more})
 
     async def list_versions(self, request: Request) -> Answered:
         """ListVersionsByFunction."""
-        function = self._function(self._arn(request).qualified(None))
+        function = find_function(self._repository, arn_of(request).qualified(None))
         versions = list(function.versions.values())
         count = min(request.input.get("MaxItems", PAGE), PAGE)
         after = read_marker(request.input.get("Marker"))
         names = [version.version for version in versions]
         start = sum(not _is_behind(one, after) for one in names) if after else 0
-        shown = [self._show(function, one, qualified=True) for one in versions[start : start + count]]
+        shown = [self._show(function, one, qualifier=one.version) for one in versions[start : start + count]]
         is_more = start + count < len(versions)
         more = {"NextMarker": make_marker(names[start + count - 1])} if is_more else {}
         return Answered({"Versions": shown, **more})
@@ -245,10 +236,10 @@ class Functions:
     # changing
 
     def _to_change(self, request: Request) -> Function:
-        arn = self._arn(request)
+        arn = arn_of(request)
         if arn.qualifier not in (None, LATEST):
             raise InvalidSettingError("This operation is permitted on unqualified functions only.")
-        function = self._function(arn.qualified(None))
+        function = find_function(self._repository, arn.qualified(None))
         function.latest.check_can_change(function.arn, request.input.get("RevisionId"))
         return function
 
@@ -271,7 +262,7 @@ class Functions:
         if wishes.get("DryRun"):
             sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
             code = Code(sha256=sha256, size_bytes=len(content), wrapped_key=b"", zip_manifest=b"")
-            return Answered(self._show(function, function.latest.replace(code=code), qualified=False))
+            return Answered(self._show(function, function.latest.replace(code=code)))
         latest = function.latest
         code = await self._code.keep(function.arn, content, latest.layers)
         code = await self._code.carry_layers(function.arn, latest.code, code)
@@ -298,7 +289,7 @@ class Functions:
         function = self._begin_update(function, **fields)
         self._repository.save(function)
         self._optimiser.begin(function)
-        return Answered(self._show(function, function.latest, qualified=False))
+        return Answered(self._show(function, function.latest))
 
     async def publish(self, request: Request) -> Answered:
         """PublishVersion."""
@@ -310,12 +301,12 @@ class Functions:
         function, version = function.publish(description, str(uuid.uuid4()), self._clock.now_ms())
         self._repository.save(function)
         await self._publisher.announce(function)
-        return Answered(self._show(function, version, qualified=True))
+        return Answered(self._show(function, version, qualifier=version.version))
 
     async def delete(self, request: Request) -> Answered:
         """DeleteFunction, of everything or of one version."""
-        arn = self._arn(request)
-        function = self._function(arn)
+        arn = arn_of(request)
+        function = find_function(self._repository, arn)
         if arn.qualifier == LATEST:
             raise InvalidSettingError("$LATEST version cannot be deleted without deleting the function.")
         if arn.qualifier is not None:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from ingle.control.code_store import Chosen, CodeStore
-from ingle.control.request import Answered, Request
+from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.rendering import render_time
 from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
@@ -36,6 +36,16 @@ class Layers:
         self._repository = repository
         self._code = code
         self._clock = clock
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "DeleteLayerVersion": self.delete,
+            "GetLayerVersion": self.get,
+            "GetLayerVersionByArn": self.get_by_arn,
+            "ListLayerVersions": self.list_versions,
+            "ListLayers": self.list_layers,
+            "PublishLayerVersion": self.publish,
+        }
 
     def _named(self, request: Request) -> LayerArn:
         """Return the layer that a request names, by name or ARN. Raises AwsError."""

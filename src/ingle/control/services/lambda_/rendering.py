@@ -3,7 +3,7 @@
 import time
 from typing import Any
 
-from ingle.functions import Function, Version
+from ingle.functions import Alias, Function, Version
 
 
 def render_time(at_ms: int) -> str:
@@ -20,10 +20,10 @@ def _render_logging(function: Function, version: Version) -> dict[str, str]:
 
 
 def render_configuration(
-    function: Function, version: Version, variables: dict[str, str], *, qualified: bool
+    function: Function, version: Version, variables: dict[str, str], *, qualifier: str | None
 ) -> dict[str, Any]:
-    """Return a FunctionConfiguration; `qualified` puts the version into the ARN."""
-    arn = function.arn.qualified(version.version if qualified else None)
+    """Return a FunctionConfiguration; `qualifier`, of a version or alias, is put into the ARN."""
+    arn = function.arn.qualified(qualifier)
     shown: dict[str, Any] = {
         "FunctionName": function.name,
         "FunctionArn": str(arn),
@@ -59,4 +59,18 @@ def render_configuration(
         if version.update_status == "InProgress":
             shown["LastUpdateStatusReason"] = "The function is being created."
             shown["LastUpdateStatusReasonCode"] = "Creating"
+    return shown
+
+
+def render_alias(function: Function, alias: Alias) -> dict[str, Any]:
+    """Return an AliasConfiguration."""
+    shown: dict[str, Any] = {
+        "AliasArn": str(function.arn.qualified(alias.name)),
+        "Name": alias.name,
+        "FunctionVersion": alias.function_version,
+        "Description": alias.description,
+        "RevisionId": alias.revision_id,
+    }
+    if alias.weights:
+        shown["RoutingConfig"] = {"AdditionalVersionWeights": alias.weights}
     return shown
