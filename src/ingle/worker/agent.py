@@ -62,7 +62,6 @@ class Environments:
         name = stream_name(key.version, time.time())
         began_ns = time.monotonic_ns()
         stream = self._shipper.stream(key.account, key.region, assignment.log_group, name)
-        environment = Environment(identifier, assignment, stream, self._left, self._became_idle)
         runtime = self._runtimes.get(assignment.runtime)
         try:
             if runtime is None:
@@ -88,9 +87,10 @@ class Environments:
         except BaseException:
             await self._loader.release(key)
             raise
+        environment = Environment(identifier, assignment, running, stream, self._left, self._became_idle)
         self._running[identifier.encode()] = environment
         self.census.add(environment, running)
-        failed = await environment.start(running)
+        failed = await environment.start()
         init_ns = time.monotonic_ns() - began_ns
         return EnvironmentStarted(environment_id=identifier, init_failed=failed, init_ns=init_ns)
 

@@ -38,6 +38,10 @@ class Invocation:
         self.is_started = False
         """Whether the runtime has begun a streamed answer: no other answer is taken."""
 
+    def begin_duration(self) -> None:
+        """The runtime has the event: what follows is the duration that is reported."""
+        self.started_ns = time.monotonic_ns()
+
     def event_headers(self, timeout_s: int) -> list[tuple[bytes, bytes]]:
         """Return the headers with which the Runtime API delivers the event."""
         headers = [

@@ -25,11 +25,6 @@ class Runtime(Protocol):
     """What the Runtime API asks of its environment."""
 
     @property
-    def request_id(self) -> bytes | None:
-        """The id of the invocation that is being served and not yet answered."""
-        ...
-
-    @property
     def can_ask(self) -> bool:
         """Whether the runtime may call /next: nothing is unanswered and no other call waits."""
         ...
@@ -41,6 +36,17 @@ class Runtime(Protocol):
         """The runtime waits for its next event on `exchange`."""
         ...
 
+    def init_failed(self, body: bytes, error_type: str) -> None: ...
+
+
+class Answers(Protocol):
+    """What the Runtime API asks of the invocation that is served."""
+
+    @property
+    def request_id(self) -> bytes | None:
+        """The id of the invocation that is being served and not yet answered."""
+        ...
+
     def succeeded(self, body: bytes) -> None: ...
 
     async def streams(self, exchange: Exchange) -> None: ...
@@ -48,8 +54,6 @@ class Runtime(Protocol):
     def failed(self, body: bytes, error_type: str) -> None: ...
 
     def answered_too_much(self, limit_bytes: int) -> None: ...
-
-    def init_failed(self, body: bytes, error_type: str) -> None: ...
 
 
 def refuse(exchange: Exchange, status: int, error_type: str, message: str) -> None:
@@ -74,8 +78,9 @@ def refuse_size(exchange: Exchange, limit_bytes: int) -> None:
 class RuntimeApi:
     """The handler of one environment's listener."""
 
-    def __init__(self, runtime: Runtime) -> None:
+    def __init__(self, runtime: Runtime, answers: Answers) -> None:
         self._runtime = runtime
+        self._answers = answers
 
     def __call__(self, exchange: Exchange) -> Any:
         target, method = exchange.target, exchange.method
@@ -104,7 +109,7 @@ class RuntimeApi:
             refuse(exchange, 403, "InvalidStateTransition", "Transition from Running to Ready is not allowed")
 
     def _is_current(self, exchange: Exchange, request_id: bytes) -> bool:
-        current = self._runtime.request_id
+        current = self._answers.request_id
         if current is None:
             refuse(exchange, 403, "InvalidStateTransition", "There is no invocation to answer")
         elif current != request_id:
@@ -121,7 +126,7 @@ class RuntimeApi:
             if mode != b"streaming":
                 refuse(exchange, 400, "InvalidFunctionResponseMode", "The response mode is not known")
                 return None
-            return self._runtime.streams(exchange)
+            return self._answers.streams(exchange)
         body = exchange.body_nowait
         if body is None:
             return self._read_response(exchange, request_id)
@@ -143,19 +148,19 @@ class RuntimeApi:
         if len(body) > RESPONSE_LIMIT_BYTES:
             self._too_large(exchange)
             return
-        self._runtime.succeeded(body)
+        self._answers.succeeded(body)
         exchange.respond(202, _JSON, _OK)
 
     def _too_large(self, exchange: Exchange) -> None:
         refuse_size(exchange, RESPONSE_LIMIT_BYTES)
-        self._runtime.answered_too_much(RESPONSE_LIMIT_BYTES)
+        self._answers.answered_too_much(RESPONSE_LIMIT_BYTES)
 
     async def _error(self, exchange: Exchange, request_id: bytes) -> None:
         if not self._is_current(exchange, request_id):
             return
         body, error_type = await _read_error(exchange)
         if self._is_current(exchange, request_id):
-            self._runtime.failed(body, error_type)
+            self._answers.failed(body, error_type)
             exchange.respond(202, _JSON, _OK)
 
     async def _init_error(self, exchange: Exchange) -> None:
