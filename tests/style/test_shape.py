@@ -129,9 +129,11 @@ def test_every_change_is_told_in_a_fragment() -> None:
     assert any((ROOT / "changes").glob("*.md"))
 
 
-def test_the_page_on_system_calls_is_what_the_filter_is() -> None:
+@pytest.mark.parametrize("page", ["seccomp", "reference/operations"])
+def test_a_page_that_is_written_from_the_program_is_what_it_writes_now(page: str) -> None:
+    script = f"write_{Path(page).name}_page"
     rendered = subprocess.run(
-        [sys.executable, "-c", "import write_seccomp_page; print(write_seccomp_page.render(), end='')"],
+        [sys.executable, "-c", f"import {script}; print({script}.render(), end='')"],
         cwd=ROOT / "scripts", capture_output=True, text=True, check=True,
     ).stdout  # fmt: skip
-    assert (ROOT / "docs" / "seccomp.md").read_text() == rendered
+    assert (ROOT / "docs" / f"{page}.md").read_text() == rendered, f"run scripts/{script}.py"

@@ -260,15 +260,3 @@ def test_an_unknown_qualifier_and_another_region_are_not_found(functions: Any, f
     foreign = f"arn:aws:lambda:eu-west-1:000000000000:function:{function}"
     assert "not reachable in this region" in refused(functions.invoke, FunctionName=foreign)[2]
     assert refused(functions.invoke, FunctionName=f"{function}:1", Qualifier="2")[0] == "InvalidParameterValueException"
-
-
-def test_every_operation_that_is_not_built_says_so_with_501(functions: Any, logs: Any) -> None:
-    for call, arguments in (
-        (functions.get_layer_version_policy, {"LayerName": "l", "VersionNumber": 1}),
-        (functions.get_policy, {"FunctionName": "f"}),
-        (functions.list_event_source_mappings, {}),
-        (logs.put_retention_policy, {"logGroupName": "g", "retentionInDays": 1}),
-    ):
-        code, status, message = refused(call, **arguments)
-        assert (code, status) == ("NotImplementedException", 501)
-        assert "Ingle does not implement" in message

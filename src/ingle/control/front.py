@@ -16,6 +16,8 @@ from ingle.values import MIB, Clock, IngleError, new_request_id
 _log = structlog.get_logger("ingle.control")
 CREATE_LIMIT_BYTES = 70_167_211
 _OTHER_LIMIT_BYTES = 6 * MIB
+_SIBLINGS = {"lambda": ("lambda-core", "lambda-microvms", "lambda-web")}
+"""Further models on the same host, under the same signing name; Ingle has none of their operations."""
 _LARGE = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
 
 
@@ -60,9 +62,9 @@ class Front:
         sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
         principal = Principal(arn=root_arn(self._account), account=self._account, is_root=True)
         authorize(principal, self._account, f"{signed.service}:{operation.name}")
-        handler = self._handlers[signed.service].get(operation.name)
+        handler = self._handlers.get(operation.service, {}).get(operation.name)
         if handler is None:
-            raise not_implemented(signed.service, operation.name)
+            raise not_implemented(operation.service, operation.name)
         wishes = _parse(model, operation, labels, exchange, body)
         request = Request(principal=principal, account=self._account, region=signed.region, input=wishes)
         return await _act(model, operation, handler, request)
@@ -84,10 +86,11 @@ def _match(model: ServiceModel, exchange: Exchange) -> tuple[Operation, dict[str
     if model.target_prefix:
         return json_rpc.match_target(model, target or b""), {}
     path, _, query = exchange.target.decode("latin-1").partition("?")
-    found = model.match(exchange.method.decode("latin-1"), path, query)
-    if found is None:
-        raise AwsError("UnknownOperationException", "The requested operation is not known to the service.")
-    return found
+    for each in (model, *map(load_service, _SIBLINGS.get(model.service, ()))):
+        found = each.match(exchange.method.decode("latin-1"), path, query)
+        if found is not None:
+            return found
+    raise AwsError("UnknownOperationException", "The requested operation is not known to the service.")
 
 
 async def _read(exchange: Exchange, operation: Operation) -> bytes:

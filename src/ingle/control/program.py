@@ -14,7 +14,7 @@ from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
-from ingle.control.services.lambda_ import Aliases, Concurrency, Functions, Layers
+from ingle.control.services.lambda_ import Aliases, Concurrency, Functions, Layers, TaggableFunctions, Tags
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import FunctionRepository, LayerRepository, LogGroupRepository, open_database
@@ -45,7 +45,13 @@ async def serve_control(settings: ControlSettings) -> None:
         repository, layers, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit
     )
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
-    resources = (functions, concurrency, Aliases(repository, publisher), Layers(layers, code, clock))
+    resources = (
+        functions,
+        concurrency,
+        Aliases(repository, publisher),
+        Layers(layers, code, clock),
+        Tags({"function": TaggableFunctions(repository)}),
+    )
     handlers = {  # of each operation that Ingle has; every other one answers 501
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
         "logs": Logs(log_store).handlers(),

@@ -17,6 +17,7 @@ from ingle.functions.errors import (
 from ingle.functions.function import LATEST, Code, Function, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
 from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
+from ingle.functions.tags import check_tags
 
 __all__ = [
     "LATEST",
@@ -41,6 +42,7 @@ __all__ = [
     "VersionInUseError",
     "check_layers",
     "check_runtime",
+    "check_tags",
     "check_unzipped",
     "check_variables",
 ]

@@ -21,6 +21,7 @@ class Operation:
     service: str
     name: str
     method: str
+    uri: str
     status: int
     input: str | None
     output: str | None
@@ -50,6 +51,7 @@ class ServiceModel:
                 service=service,
                 name=name,
                 method=described["http"]["method"],
+                uri=described["http"]["requestUri"],
                 status=described["http"].get("responseCode", 200),
                 input=described.get("input", {}).get("shape"),
                 output=described.get("output", {}).get("shape"),

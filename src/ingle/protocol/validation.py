@@ -6,9 +6,15 @@ from typing import Any
 
 from ingle.protocol.models import ServiceModel, Shape
 
+# What Java's classes of characters are in Python's expressions: letters, numbers, separators. In every pattern of the
+# models that has them, the underscore, which \w has too, is allowed as well.
+_CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"}
+
 
 @lru_cache(maxsize=512)
 def _pattern(text: str) -> re.Pattern[str] | None:
+    for theirs, ours in _CLASSES.items():
+        text = text.replace(theirs, ours)
     try:
         return re.compile(text)
     except re.error:  # a Java expression that Python can't read constrains nothing here

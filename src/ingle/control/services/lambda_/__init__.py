@@ -5,5 +5,6 @@ from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.functions import Functions
 from ingle.control.services.lambda_.layers import Layers
 from ingle.control.services.lambda_.rendering import render_configuration
+from ingle.control.services.lambda_.tags import TaggableFunctions, Tags
 
-__all__ = ["Aliases", "Concurrency", "Functions", "Layers", "render_configuration"]
+__all__ = ["Aliases", "Concurrency", "Functions", "Layers", "TaggableFunctions", "Tags", "render_configuration"]

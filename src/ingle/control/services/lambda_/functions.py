@@ -28,6 +28,7 @@ from ingle.functions import (
     FunctionNotFoundError,
     InvalidSettingError,
     Version,
+    check_tags,
     check_variables,
 )
 from ingle.protocol import AwsError
@@ -121,7 +122,7 @@ class Functions:
             account=arn.account,
             region=arn.region,
             name=arn.name,
-            tags=wishes.get("Tags", {}),
+            tags=check_tags(wishes.get("Tags", {})),
             versions={LATEST: latest},
         )
         self._repository.add(function)

@@ -9,13 +9,17 @@ from ingle.values import FunctionArn, parse_function_reference
 
 def arn_of(request: Request) -> FunctionArn:
     """Return the function, with the qualifier of its name, its ARN or the query. Raises AwsError, InvalidSettingError."""
-    reference = parse_function_reference(request.input["FunctionName"])
+    return read_arn(request, request.input["FunctionName"], request.input.get("Qualifier"))
+
+
+def read_arn(request: Request, name: str, given: str | None = None) -> FunctionArn:
+    """Return what a name or an ARN anywhere in a request means, with a qualifier given beside it. Raises as `arn_of`."""
+    reference = parse_function_reference(name)
     if reference.region is not None and reference.region != request.region:
         raise AwsError(
             "ResourceNotFoundException",
             f"Functions from '{reference.region}' are not reachable in this region ('{request.region}')",
         )
-    given = request.input.get("Qualifier")
     if reference.qualifier is not None and given is not None and given != reference.qualifier:
         raise InvalidSettingError(
             "The derived qualifier from the function name does not match the specified qualifier."

@@ -1,0 +1,59 @@
+"""Writes docs/reference/operations.md from AWS's service models and Ingle's handlers, so that the page can't promise more."""
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from ingle.control.services import lambda_
+from ingle.protocol import load_service
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "operations.md"
+SERVICES = {
+    "lambda": "AWS Lambda",
+    "lambda-core": "Lambda Core: network connectors and runtimes of one's own",
+    "lambda-microvms": "Lambda MicroVMs",
+    "lambda-web": "Lambda Web",
+}
+GATEWAY = frozenset({"Invoke", "InvokeWithResponseStream"})
+"""What the gateway serves itself; all else is for the handlers of control."""
+
+
+def _names_of(resource: Any) -> Iterable[str]:
+    """Return the operations that a class of handlers has, without the repositories that it would need to serve them."""
+    return resource.handlers(resource.__new__(resource)).keys() if hasattr(resource, "handlers") else ()
+
+
+def served() -> set[str]:
+    """Return the operations of `lambda` that Ingle serves."""
+    return {name for resource in vars(lambda_).values() for name in _names_of(resource)} | GATEWAY
+
+
+def _section(service: str, title: str) -> str:
+    model = load_service(service)
+    here = served() if service == "lambda" else set()
+    rows = "\n".join(
+        f"| {name} | `{operation.method} {operation.uri}` | {'served' if name in here else '501'} |"
+        for name, operation in sorted(model.operations.items())
+    )
+    count = len(here & model.operations.keys())
+    return (
+        f"## {title}\n\n{count} of {len(model.operations)}.\n\n| operation | request | state |\n|---|---|---|\n{rows}\n"
+    )
+
+
+def render() -> str:
+    """Return the page."""
+    sections = "\n".join(_section(service, title) for service, title in SERVICES.items())
+    return f"""# Operations
+
+Written by `scripts/write_operations_page.py` from AWS's service models and Ingle's handlers. What is `served` behaves as
+AWS's does; what is `501` answers `NotImplementedException`, once the request's signature has been verified, and changes nothing.
+
+{sections}"""
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(render())
+    sys.stdout.write(f"{PAGE}\n")
