@@ -17,7 +17,7 @@ from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
 from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
-from ingle.gateway.relay import relay
+from ingle.gateway.reply import EventReply, PlainReply, Reply
 from ingle.protocol import AwsError, validation_error
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange, HttpClient
@@ -38,6 +38,9 @@ _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
 _GONE = (b"x-ingle-environment", b"gone")
 _check_json = msgspec.json.Decoder().decode
 _Routes = dict[tuple[str, str, str], FunctionRoute]
+EventHeaders = list[tuple[bytes, bytes]]
+STREAM = (b"x-ingle-stream", b"1")
+"""Tells the worker to pass a streamed answer on as it comes."""
 
 
 class _Undelivered(Exception):
@@ -98,13 +101,20 @@ class Invoker:
             self._answer_other(exchange, kind or b"")
             return
         payload = _check_payload(body)
-        headers, request_id = _event_headers(exchange, arn)
+        reply = EventReply(exchange) if _wants_stream(exchange) else PlainReply(exchange)
+        await self.run(arn, draw, _event_headers(exchange, arn), payload, reply)
+
+    async def run(self, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes, reply: Reply) -> None:
+        """Admit an invocation, have an environment serve it, and answer. Raises AwsError.
+
+        `draw`, at random from [0, 1), decides which version of a weighted alias serves.
+        """
         function = (arn.account, arn.region, arn.name)
         began_ns = time.monotonic_ns()
         self._admission.admit(function, began_ns / 1e9)
         counted = self._metrics.of(arn.region, arn.name)
         try:
-            await self._serve(exchange, arn, draw, headers, request_id, payload)
+            await self._serve(reply, arn, draw, headers, payload)
         except AwsError as error:
             counted.service_errors += error.status >= 500
             raise
@@ -172,20 +182,12 @@ class Invoker:
                 ]
             )
 
-    async def _serve(
-        self,
-        exchange: Exchange,
-        arn: FunctionArn,
-        draw: float,
-        headers: list[tuple[bytes, bytes]],
-        request_id: bytes,
-        payload: bytes,
-    ) -> None:
+    async def _serve(self, reply: Reply, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes) -> None:
         for pause_s in (*_PAUSES_S, None):
             key = _key(arn, self._version(arn, draw))
             try:
                 environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
-                await self._deliver(exchange, environment, headers, request_id, payload)
+                await self._deliver(reply, environment, headers, payload)
             except _Undelivered:
                 continue
             except NotStartedError:
@@ -198,14 +200,7 @@ class Invoker:
             return
         raise AwsError("ServiceException", "No environment of the function stayed long enough to serve.")
 
-    async def _deliver(
-        self,
-        exchange: Exchange,
-        environment: Environment,
-        headers: list[tuple[bytes, bytes]],
-        request_id: bytes,
-        payload: bytes,
-    ) -> None:
+    async def _deliver(self, reply: Reply, environment: Environment, headers: EventHeaders, payload: bytes) -> None:
         try:
             answer = await self._worker.request(b"POST", environment.path, headers, payload)
         except ConnectionFailedError:
@@ -218,7 +213,7 @@ class Invoker:
             self._fleet.discard(environment)
             raise _Undelivered
         made = [
-            (b"x-amzn-requestid", request_id),
+            (b"x-amzn-requestid", headers[0][1]),
             (b"x-amz-executed-version", environment.key.version.encode()),
             (b"x-amzn-trace-id", headers[2][1]),
         ]
@@ -230,13 +225,13 @@ class Invoker:
                     self._metrics.of(environment.key.region, environment.key.function).function_errors += 1
             elif pair[0] == b"x-ingle-environment":
                 is_gone = True
-        body, is_streaming = answer.body_nowait, _wants_stream(exchange)
-        if body is not None and not is_streaming:
+        body = answer.body_nowait
+        if body is not None and not reply.is_streaming:
             self._settle(environment, is_gone=is_gone)
-            exchange.respond(200, made, body)
+            reply.respond(made, body)
             return
         try:
-            await (streaming.relay_events if is_streaming else relay)(answer, exchange, 200, made)
+            await reply.relay(answer, made)
         finally:
             if answer.body.ended and answer.body.error is None:
                 self._settle(environment, is_gone=is_gone or _GONE in answer.trailers)
@@ -285,11 +280,16 @@ def _check_payload(body: bytes) -> bytes:
     return body
 
 
-def _event_headers(exchange: Exchange, arn: FunctionArn) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return what the worker is told of an invocation; the third header is the trace id."""
-    request_id = new_request_id().encode()
+def event_headers(exchange: Exchange, arn: FunctionArn) -> EventHeaders:
+    """Return what the worker is told of every invocation: request id, ARN and trace id, in this order."""
     trace = exchange.header(b"x-amzn-trace-id") or _new_trace()
-    headers = [(b"x-ingle-request-id", request_id), (b"x-ingle-arn", str(arn).encode()), (b"x-amzn-trace-id", trace)]
+    request_id = new_request_id().encode()
+    return [(b"x-ingle-request-id", request_id), (b"x-ingle-arn", str(arn).encode()), (b"x-amzn-trace-id", trace)]
+
+
+def _event_headers(exchange: Exchange, arn: FunctionArn) -> EventHeaders:
+    """Return what the worker is told of one that Invoke asks for."""
+    headers = event_headers(exchange, arn)
     log_type = exchange.header(b"x-amz-log-type")
     if log_type == b"Tail":
         headers.append((b"x-ingle-tail", b"1"))
@@ -301,11 +301,11 @@ def _event_headers(exchange: Exchange, arn: FunctionArn) -> tuple[list[tuple[byt
             ]
         )
     if _wants_stream(exchange):
-        headers.append((b"x-ingle-stream", b"1"))
+        headers.append(STREAM)
     context = exchange.header(b"x-amz-client-context")
     if context is not None:
         headers.append((b"x-amz-client-context", _check_context(context)))
-    return headers, request_id
+    return headers
 
 
 def _check_context(context: bytes) -> bytes:
