@@ -1,96 +1,75 @@
-"""`ingle deploy DIR`."""
+"""`ingle deploy DIR|ZIP`."""
 
-import io
 import re
-import shutil
-import zipfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from botocore.exceptions import ClientError
 
+from ingle.cli.archives import zip_directory
 from ingle.cli.client import data_dir_of, make_client
-from ingle.cli.commands.options import Data
+from ingle.cli.commands.options import Data, Handler, Name, Runtime, answered, pairs
+from ingle.cli.deployment import Declared, Outcome, Settings, apply, find_configuration
+from ingle.cli.inference import infer
 from ingle.cli.output import console, fail
-
-_LEFT_OUT = {"__pycache__", ".git", ".venv", ".mypy_cache", ".pytest_cache"}
-_PYTHON_ENTRIES = ("app.py", "lambda_function.py", "main.py", "handler.py", "index.py")
-_NODE_ENTRIES = ("index.js", "index.mjs", "app.js", "app.mjs")
 
 
 def deploy(
-    directory: Annotated[Path, typer.Argument(help="A directory with the function's code, or a zip.")],
-    name: Annotated[str | None, typer.Option(help="Default: the directory's name.")] = None,
-    runtime: Annotated[str | None, typer.Option(help="Default: by the files.")] = None,
-    handler: Annotated[str | None, typer.Option(help="Default: by the files.")] = None,
-    memory: Annotated[int, typer.Option(help="MB.")] = 128,
-    timeout: Annotated[int, typer.Option(help="Seconds.")] = 3,
+    source: Annotated[Path, typer.Argument(metavar="DIR|ZIP", help="A directory with a function's code, or a zip.")],
+    name: Name = None,
+    runtime: Runtime = None,
+    handler: Handler = None,
+    memory: Annotated[int | None, typer.Option(help="MB.")] = None,
+    timeout: Annotated[int | None, typer.Option(help="Seconds.")] = None,
+    env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable; those it has stay.")] = None,
+    role: Annotated[str | None, typer.Option(help="The ARN of its role.")] = None,
+    layers: Annotated[list[str] | None, typer.Option(metavar="ARN", help="A layer version, in order.")] = None,
+    publish: Annotated[bool, typer.Option("--publish", help="Make a version, to go back to.")] = False,
     data: Data = None,
 ) -> None:
-    """Create or update a function from a directory or zip, and wait until it is active."""
-    if not directory.exists():
-        fail(f"{directory} is not there")
-    content = directory.read_bytes() if directory.is_file() else _zip(directory)
-    name = name or re.sub(r"[^a-zA-Z0-9-_]", "-", directory.resolve().stem)
-    guessed_runtime, guessed_handler = _guess(directory)
+    """Create or update a function, wait until it serves, and say what changed. What no option names stays."""
+    if not source.exists():
+        fail(f"{source} is not there")
+    given = {"Runtime": runtime, "Handler": handler, "MemorySize": memory, "Timeout": timeout, "Role": role,
+             "Layers": layers or None}  # fmt: skip
+    settings = {key: value for key, value in given.items() if value is not None}
     client = make_client("lambda", data_dir_of(data))
-    settings = {
-        "Runtime": runtime or guessed_runtime,
-        "Handler": handler or guessed_handler,
-        "MemorySize": memory,
-        "Timeout": timeout,
-    }
-    try:
-        verb = _create_or_update(client, name, content, settings)
-    except ClientError as error:
-        fail(error.response["Error"]["Message"])
-    console.print(f"[green]{verb}[/] {name} ({settings['Runtime']}, {settings['Handler']}, {len(content):,} bytes)")
+    with answered():
+        declared = declare(client, source, name, settings, pairs(env, "--env"))
+        tell(declared, apply(client, declared))
+        if publish:
+            version = client.publish_version(FunctionName=declared.name)["Version"]
+            console.print(f"  version {version}", highlight=False)
 
 
-def _zip(directory: Path) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path in sorted(directory.rglob("*")):
-            if path.is_file() and not _LEFT_OUT.intersection(path.relative_to(directory).parts):
-                archive.write(path, path.relative_to(directory))
-    return buffer.getvalue()
+def declare(client: Any, source: Path, name: str | None, settings: Settings, variables: dict[str, str]) -> Declared:
+    """Return the function that a directory or zip stands for; end where its runtime or handler can't be told."""
+    name = name or re.sub(r"[^a-zA-Z0-9-_]", "-", source.resolve().stem)
+    current = find_configuration(client, name)
+    if variables:
+        held = (current or {}).get("Environment", {}).get("Variables", {})
+        settings = {**settings, "Environment": {"Variables": {**held, **variables}}}
+    at_creation: Settings = {}
+    if current is None and not {"Runtime", "Handler"} <= settings.keys():
+        inferred = infer(source) if source.is_dir() else None
+        if inferred is None:
+            fail(f"{source} doesn't tell what it is for: name --runtime and --handler")
+        at_creation = dict(zip(("Runtime", "Handler"), inferred, strict=True))
+    content = source.read_bytes() if source.is_file() else zip_directory(source)
+    return Declared(name=name, content=content, settings=settings, at_creation=at_creation)
 
 
-def _guess(directory: Path) -> tuple[str, str]:
-    """Return (runtime, handler) by what lies in the directory."""
-    if (directory / "bootstrap").exists():
-        return "provided.al2023", "bootstrap"
-    for entry in _NODE_ENTRIES:
-        if (directory / entry).exists():
-            return "nodejs20.x", f"{Path(entry).stem}.handler"
-    for entry in _PYTHON_ENTRIES:
-        if (directory / entry).exists():
-            text = (directory / entry).read_text()
-            function = "lambda_handler" if "def lambda_handler" in text else "handler"
-            return _python(), f"{Path(entry).stem}.{function}"
-    return _python(), "app.handler"
-
-
-def _python() -> str:
-    for minor in (13, 12, 11):
-        if shutil.which(f"python3.{minor}"):
-            return "python3.11" if shutil.which("python3.11") else f"python3.{minor}"
-    return "python3.11"
-
-
-def _create_or_update(client: Any, name: str, content: bytes, settings: dict[str, Any]) -> str:
-    waiting = {"Delay": 1, "MaxAttempts": 120}
-    try:
-        client.get_function(FunctionName=name)
-    except client.exceptions.ResourceNotFoundException:
-        client.create_function(
-            FunctionName=name, Role=f"arn:aws:iam::000000000000:role/{name}", Code={"ZipFile": content}, **settings
+def tell(declared: Declared, outcome: Outcome) -> None:
+    """Print what was done."""
+    if outcome.verb == "created":
+        shown = {**declared.at_creation, **declared.settings}
+        size = f"{len(declared.content):,} bytes"
+        console.print(
+            f"[green]created[/] {declared.name} ({shown['Runtime']}, {shown['Handler']}, {size})", highlight=False
         )
-        client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig=waiting)
-        return "created"
-    client.update_function_code(FunctionName=name, ZipFile=content)
-    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=waiting)
-    client.update_function_configuration(FunctionName=name, **settings)
-    client.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=waiting)
-    return "updated"
+    elif outcome.changes:
+        console.print(f"[green]updated[/] {declared.name}", highlight=False)
+        for line in outcome.changes:
+            console.print(f"  {line}", highlight=False, markup=False)
+    else:
+        console.print(f"nothing changed in {declared.name}", highlight=False)

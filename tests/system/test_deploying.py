@@ -1,0 +1,81 @@
+"""`ingle deploy`, `watch`, `invoke`, `delete`: a user's way from a directory to a function that answers."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harness import INGLE, Ingle
+from typer.testing import CliRunner
+
+from ingle.app.main import app
+
+Run = Callable[..., str]
+
+
+@pytest.fixture
+def run(ingle: Ingle, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run the command line within this process; return what it prints."""
+    monkeypatch.setenv("INGLE_DATA", str(ingle.data_dir))
+
+    def act(*words: Any, status: int = 0, text: str | None = None) -> str:
+        done = CliRunner().invoke(app, list(map(str, words)), input=text)
+        assert done.exit_code == status, done.output
+        return done.output
+
+    return act
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """A directory with a function."""
+    (tmp_path / "app.py").write_text("def lambda_handler(event, context):\n    return ['one', event]\n")
+    return tmp_path
+
+
+def test_a_directory_is_deployed_changed_invoked_and_deleted(run: Run, source: Path, functions: Any) -> None:
+    name = "deployed-dir"
+    named = (source, "--name", name)
+    assert "created deployed-dir (python3.11, app.lambda_handler," in run("deploy", *named, "--env", "ONE=1")
+    assert run("deploy", *named) == f"nothing changed in {name}\n"
+    (source / "__pycache__").mkdir()
+    (source / "__pycache__" / "app.pyc").write_bytes(b"x")
+    assert run("deploy", *named) == f"nothing changed in {name}\n"
+
+    (source / "app.py").write_text("import os\ndef lambda_handler(e, c):\n    return [os.environ['ONE'], e]\n")
+    told = run("deploy", *named, "--memory", 256, "--timeout", 9, "--env", "TWO=secret", "--publish")
+    assert told.startswith(f"updated {name}\n  code: ")
+    assert "  memory: 128 MB -> 256 MB\n  timeout: 3 s -> 9 s\n  variable TWO: added\n  version 1\n" in told
+    assert "secret" not in told
+    shown = functions.get_function_configuration(FunctionName=name)
+    assert (shown["MemorySize"], shown["Environment"]["Variables"]) == (256, {"ONE": "1", "TWO": "secret"})
+
+    (source / "event.json").write_text('{"n": 1}')
+    assert run("invoke", name, "-e", source / "event.json") == '["1", {"n": 1}]\n'
+    assert run("invoke", name, "-e", "-", text="2") == '["1", 2]\n'
+    assert "REPORT RequestId" in run("invoke", name, "--tail")
+    assert run("delete", name) == f"deleted {name}\n"
+    assert "not found" in run("invoke", name, status=1)
+
+
+def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path, invoke: Any, functions: Any) -> None:
+    command = [str(word) for word in (INGLE, "watch", source, "--name", "watched", "--data", ingle.data_dir)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYTHONUNBUFFERED": "1"})
+    assert process.stdout is not None
+    try:
+        told = iter(process.stdout.readline, "")
+        assert any("watching" in line for line in told)
+        for word in ("two", "three"):
+            (source / "app.py").write_text(f"def lambda_handler(event, context):\n    return '{word}'\n")
+            assert "live after" in next(told)
+            assert invoke("watched").payload == word
+        (source / ".git").mkdir()
+        (source / ".git" / "index").write_text("x")
+    finally:
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=20)
+    assert (process.returncode, rest) == (0, "")
+    functions.delete_function(FunctionName="watched")
