@@ -14,7 +14,17 @@ from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
-from ingle.control.services.lambda_ import Aliases, Concurrency, Functions, Layers, TaggableFunctions, Tags
+from ingle.control.services.lambda_ import (
+    Aliases,
+    Concurrency,
+    EventInvokeConfigs,
+    Functions,
+    Layers,
+    RecursionConfigs,
+    RuntimeManagementConfigs,
+    TaggableFunctions,
+    Tags,
+)
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import FunctionRepository, LayerRepository, LogGroupRepository, open_database
@@ -50,6 +60,9 @@ async def serve_control(settings: ControlSettings) -> None:
         concurrency,
         Aliases(repository, publisher),
         Layers(layers, code, clock),
+        EventInvokeConfigs(repository, clock),
+        RecursionConfigs(repository),
+        RuntimeManagementConfigs(repository),
         Tags({"function": TaggableFunctions(repository)}),
     )
     handlers = {  # of each operation that Ingle has; every other one answers 501

@@ -14,7 +14,8 @@ from ingle.functions.errors import (
     UpdateInProgressError,
     VersionInUseError,
 )
-from ingle.functions.function import LATEST, Code, Function, Version
+from ingle.functions.event_invoke import EventInvokeConfig
+from ingle.functions.function import LATEST, Code, Function, RuntimeManagement, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
 from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
 from ingle.functions.tags import check_tags
@@ -27,6 +28,7 @@ __all__ = [
     "AliasNotFoundError",
     "Code",
     "CodeSha256MismatchError",
+    "EventInvokeConfig",
     "Function",
     "FunctionExistsError",
     "FunctionNotFoundError",
@@ -37,6 +39,7 @@ __all__ = [
     "LayerVersion",
     "LayerVersionNotFoundError",
     "RevisionMismatchError",
+    "RuntimeManagement",
     "UpdateInProgressError",
     "Version",
     "VersionInUseError",

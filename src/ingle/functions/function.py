@@ -14,6 +14,7 @@ from ingle.functions.errors import (
     UpdateInProgressError,
     VersionInUseError,
 )
+from ingle.functions.event_invoke import EventInvokeConfig
 from ingle.functions.layer import LayerUse
 from ingle.values import FunctionArn
 
@@ -92,6 +93,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **changes)
 
 
+class RuntimeManagement(msgspec.Struct, frozen=True, kw_only=True):
+    """When a version is to get another version of its runtime."""
+
+    update_on: str = "Auto"
+    runtime_version: str | None = None
+
+
 class Function(msgspec.Struct, frozen=True, kw_only=True):
     """A function with all its versions, `$LATEST` first, and its aliases."""
 
@@ -103,6 +111,10 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     reserved_concurrency: int | None = None
     versions: dict[str, Version]
     aliases: dict[str, Alias] = {}
+    recursive_loop: str = "Terminate"
+    event_invoke_configs: dict[str, EventInvokeConfig] = {}
+    """By qualifier, as the next ones; `$LATEST` where a request names none."""
+    runtime_management: dict[str, RuntimeManagement] = {}
 
     @property
     def arn(self) -> FunctionArn:
@@ -132,7 +144,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
 
     def without_alias(self, name: str) -> "Function":
         kept = {key: alias for key, alias in self.aliases.items() if key != name}
-        return msgspec.structs.replace(self, aliases=kept)
+        return msgspec.structs.replace(self._without_settings(name), aliases=kept)
 
     def with_version(self, version: Version) -> "Function":
         return msgspec.structs.replace(self, versions={**self.versions, version.version: version})
@@ -143,7 +155,15 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         if users:
             raise VersionInUseError(users)
         kept = {key: version for key, version in self.versions.items() if key != name}
-        return msgspec.structs.replace(self, versions=kept)
+        return msgspec.structs.replace(self._without_settings(name), versions=kept)
+
+    def _without_settings(self, qualifier: str) -> "Function":
+        """Return the function without what was set for a qualifier, as another one of that name may come."""
+        return msgspec.structs.replace(
+            self,
+            event_invoke_configs={key: one for key, one in self.event_invoke_configs.items() if key != qualifier},
+            runtime_management={key: one for key, one in self.runtime_management.items() if key != qualifier},
+        )
 
     def publish(self, description: str | None, revision_id: str, now_ms: int) -> tuple["Function", Version]:
         """Return the function with a new version of `$LATEST`, or as it is where nothing changed since the last one."""

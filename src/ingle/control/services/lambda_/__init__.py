@@ -2,9 +2,23 @@
 
 from ingle.control.services.lambda_.aliases import Aliases
 from ingle.control.services.lambda_.concurrency import Concurrency
+from ingle.control.services.lambda_.event_invoke import EventInvokeConfigs
 from ingle.control.services.lambda_.functions import Functions
 from ingle.control.services.lambda_.layers import Layers
+from ingle.control.services.lambda_.recursion import RecursionConfigs
 from ingle.control.services.lambda_.rendering import render_configuration
+from ingle.control.services.lambda_.runtime_management import RuntimeManagementConfigs
 from ingle.control.services.lambda_.tags import TaggableFunctions, Tags
 
-__all__ = ["Aliases", "Concurrency", "Functions", "Layers", "TaggableFunctions", "Tags", "render_configuration"]
+__all__ = [
+    "Aliases",
+    "Concurrency",
+    "EventInvokeConfigs",
+    "Functions",
+    "Layers",
+    "RecursionConfigs",
+    "RuntimeManagementConfigs",
+    "TaggableFunctions",
+    "Tags",
+    "render_configuration",
+]
