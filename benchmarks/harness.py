@@ -14,9 +14,9 @@ import tempfile
 import time
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import boto3
 from botocore.config import Config
@@ -43,7 +43,12 @@ def zip_of(files: Mapping[str, str | bytes], *, compress: bool = False) -> bytes
 
 
 class Ingle:
-    """A running Ingle: its port, data directory and process, and a boto3 client for it."""
+    """A running Ingle: its port, data directory and process, and boto3 clients for it.
+
+    `observers` are called with each answer that these get, as handlers of botocore's `after-call`.
+    """
+
+    observers: ClassVar[list[Callable[..., None]]] = []
 
     def __init__(self, data_dir: Path, *, arguments: tuple[str, ...] = (), prefix: tuple[str, ...] = ()) -> None:
         self.data_dir = data_dir
@@ -95,7 +100,7 @@ class Ingle:
     def client_in(self, region: str, service: str = "lambda") -> Any:
         """Return a boto3 client in another region."""
         held = self.credentials
-        return boto3.client(
+        client = boto3.client(
             service,
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name=region,
@@ -103,6 +108,9 @@ class Ingle:
             aws_secret_access_key=held["secret_access_key"],
             config=Config(retries={"max_attempts": 0}, read_timeout=120, parameter_validation=False),
         )
+        for observer in self.observers:
+            client.meta.events.register("after-call", observer)
+        return client
 
     def deploy(
         self, name: str, files: Mapping[str, str | bytes], *, runtime: str = "python3.11", **settings: Any

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 from harness import Ingle, running_ingle
+from response_shapes import check_answer
+
+Ingle.observers.append(check_answer)
 
 
 @pytest.fixture(scope="session")
