@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import time
 from pathlib import Path
@@ -101,7 +100,7 @@ def test_logs_are_followed(ingle: Ingle, deploy: Any, invoke: Any) -> None:
             lines.append(process.stdout.readline())
         assert sum("seen first" in line for line in lines) == 1
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         process.communicate()
 
 

@@ -45,6 +45,7 @@ class Kind(IntEnum):
     ENDED = 56
     EMPTY = 57
     SOCKET = 58
+    LINK = 59
 
 
 def send(link: socket.socket, kind: int, *values: int, descriptors: Sequence[int] = ()) -> None:

@@ -453,6 +453,10 @@ class HttpServer:
     def listening(self, server: asyncio.AbstractServer) -> None:
         self._server = server
 
+    async def adopt(self, link: socket.socket) -> None:
+        """Serve a connection that was made by other means than by accepting it. Raises OSError."""
+        await self._loop.connect_accepted_socket(lambda: _Connection(self), link)
+
     def admit(self, connection: _Connection) -> bool:
         """Take a connection, or refuse it where the limit is reached."""
         if len(self._connections) >= self.limits.connections:
@@ -505,9 +509,8 @@ async def serve_http(
     """
     server = HttpServer(handler, limits or ServerLimits(), renderer)
     loop = asyncio.get_running_loop()
-    if listener.family == socket.AF_UNIX:
-        listening: Any = await loop.create_unix_server(lambda: _Connection(server), sock=listener, ssl=ssl)
-    else:
-        listening = await loop.create_server(lambda: _Connection(server), sock=listener, ssl=ssl)
+    farewell_s = _LINGER_S if ssl is not None else None  # an idle client doesn't answer TLS's closing message
+    make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
+    listening: Any = await make(lambda: _Connection(server), sock=listener, ssl=ssl, ssl_shutdown_timeout=farewell_s)
     server.listening(listening)
     return server

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
 
@@ -79,8 +80,16 @@ class Environment:
         self._init_timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self, self._serving), self._running.listener, limits=_API_LIMITS)
         self._running.processes.on_end = self._process_ended
+        self._running.processes.on_link = self._linked
         self._begin_init()
         return await self._ready
+
+    def _linked(self, link: socket.socket) -> None:
+        """Serve the Runtime API over a connection that init has made for the runtime."""
+        assert self._server is not None
+        task = self._loop.create_task(self._server.adopt(link))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
 
     def _begin_init(self) -> None:
         self._is_in_init = True

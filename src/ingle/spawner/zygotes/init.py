@@ -34,7 +34,8 @@ Run = Callable[[int, int], None]
 
 
 def serve(orders: int, listener: int, run: Run) -> None:
-    """Be PID 1: never returns. `run` is called as run(3, number) in a confined child, 3 being its configuration."""
+    """Be PID 1: never returns. `run` is called as run(3, number) in a confined child, 3 being its configuration,
+    4 its telemetry and 5 a connection to the Runtime API."""
     link = _give_up(orders, listener)
     waiting = _fork_waiting(run)
     given = [_FIRST_LOOSE] if listener >= 0 else []
@@ -99,7 +100,7 @@ def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
 
 
 def _become(waiting: socket.socket, run: Run) -> None:
-    """Give up all rights, wait for the order, then run with standard streams and descriptors 3 and 4 alone."""
+    """Give up all rights, wait for the order, then run with standard streams and descriptors 3 to 5 alone."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -122,11 +123,11 @@ def _become(waiting: socket.socket, run: Run) -> None:
     if order is None:
         os._exit(0)
     waiting.detach()
-    _, values, (configuration, output, telemetry) = order
-    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, telemetry)]
+    _, values, (configuration, output, telemetry, api) = order
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, telemetry, api)]
     for target, source in enumerate(moved):
-        os.dup2(source, target, inheritable=target != 3)
-    os.closerange(5, 128)
+        os.dup2(source, target, inheritable=target not in (3, 5))
+    os.closerange(6, 128)
     os.chdir("/var/task")
     run(3, values[0])
     os._exit(0)
@@ -180,8 +181,12 @@ class _Init:
         self._waiting = None
         self._numbers[pid] = number
         output = _OUTPUT if number == RUNTIME else _EXTENSIONS
-        with link:
-            messages.send(link, Kind.START, number, descriptors=[_CONFIGURATION, output, _TELEMETRY])
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)  # to the Runtime API, for who can use it
+        with link, ours, theirs:
+            descriptors = [_CONFIGURATION, output, _TELEMETRY, theirs.fileno()]
+            messages.send(link, Kind.START, number, descriptors=descriptors)
+            if number == RUNTIME:
+                self._tell(Kind.LINK, number, descriptors=[ours.fileno()])
 
     def _kill_all(self) -> None:
         """Kill everything but ourselves; nothing of it is left on return."""

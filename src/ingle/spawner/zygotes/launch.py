@@ -11,9 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from . import connection
 from .init import RUNTIME
 
-_TELEMETRY = 4
+_TELEMETRY, _API = 4, 5
 _PRELOADED = (
     "awslambdaric.__main__",
     "awslambdaric.bootstrap",
@@ -35,9 +36,12 @@ def preload(kind: str) -> Callable[[int, int], None]:
         run_program = _run_node if kind == "node" else _run_bootstrap
         return lambda configuration, number: _run(configuration, number, run_program)
     sys.path.insert(0, "/var/runtime")
+    sys.modules["runtime_client"] = connection
     for module in _PRELOADED:
         importlib.import_module(module)
-    client = sys.modules["awslambdaric.__main__"]
+    client: Any = sys.modules["awslambdaric.__main__"]
+    made = client.LambdaRuntimeClient
+    client.LambdaRuntimeClient = lambda address, polls_in_thread: made(address, False)
 
     return lambda configuration, number: _run(configuration, number, lambda settings: _run_python(client, settings))
 
@@ -82,6 +86,7 @@ def _run_python(client: Any, settings: dict[str, Any]) -> None:
     os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(_TELEMETRY)
     time.tzset()
     _reseed()
+    connection.use(_API)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":  # read at import, which was before there were variables
         importlib.reload(sys.modules["awslambdaric.bootstrap"])
     extra = [*_code_paths(), *os.environ.get("PYTHONPATH", "").split(":")]

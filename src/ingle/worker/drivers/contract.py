@@ -45,6 +45,9 @@ class Processes(Protocol):
     on_end: Callable[[int, int], None]
     """Called with a process's number and wait status when it ends."""
 
+    on_link: Callable[[socket.socket], None]
+    """Called with a connection over which a runtime that was started may use the Runtime API."""
+
     def start(self, number: int) -> None:
         """Start the runtime or an extension."""
         ...

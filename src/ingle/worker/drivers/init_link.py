@@ -24,6 +24,7 @@ class InitLink:
 
     def __init__(self, link: socket.socket, freezer: int) -> None:
         self.on_end: Callable[[int, int], None] = _ignore
+        self.on_link: Callable[[socket.socket], None] = socket.socket.close
         self._link = link
         self._freezer = freezer
         self._frozen, self._thawed = (b"1", b"0")
@@ -63,6 +64,10 @@ class InitLink:
                 made.close()
             else:
                 waiting.set_result(made)
+        elif kind == Kind.LINK and descriptors:
+            made = socket.socket(fileno=descriptors.pop(0))
+            made.setblocking(False)
+            self.on_link(made)
         for descriptor in descriptors:
             os.close(descriptor)
 

@@ -108,6 +108,7 @@ class _PlainProcesses:
 
     def __init__(self, command: list[str], folder: Path, environment: dict[str, str], output: int) -> None:
         self.on_end: Callable[[int, int], None] = lambda number, status: None
+        self.on_link: Callable[[socket.socket], None] = socket.socket.close
         self._command = command
         self._folder = folder
         self._environment = environment
