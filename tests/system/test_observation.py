@@ -52,6 +52,20 @@ def test_metrics_count_cold_starts_times_errors_and_environments(ingle: Ingle, d
     assert scrape(ingle)["ingle_worker_up", ""] == 1
 
 
+def test_the_levels_of_the_blank_pools_are_told(ingle: Ingle, deploy: Any, invoke: Any) -> None:
+    if "isolation  sandbox (" not in ingle.announcement():
+        pytest.skip("without root there are no blank pools")
+    invoke(deploy(MOODY), 0)
+    deadline = time.monotonic() + 20
+    while not (pools := json.loads(get(ingle, "/pools"))):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    mine = next(one for one in pools if one["runtime"] == "python3.11")
+    assert mine["wanted"] >= 1
+    assert scrape(ingle)["ingle_blank_environments", "wanted,python3.11"] >= 1
+    assert "python3.11" in ingle_top(ingle, "--once").rpartition("blank environments ready")[2]
+
+
 def test_throttles_are_counted_by_their_reason() -> None:
     with running_ingle("--concurrency", "1") as ingle:
         ingle.deploy("slow", {"app.py": MOODY})
@@ -68,7 +82,7 @@ def test_throttles_are_counted_by_their_reason() -> None:
 def test_metrics_and_environments_are_for_this_machine_or_who_signs() -> None:
     address = _other_address()
     with running_ingle("--host", EVERYWHERE) as ingle:
-        for path in ("/metrics", "/environments"):
+        for path in ("/metrics", "/environments", "/pools"):
             assert get(ingle, path)
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 get(ingle, path, Host="rebound.example")

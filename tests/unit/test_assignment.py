@@ -88,7 +88,7 @@ class Gateway(RuleBasedStateMachine):
     def arrive(self) -> None:
         try:
             self.seconds += 1.0
-            self.admission.admit(FUNCTION, self.seconds)
+            self.admission.admit(FUNCTION, "1", self.seconds)
         except AwsError:
             assert len(self.arrivals) == 4
             return
@@ -123,7 +123,7 @@ class Gateway(RuleBasedStateMachine):
             served_by.state = advance(served_by.state, Event.INVOKE_FINISHED)
             self.pool.offer(served_by, self.now)
         self.arrivals.remove(one)
-        self.admission.release(FUNCTION)
+        self.admission.release(FUNCTION, "1")
 
     @precondition(lambda self: any(one.waiting for one in self.arrivals))
     @rule(data=st.data())
@@ -136,7 +136,7 @@ class Gateway(RuleBasedStateMachine):
         assert one.waiting is not None
         one.waiting.cancel()
         self.arrivals.remove(one)
-        self.admission.release(FUNCTION)
+        self.admission.release(FUNCTION, "1")
 
     @rule(age=st.integers(0, 3))
     def idle_ones_expire(self, age: int) -> None:

@@ -10,6 +10,8 @@ import pytest
 from ingle.environments import EnvironmentStarted, State, VersionKey
 from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
+from ingle.gateway.scaling import BURST, Scaling
+from ingle.protocol import AwsError
 from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
@@ -55,7 +57,8 @@ class World:
 
     def __init__(self, path: Path) -> None:
         self.clock, self.worker = Clock(), Worker()
-        self.fleet = Fleet(HttpClient(str(path)), self.clock, idle_expiry_s=60, metrics=Metrics())
+        self.scaling = Scaling()
+        self.fleet = Fleet(HttpClient(str(path)), self.clock, 60, Metrics(), self.scaling)
 
     async def until_deleted(self, count: int) -> None:
         while len(self.worker.deleted) < count:
@@ -125,3 +128,14 @@ async def test_a_lost_worker_takes_every_environment_along(world: World) -> None
     world.fleet.give_back(environment)
     assert world.fleet.take_nowait(KEY) is None
     assert (await world.fleet.wait(KEY)).identifier == "2"
+
+
+async def test_a_function_that_grows_too_fast_is_throttled_until_its_allowance_is_back(world: World) -> None:
+    for _ in range(BURST):
+        assert world.scaling.take((KEY.account, KEY.region, KEY.function), world.clock.seconds)
+    with pytest.raises(AwsError) as refused:
+        await world.fleet.wait(KEY)
+    assert refused.value.fields["Reason"] == "ConcurrentInvocationLimitExceeded"
+    assert world.worker.started == 0
+    world.clock.seconds += 0.02
+    assert (await world.fleet.wait(KEY)).state is State.BUSY

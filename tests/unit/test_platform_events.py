@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from ingle.environments import Assignment, VersionKey
+from ingle.environments import ON_DEMAND, Assignment, VersionKey
 from ingle.worker.platform_events import JsonLines, Report, TextLines, lines_for, render_time, runtime_version
 
 ASSIGNMENT = Assignment(
@@ -65,7 +65,7 @@ def test_the_format_is_the_functions_own() -> None:
 
 
 def test_start_in_json_is_the_telemetry_apis_object() -> None:
-    assert one(JsonLines("INFO").start(b"id", "$LATEST", NOW_MS)) == {
+    assert one(JsonLines("INFO", ON_DEMAND).start(b"id", "$LATEST", NOW_MS)) == {
         "time": "2023-11-14T22:13:20.123Z",
         "type": "platform.start",
         "record": {"requestId": "id", "version": "$LATEST"},
@@ -74,7 +74,7 @@ def test_start_in_json_is_the_telemetry_apis_object() -> None:
 
 
 def test_report_in_json_has_its_metrics() -> None:
-    made = one(JsonLines("INFO").report(report(init_ms=100.5), NOW_MS))
+    made = one(JsonLines("INFO", ON_DEMAND).report(report(init_ms=100.5), NOW_MS))
     assert (made["type"], made["record"]) == (
         "platform.report",
         {
@@ -97,7 +97,7 @@ def test_report_in_json_has_its_metrics() -> None:
     ],
 )
 def test_a_failure_has_its_status_and_type(failure: bytes, status: str, error_type: str | None) -> None:
-    for event in (JsonLines("INFO").report, JsonLines("INFO").runtime_done):
+    for event in (JsonLines("INFO", ON_DEMAND).report, JsonLines("INFO", ON_DEMAND).runtime_done):
         record = one(event(report(failure=failure), NOW_MS))["record"]
         assert (record["status"], record.get("errorType")) == (status, error_type)
 
@@ -111,7 +111,7 @@ def test_a_failure_has_its_status_and_type(failure: bytes, status: str, error_ty
     ],
 )
 def test_the_system_log_level_leaves_out_what_is_below_it(level: str, expected: list[str]) -> None:
-    lines = JsonLines(level)
+    lines = JsonLines(level, ON_DEMAND)
     told = [
         *lines.init_start(ASSIGNMENT, NOW_MS), *lines.start(b"id", "1", NOW_MS), *lines.runtime_done(report(), NOW_MS),
         *lines.report(report(), NOW_MS), *lines.init_report("init", 1.0, b"", NOW_MS),
@@ -120,7 +120,7 @@ def test_the_system_log_level_leaves_out_what_is_below_it(level: str, expected: 
 
 
 def test_failures_pass_the_level_warn() -> None:
-    lines = JsonLines("WARN")
+    lines = JsonLines("WARN", ON_DEMAND)
     told = [
         *lines.runtime_done(report(failure=EXITED), NOW_MS), *lines.report(report(failure=EXITED), NOW_MS),
         *lines.init_report("init", 1.0, b"Status: timeout", NOW_MS),

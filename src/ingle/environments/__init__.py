@@ -2,6 +2,8 @@
 
 from ingle.environments.lifecycle import NEXT, Event, IllegalTransitionError, State, advance
 from ingle.environments.messages import (
+    ON_DEMAND,
+    PROVISIONED,
     Assignment,
     EnvironmentReport,
     EnvironmentStarted,
@@ -19,6 +21,8 @@ from ingle.environments.messages import (
 
 __all__ = [
     "NEXT",
+    "ON_DEMAND",
+    "PROVISIONED",
     "Assignment",
     "EnvironmentReport",
     "EnvironmentStarted",

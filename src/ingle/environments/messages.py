@@ -2,6 +2,9 @@
 
 import msgspec
 
+ON_DEMAND, PROVISIONED = "on-demand", "provisioned-concurrency"
+"""What an environment can be initialised for (execution reference, section 2)."""
+
 
 class VersionKey(msgspec.Struct, frozen=True, kw_only=True):
     """One version of one function, and the revision of its code and configuration: what environments are kept by."""
@@ -17,6 +20,7 @@ class StartEnvironment(msgspec.Struct, frozen=True, kw_only=True):
     """Gateway to worker, POST /environments."""
 
     version: VersionKey
+    initialization_type: str = ON_DEMAND
 
 
 class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +85,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     data_key: bytes
     context: dict[str, str]
     expires_at_ms: int
+    initialization_type: str = ON_DEMAND
+    """Of the environment that the worker makes by it, as in AWS_LAMBDA_INITIALIZATION_TYPE."""
 
     def __repr__(self) -> str:
         return f"Assignment({self.version})"

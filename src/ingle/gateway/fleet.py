@@ -8,8 +8,10 @@ import msgspec
 import structlog
 
 from ingle.environments import EnvironmentStarted, Event, StartEnvironment, State, VersionKey, advance
+from ingle.gateway.admission import FunctionKey, throttled
 from ingle.gateway.assignment import Environment, Pool
 from ingle.gateway.metrics import Metrics
+from ingle.gateway.scaling import Scaling
 from ingle.protocol import AwsError
 from ingle.transport import HttpClient
 from ingle.values import Clock, IngleError
@@ -28,7 +30,9 @@ class NotStartedError(AwsError):
 class Fleet:
     """Assignment over one worker."""
 
-    def __init__(self, worker: HttpClient, clock: Clock, idle_expiry_s: float, metrics: Metrics) -> None:
+    def __init__(
+        self, worker: HttpClient, clock: Clock, idle_expiry_s: float, metrics: Metrics, scaling: Scaling
+    ) -> None:
         self._worker = worker
         self._clock = clock
         self._metrics = metrics
@@ -37,6 +41,7 @@ class Fleet:
         self._known: dict[str, Environment] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: set[str] = set()
+        self._scaling = scaling
 
     def prepare(self, runtimes: set[str]) -> None:
         """Have the worker warm up runtimes that functions need, so that no first invocation waits for that."""
@@ -56,11 +61,17 @@ class Fleet:
         return pool.take_nowait() if pool is not None else None
 
     async def wait(self, key: VersionKey) -> Environment:
-        """Return an environment, now busy, as soon as one is to be had. Raises AwsError where it can't be started."""
+        """Return an environment, now busy, as soon as one is to be had.
+
+        Raises AwsError where it can't be started, or not now because the function has grown too fast.
+        """
         pool = self._pools.setdefault(key, Pool())
         waiting: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
         pool.waiting.append(waiting)
         if pool.needs_start():
+            if not self._scaling.take(_function(key), self._clock.monotonic_ns() / 1e9):
+                pool.waiting.remove(waiting)
+                raise throttled("ConcurrentInvocationLimitExceeded")
             pool.starting += 1
             self._spawn(self._start(key, pool))
         try:
@@ -84,12 +95,11 @@ class Fleet:
             if response.status != 201:
                 raise NotStartedError(f"The environment could not be started: {body.decode()[:200]}")
             started = msgspec.json.decode(body, type=EnvironmentStarted)
-        except NotStartedError as error:
+        except IngleError as error:
             pool.starting -= 1
-            pool.refuse(error)
-        except IngleError:
-            pool.starting -= 1
-            pool.refuse(NotStartedError("The worker can't be reached; try again."))
+            self._scaling.give_back(_function(key))
+            is_told = isinstance(error, NotStartedError)
+            pool.refuse(error if is_told else NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
             self._metrics.environment_started(key, started)
@@ -167,9 +177,15 @@ class Fleet:
 
     def sweep_now(self) -> None:
         """Retire what has been idle too long by now."""
-        before = self._clock.monotonic_ns() - self._idle_expiry_ns
+        now_ns = self._clock.monotonic_ns()
+        before = now_ns - self._idle_expiry_ns
+        self._scaling.forget_rested(now_ns / 1e9)
         for key, pool in list(self._pools.items()):
             for environment in pool.expired(before):
                 self._spawn(self._delete(environment))
             if pool.is_empty:
                 del self._pools[key]
+
+
+def _function(key: VersionKey) -> FunctionKey:
+    return key.account, key.region, key.function

@@ -8,7 +8,7 @@ import structlog
 
 from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
-from ingle.gateway.observation import ENVIRONMENTS, METRICS, Observation
+from ingle.gateway.observation import PATHS, Observation
 from ingle.gateway.relay import relay
 from ingle.protocol import AwsError, rest_json
 from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
@@ -59,7 +59,7 @@ class FrontDoor:
             return self._invoke(exchange)
         if exchange.target == b"/health":
             return self._health(exchange)
-        if exchange.target in (METRICS, ENVIRONMENTS) and exchange.method == b"GET":
+        if exchange.target in PATHS and exchange.method == b"GET":
             return self._observe(exchange)
         return self._forward(exchange)
 

@@ -110,8 +110,9 @@ class Invoker:
         `draw`, at random from [0, 1), decides which version of a weighted alias serves.
         """
         function = (arn.account, arn.region, arn.name)
+        version = self._version(arn, draw).version
         began_ns = time.monotonic_ns()
-        self._admission.admit(function, began_ns / 1e9)
+        self._admission.admit(function, version, began_ns / 1e9)
         counted = self._metrics.of(arn.region, arn.name)
         try:
             await self._serve(reply, arn, draw, headers, payload)
@@ -120,7 +121,7 @@ class Invoker:
             raise
         finally:
             counted.invoke.observe_ns(time.monotonic_ns() - began_ns)
-            self._admission.release(function)
+            self._admission.release(function, version)
 
     def _function(self, name: str, query: bytes, region: str) -> FunctionArn:
         try:

@@ -1,6 +1,6 @@
-"""GET /metrics and GET /environments: how Ingle is doing, for this machine or whoever signs.
+"""GET /metrics, GET /environments and GET /pools: how Ingle is doing, for this machine or whoever signs.
 
-Both tell names of functions and how much they are used, so neither is for everybody: a request must come from a loopback
+They tell names of functions and how much they are used, so none is for everybody: a request must come from a loopback
 address and name one as its host, or be signed by a principal that may. A browser on this machine that was led astray
 names another host (DNS rebinding); a proxy on this machine says for whom it asks.
 """
@@ -18,14 +18,15 @@ from ingle.protocol import AwsError
 from ingle.transport import Exchange, HttpClient
 from ingle.values import MIB, IngleError
 
-METRICS, ENVIRONMENTS = b"/metrics", b"/environments"
+METRICS, ENVIRONMENTS, POOLS = b"/metrics", b"/environments", b"/pools"
+PATHS = (METRICS, ENVIRONMENTS, POOLS)
 _ANSWER_LIMIT_BYTES = 16 * MIB
 _BY_PROXY = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 _AUTHORIZATION = b"authorization"
 
 
 class Observation:
-    """Answers the two paths."""
+    """Answers `PATHS`."""
 
     def __init__(self, account: str, authenticator: Authenticator, metrics: Metrics, worker: HttpClient) -> None:
         self._account = account
@@ -40,7 +41,7 @@ class Observation:
         if exchange.target == METRICS:
             exchange.respond(200, ((b"content-type", CONTENT_TYPE),), self._metrics.render(await self._facts()))
         else:
-            exchange.respond(200, ((b"content-type", b"application/json"),), await self._ask(ENVIRONMENTS))
+            exchange.respond(200, ((b"content-type", b"application/json"),), await self._ask(exchange.target))
 
     async def _check_signed(self, exchange: Exchange) -> None:
         if exchange.header(_AUTHORIZATION) is None:
@@ -51,7 +52,7 @@ class Observation:
     async def _facts(self) -> WorkerFacts:
         with contextlib.suppress(AwsError):
             environments = msgspec.json.decode(await self._ask(ENVIRONMENTS), type=list[EnvironmentReport])
-            pools = msgspec.json.decode(await self._ask(b"/pools"), type=list[PoolLevel])
+            pools = msgspec.json.decode(await self._ask(POOLS), type=list[PoolLevel])
             return WorkerFacts(is_up=True, environments=environments, pools=pools)
         return WorkerFacts()
 

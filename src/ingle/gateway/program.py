@@ -11,7 +11,7 @@ import msgspec
 import structlog
 
 from ingle.environments import VersionKey
-from ingle.gateway.admission import Admission
+from ingle.gateway.admission import Admission, FunctionKey
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.config import GatewaySettings
 from ingle.gateway.fleet import Fleet
@@ -20,7 +20,8 @@ from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import Observation
-from ingle.routing import RoutingChange, RoutingSnapshot
+from ingle.gateway.scaling import Scaling
+from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
 from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
 from ingle.values import MIB, IngleError, SystemClock
 
@@ -54,8 +55,10 @@ class Routing:
         snapshot = msgspec.json.decode(await response.read(_SNAPSHOT_LIMIT_BYTES), type=RoutingSnapshot)
         self._invoker.routes = {(one.account, one.region, one.name): one for one in snapshot.functions}
         self._generation = snapshot.generation
-        named = {key: route.reserved_concurrency for key, route in self._invoker.routes.items()}
-        self._admission.follow({key: units for key, units in named.items() if units is not None})
+        for gone in self._admission.configured - self._invoker.routes.keys():
+            self._admission.configure(gone, None, {})
+        for key, route in self._invoker.routes.items():
+            self._hold(key, route)
         self._follow()
 
     def prepare(self) -> None:
@@ -86,11 +89,14 @@ class Routing:
         if change.function is None:
             self._invoker.routes.pop(key, None)
             self._metrics.forget(change.region, change.name)
-            self._admission.reserve(key, None)
+            self._admission.configure(key, None, {})
         else:
             self._invoker.routes[key] = change.function
-            self._admission.reserve(key, change.function.reserved_concurrency)
+            self._hold(key, change.function)
         self._follow()
+
+    def _hold(self, key: FunctionKey, route: FunctionRoute) -> None:
+        self._admission.configure(key, route.reserved_concurrency, {})
 
     def _follow(self) -> None:
         """Have what is not served any more retired, and what is new prepared."""
@@ -146,7 +152,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
     worker = HttpClient(str(run_dir / "worker.sock"), token=settings.links.worker)
     metrics = Metrics()
-    fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics)
+    fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics, Scaling())
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
     invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics)

@@ -26,6 +26,7 @@ class Kind(IntEnum):
     SPAWNED = 17
     EXITED = 18
     FAILED = 19
+    LEVEL = 20
     # between the spawner and its zygotes
     CREATE = 32
     CREATED = 33

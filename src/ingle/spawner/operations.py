@@ -127,6 +127,7 @@ class Operations:
         self._environments: dict[int, Environment] = {}
         self._blanks: dict[int, list[Environment]] = {}
         self._demand: dict[int, Demand] = {}
+        self._levels: dict[int, tuple[int, int]] = {}
         self._last_order = 0.0
         self._attached: set[int] = set()
         self._next = 1
@@ -298,6 +299,7 @@ class Operations:
         for runtime, count in kept.items():
             demand = self._demand.get(runtime)
             wanted = target(demand.level(now) if demand is not None else 0.0, sum(kept.values()) - count)
+            self._tell_level(runtime, wanted)
             if count < wanted:
                 if not any(one.order is None and not one.is_ready for one in self._environments.values()):
                     self._create(runtime, None)
@@ -306,6 +308,12 @@ class Operations:
             if len(blanks) > max(wanted, FLOOR) + _SLACK:
                 _kill(blanks.pop(0))
         return False
+
+    def _tell_level(self, runtime: int, wanted: int) -> None:
+        level = len(self._blanks.get(runtime, [])), wanted
+        if self.worker is not None and self._levels.get(runtime) != level:
+            self._levels[runtime] = level
+            self._tell(Kind.LEVEL, runtime, *level)
 
     def _blank_count(self, runtime: int) -> int:
         return sum(
@@ -399,16 +407,13 @@ class Operations:
 
     def stop_all(self) -> None:
         """Kill every environment but the blank ones, and forget every image: their worker is gone."""
+        self._levels.clear()
         for environment in self._environments.values():
             if environment.is_told or environment.order is not None:
                 environment.is_doomed = True
                 _kill(environment)
         for number in list(self._attached):
             self.detach(number)
-
-    @property
-    def is_empty(self) -> bool:
-        return not self._environments
 
     def close(self) -> None:
         for runtime, zygote in list(self._zygotes.items()):

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ingle.environments import EnvironmentStarted, PoolLevel, StartEnvironment, State, VersionKey
+from ingle.environments import EnvironmentStarted, PoolLevel, StartEnvironment, State
 from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
 from ingle.values import PAYLOAD_LIMIT_BYTES, IngleError
 from ingle.worker.census import Census
@@ -54,9 +54,11 @@ class Environments:
         if entry is not None:
             await self._driver.prepare(entry.index)
 
-    async def start(self, key: VersionKey) -> EnvironmentStarted:
+    async def start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         """Start an environment and run its init. Raises IngleError where it can't be had."""
+        key = wanted.version
         assignment, image, opt_image = await self._loader.acquire(key)
+        assignment = msgspec.structs.replace(assignment, initialization_type=wanted.initialization_type)
         self._number += 1
         identifier = f"{self._number:x}-{os.urandom(4).hex()}"
         name = stream_name(key.version, time.time())
@@ -115,8 +117,13 @@ class Environments:
             self._thawed |= {one for one in looked_at if one.freeze_if_idle(before)}
 
     def pool_levels(self) -> list[PoolLevel]:
-        """Return the levels of the blank pools; there are none yet."""
-        return []
+        """Return the levels of the blank pools."""
+        levels = self._driver.pool_levels()
+        return [
+            PoolLevel(runtime=one.name, ready=levels[one.index].ready, wanted=levels[one.index].wanted)
+            for one in self._runtimes.values()
+            if one.index in levels
+        ]
 
     async def stop_all(self) -> None:
         """Kill every environment and wait until nothing is left."""
@@ -195,7 +202,7 @@ class Agent:
             exchange.respond(503, (), b"the worker is draining")
             return
         try:
-            started = await self._environments.start(request.version)
+            started = await self._environments.start(request)
         except (IngleError, msgspec.ValidationError) as error:
             _log.warning("environment.refused", function=request.version.function, reason=str(error))
             exchange.respond(503, (), str(error).encode())

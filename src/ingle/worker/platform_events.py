@@ -66,7 +66,7 @@ class PlatformLines(Protocol):
 def lines_for(assignment: Assignment) -> PlatformLines:
     """Return how a function wants the platform's lines."""
     if assignment.log_format == "JSON":
-        return JsonLines(assignment.system_log_level)
+        return JsonLines(assignment.system_log_level, assignment.initialization_type)
     return TextLines()
 
 
@@ -98,12 +98,13 @@ class TextLines:
 class JsonLines:
     """The Telemetry API's objects; an event below the system log level is left out."""
 
-    def __init__(self, system_log_level: str) -> None:
+    def __init__(self, system_log_level: str, initialization_type: str) -> None:
         self._least = _LEVELS.index(system_log_level)
+        self._initialization_type = initialization_type
 
     def init_start(self, assignment: Assignment, now_ms: int) -> list[bytes]:
         record = {
-            "initializationType": "on-demand",
+            "initializationType": self._initialization_type,
             "phase": "init",
             "runtimeVersion": runtime_version(assignment.runtime),
             "functionName": assignment.version.function,
@@ -113,7 +114,7 @@ class JsonLines:
 
     def init_report(self, phase: str, duration_ms: float, failure: bytes, now_ms: int) -> list[bytes]:
         record = {
-            "initializationType": "on-demand",
+            "initializationType": self._initialization_type,
             "phase": phase,
             **_outcome(failure),
             "metrics": {"durationMs": round(duration_ms, 3)},

@@ -28,7 +28,7 @@ def variables_for(assignment: Assignment, log_stream: str) -> dict[str, str]:
         "AWS_LAMBDA_FUNCTION_NAME": key.function,
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(assignment.memory_mib),
         "AWS_LAMBDA_FUNCTION_VERSION": key.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_INITIALIZATION_TYPE": assignment.initialization_type,
         "AWS_LAMBDA_LOG_GROUP_NAME": assignment.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",

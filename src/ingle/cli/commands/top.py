@@ -22,8 +22,8 @@ _FIGURES = ("memory", "cpu", "cpu time", "age", "invocations")
 _UNKNOWN = "-"
 _FILE_WIDTH = 160
 """How wide a table is that goes to no terminal."""
-Look = tuple[float, list[dict[str, Any]]]
-"""When it was taken, by the monotonic clock, and every environment there was."""
+Look = tuple[float, list[dict[str, Any]], list[dict[str, Any]]]
+"""When it was taken, by the monotonic clock, every environment there was, and the levels of the blank pools."""
 
 
 def top(
@@ -37,7 +37,8 @@ def top(
 
     def look() -> Look:
         environments: list[dict[str, Any]] = get_json("/environments", path)
-        return time.monotonic(), sorted(environments, key=lambda one: (one["function"], one["version"], -one["age_s"]))
+        environments.sort(key=lambda one: (one["function"], one["version"], -one["age_s"]))
+        return time.monotonic(), environments, get_json("/pools", path)
 
     if as_json:
         sys.stdout.write(json.dumps(look()[1]) + "\n")
@@ -58,11 +59,21 @@ def _follow(now: Look, look: Callable[[], Look], every_s: float) -> None:
 
 def table_of(now: Look, before: Look | None) -> Table:
     """Return the table of a look; how much of a processor each takes is what it took since the look before."""
-    at_s, environments = now
+    at_s, environments, pools = now
     states = Counter(one["state"] for one in environments)
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     title = f"{len(environments)} environment{'s' * (len(environments) != 1)}" + (f": {told}" if told else "")
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 1))
+    blank = ", ".join(f"{one['runtime']} {one['ready']} of {one['wanted']}" for one in pools)
+    caption = f"blank environments ready: {blank}" if blank else None
+    table = Table(
+        title=title,
+        caption=caption,
+        caption_justify="left",
+        title_justify="left",
+        box=None,
+        pad_edge=False,
+        padding=(0, 1),
+    )
     for word in _WORDS:
         table.add_column(word, overflow="fold", min_width=len(word))
     for figure in _FIGURES:

@@ -4,7 +4,7 @@ import asyncio
 import dataclasses
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ingle.values import IngleError
@@ -161,6 +161,14 @@ def _read_at(folder: int, name: str) -> bytes:
         os.close(file)
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Level:
+    """How many blank environments of a runtime are ready, and how many shall be."""
+
+    ready: int
+    wanted: int
+
+
 class Driver(Protocol):
     """One way to isolate. After `lost` is set every environment and image is gone, and `start` begins anew."""
 
@@ -172,6 +180,10 @@ class Driver(Protocol):
 
     async def prepare(self, runtime: int) -> None:
         """Warm a runtime up ahead of its first environment; returns at once."""
+        ...
+
+    def pool_levels(self) -> Mapping[int, Level]:
+        """Return the levels of the pools of blank environments by runtime; nothing where the driver keeps none."""
         ...
 
     async def attach(self, image: int) -> int:

@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from ingle.spawner.unpack import unpack_image
-from ingle.worker.drivers.contract import RUNTIME, EnvironmentSpec, Exit, RunningEnvironment, SpawnError
+from ingle.worker.drivers.contract import RUNTIME, EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.sandbox import log_pipe
 
 _CLIENT = "import sys; from awslambdaric.__main__ import main; main(['bootstrap', sys.argv[1]])"
@@ -40,6 +40,9 @@ class ProcessDriver:
 
     async def prepare(self, runtime: int) -> None:
         return
+
+    def pool_levels(self) -> Mapping[int, Level]:
+        return {}
 
     async def attach(self, image: int) -> int:
         folder = Path(tempfile.mkdtemp(prefix="ingle-task-", dir="/dev/shm"))  # memory, not disk

@@ -6,11 +6,12 @@ import dataclasses
 import fcntl
 import os
 import socket
+from collections.abc import Mapping
 from pathlib import Path
 
 from ingle.spawner import messages
 from ingle.spawner.messages import Kind
-from ingle.worker.drivers.contract import EnvironmentSpec, Exit, RunningEnvironment, SpawnError
+from ingle.worker.drivers.contract import EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.init_link import InitLink
 
 _ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
@@ -63,6 +64,7 @@ class SandboxDriver:
         self._token = int.from_bytes(os.urandom(6))  # no answer meant for a worker before us is taken for ours
         self._waiting: dict[int, asyncio.Future[_Reply]] = {}
         self._exits: dict[int, asyncio.Future[Exit]] = {}
+        self._levels: dict[int, Level] = {}
         self.lost = asyncio.Event()
 
     async def start(self) -> None:
@@ -93,6 +95,9 @@ class SandboxDriver:
 
     def _take(self, reply: _Reply) -> None:
         kind, values = reply.kind, reply.values
+        if kind == Kind.LEVEL:
+            self._levels[values[0]] = Level(ready=values[1], wanted=values[2])
+            return
         if kind == Kind.EXITED:
             exited = self._exits.pop(values[0], None)
             if exited is not None and not exited.done():
@@ -123,6 +128,7 @@ class SandboxDriver:
                 exited.set_result(Exit(out_of_memory=False))
         self._waiting.clear()
         self._exits.clear()
+        self._levels.clear()
         self.lost.set()
 
     def _send(self, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
@@ -153,6 +159,9 @@ class SandboxDriver:
 
     async def prepare(self, runtime: int) -> None:
         self._send(Kind.PREPARE, runtime)
+
+    def pool_levels(self) -> Mapping[int, Level]:
+        return self._levels
 
     async def attach(self, image: int) -> int:
         return (await self._ask(Kind.ATTACH, descriptors=[image])).values[1]
