@@ -1,6 +1,7 @@
 """`ingle deploy`, `watch`, `invoke`, `delete`: a user's way from a directory to a function that answers."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Callable
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import INGLE, Ingle
+from harness import INGLE, ROOT, Ingle
 from typer.testing import CliRunner
 
 from ingle.app.main import app
@@ -79,3 +80,47 @@ def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path,
         rest, _ = process.communicate(timeout=20)
     assert (process.returncode, rest) == (0, "")
     functions.delete_function(FunctionName="watched")
+
+
+def test_a_sam_template_is_made_once_and_then_only_what_differs(run: Run, tmp_path: Path, invoke: Any) -> None:
+    shutil.copytree(ROOT / "examples" / "sam", tmp_path / "shop")
+    template = tmp_path / "shop" / "template.yaml"
+    told = run("deploy", template)
+    for line in (
+        "created   Greet  function shop-greet-dev",
+        "alias shop-greet-dev:live",
+        "layer shop-words:1",
+        "created   Ask  function shop-Ask",
+        "not made  Visits  AWS::DynamoDB::Table",
+        "not made  GreetMorning  AWS::Events::Rule",
+        "not made  GreetMorningPermission  AWS::Lambda::Permission",
+        "Environment names Visits, which is not made",
+        "policies of Greet: AWSLambdaBasicExecutionRole, S3ReadPolicy",
+        "output Greeter: arn:aws:lambda:us-east-1:000000000000:function:shop-greet-dev:live",
+    ):
+        assert line in told
+    assert "failed" not in told
+    assert invoke("shop-greet-dev:live").payload == "Hello, the dev world!"
+    assert invoke("shop-Ask").payload == "arn:aws:lambda:us-east-1:000000000000:function:shop-greet-dev"
+    again = run("deploy", template)
+    assert "created" not in again
+    assert "updated" not in again
+
+    (tmp_path / "shop" / "layer" / "python" / "words.py").write_text("GREETING = 'Bye'\n")
+    template.write_text(
+        template.read_text().replace("executions: 5", "executions: 6").replace("greetings", "farewells")
+    )
+    told = run("deploy", template)
+    for line in (
+        "layer shop-words:2",
+        "updated   Greet  function shop-greet-dev",
+        "tag team: greetings -> farewells",
+        "FunctionVersion: 1 -> 2",
+        "unchanged Ask  function shop-Ask",
+    ):
+        assert line.lower() in told.lower()
+    assert invoke("shop-greet-dev:live").payload == "Bye, the dev world!"
+    assert "no default" not in told
+    assert "one of dev, prod" in run("deploy", template, "--parameter", "Stage=x", status=1)
+    run("delete", "shop-greet-dev")
+    run("delete", "shop-Ask")

@@ -29,6 +29,11 @@ def _installed(data_dir: Path) -> tuple[dict[str, str], str]:
         fail(f"nothing is installed in {data_dir}: start `ingle up` first")
 
 
+def account_of(data_dir: Path) -> str:
+    """Return the account that an installation serves."""
+    return _installed(data_dir)[0]["account_id"]
+
+
 def get_json(path: str, data_dir: Path) -> Any:
     """Return what an installation answers to a signed GET of one of Ingle's own paths; end where it refuses."""
     held, endpoint = _installed(data_dir)

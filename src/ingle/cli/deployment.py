@@ -24,7 +24,7 @@ class Declared:
     """A function as somebody declares it; `at_creation` counts only where there is none yet."""
 
     name: str
-    content: bytes
+    code: Settings
     settings: Settings
     at_creation: Settings = dataclasses.field(default_factory=dict)
 
@@ -107,12 +107,10 @@ def apply(client: Any, declared: Declared) -> Outcome:
     current = find_configuration(client, declared.name)
     if current is None:
         settings = {"Role": f"arn:aws:iam::000000000000:role/{declared.name}", **declared.at_creation}
-        client.create_function(
-            FunctionName=declared.name, Code={"ZipFile": declared.content}, **{**settings, **declared.settings}
-        )
+        client.create_function(FunctionName=declared.name, Code=declared.code, **{**settings, **declared.settings})
         wait(client, "function_active_v2", declared.name)
         return Outcome("created")
-    changes = update_code(client, declared.name, declared.content, current)
+    changes = update_code(client, declared.name, declared.code, current)
     changed = differing(declared.settings, current)
     if changed:
         client.update_function_configuration(FunctionName=declared.name, **changed)
@@ -121,14 +119,22 @@ def apply(client: Any, declared: Declared) -> Outcome:
     return Outcome("updated" if changes else "unchanged", tuple(changes))
 
 
-def update_code(client: Any, name: str, content: bytes, current: dict[str, Any]) -> list[str]:
+def update_code(client: Any, name: str, code: Settings, current: dict[str, Any]) -> list[str]:
     """Give a function other code, unless it is what it has; return that in words."""
-    sha256 = sha256_of(content)
-    if sha256 == current["CodeSha256"]:
+    content = code.get("ZipFile")
+    if content is not None and sha256_of(content) == current["CodeSha256"]:
         return []
-    client.update_function_code(FunctionName=name, ZipFile=content)
+    client.update_function_code(FunctionName=name, **code)
     wait(client, "function_updated_v2", name)
-    return [f"code: {current['CodeSha256'][:12]} -> {sha256[:12]} ({len(content):,} bytes)"]
+    sha256, size_bytes = (sha256_of(content), len(content)) if content is not None else _kept(client, name)
+    if sha256 == current["CodeSha256"]:  # what lay in S3 was the same
+        return []
+    return [f"code: {current['CodeSha256'][:12]} -> {sha256[:12]} ({size_bytes:,} bytes)"]
+
+
+def _kept(client: Any, name: str) -> tuple[str, int]:
+    shown = client.get_function_configuration(FunctionName=name)
+    return shown["CodeSha256"], shown["CodeSize"]
 
 
 def wait(client: Any, waiter: str, name: str) -> None:

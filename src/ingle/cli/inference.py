@@ -1,4 +1,4 @@
-"""Which runtime and handler a directory of code is for."""
+"""What a directory of code is called, and which runtime and handler it is for."""
 
 import re
 import shutil
@@ -9,6 +9,11 @@ _PYTHON_ENTRIES = ("app.py", "lambda_function.py", "main.py", "handler.py", "ind
 _NODE_ENTRIES = ("index.mjs", "index.js", "index.cjs", "app.mjs", "app.js")
 _PYTHON_HANDLERS = ("lambda_handler", "handler", "main")
 _OLDEST_NODE = "nodejs20.x"
+
+
+def name_of(path: Path) -> str:
+    """Return what a function or stack is called that comes from a directory or file, where nobody says."""
+    return re.sub(r"[^a-zA-Z0-9-_]", "-", path.resolve().stem)
 
 
 def infer(directory: Path) -> tuple[str, str] | None:

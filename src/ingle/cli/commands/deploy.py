@@ -1,6 +1,5 @@
-"""`ingle deploy DIR|ZIP`."""
+"""`ingle deploy DIR|ZIP|TEMPLATE`."""
 
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,14 +7,22 @@ import typer
 
 from ingle.cli.archives import zip_directory
 from ingle.cli.client import data_dir_of, make_client
+from ingle.cli.commands.deploy_template import deploy_template
 from ingle.cli.commands.options import Data, Handler, Name, Runtime, answered, pairs
 from ingle.cli.deployment import Declared, Outcome, Settings, apply, find_configuration
-from ingle.cli.inference import infer
+from ingle.cli.inference import infer, name_of
 from ingle.cli.output import console, fail
+
+_TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
 
 def deploy(
-    source: Annotated[Path, typer.Argument(metavar="DIR|ZIP", help="A directory with a function's code, or a zip.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="DIR|ZIP|TEMPLATE", help="A directory with a function's code, a zip, or an AWS SAM template."
+        ),
+    ],
     name: Name = None,
     runtime: Runtime = None,
     handler: Handler = None,
@@ -25,11 +32,18 @@ def deploy(
     role: Annotated[str | None, typer.Option(help="The ARN of its role.")] = None,
     layers: Annotated[list[str] | None, typer.Option(metavar="ARN", help="A layer version, in order.")] = None,
     publish: Annotated[bool, typer.Option("--publish", help="Make a version, to go back to.")] = False,
+    parameter: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A parameter of a template.")] = None,
     data: Data = None,
 ) -> None:
-    """Create or update a function, wait until it serves, and say what changed. What no option names stays."""
+    """Create or update a function, wait until it serves, and say what changed. What no option names stays.
+
+    Of a SAM template, do so with every resource that Ingle can make, and list the others.
+    """
     if not source.exists():
         fail(f"{source} is not there")
+    if source.suffix in _TEMPLATES:
+        deploy_template(source, name, pairs(parameter, "--parameter"), data_dir_of(data))
+        return
     given = {"Runtime": runtime, "Handler": handler, "MemorySize": memory, "Timeout": timeout, "Role": role,
              "Layers": layers or None}  # fmt: skip
     settings = {key: value for key, value in given.items() if value is not None}
@@ -44,7 +58,7 @@ def deploy(
 
 def declare(client: Any, source: Path, name: str | None, settings: Settings, variables: dict[str, str]) -> Declared:
     """Return the function that a directory or zip stands for; end where its runtime or handler can't be told."""
-    name = name or re.sub(r"[^a-zA-Z0-9-_]", "-", source.resolve().stem)
+    name = name or name_of(source)
     current = find_configuration(client, name)
     if variables:
         held = (current or {}).get("Environment", {}).get("Variables", {})
@@ -56,14 +70,14 @@ def declare(client: Any, source: Path, name: str | None, settings: Settings, var
             fail(f"{source} doesn't tell what it is for: name --runtime and --handler")
         at_creation = dict(zip(("Runtime", "Handler"), inferred, strict=True))
     content = source.read_bytes() if source.is_file() else zip_directory(source)
-    return Declared(name=name, content=content, settings=settings, at_creation=at_creation)
+    return Declared(name=name, code={"ZipFile": content}, settings=settings, at_creation=at_creation)
 
 
 def tell(declared: Declared, outcome: Outcome) -> None:
     """Print what was done."""
     if outcome.verb == "created":
         shown = {**declared.at_creation, **declared.settings}
-        size = f"{len(declared.content):,} bytes"
+        size = f"{len(declared.code['ZipFile']):,} bytes"
         console.print(
             f"[green]created[/] {declared.name} ({shown['Runtime']}, {shown['Handler']}, {size})", highlight=False
         )

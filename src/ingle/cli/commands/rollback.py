@@ -69,5 +69,5 @@ def _redeploy(client: Any, name: str, latest: dict[str, Any], published: list[di
     with urllib.request.urlopen(location, timeout=60) as answer:  # noqa: S310  # where the API says that the code is
         content = answer.read()
     console.print(f"[green]rolled back[/] {name}: to the code of version {to}", highlight=False)
-    for line in update_code(client, name, content, latest):
+    for line in update_code(client, name, {"ZipFile": content}, latest):
         console.print(f"  {line}", highlight=False, markup=False)

@@ -69,7 +69,8 @@ def _make_live(client: Any, name: str, directory: Path, saved_at_s: float) -> No
     """Give the function what the directory holds now, and say how long after the save it serves; or why it doesn't."""
     try:
         current = find_configuration(client, name)
-        changes = update_code(client, name, zip_directory(directory), current) if current is not None else []
+        code = {"ZipFile": zip_directory(directory)}
+        changes = update_code(client, name, code, current) if current is not None else []
     except OSError as error:
         warn(f"{error.filename} can't be read: {error.strerror}")  # the next save may find it
     except (BotoCoreError, ClientError) as error:

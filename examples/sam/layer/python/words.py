@@ -1,0 +1,3 @@
+"""What a layer brings."""
+
+GREETING = "Hello"
