@@ -19,7 +19,9 @@ from ingle.control.services.lambda_ import (
     Concurrency,
     EventInvokeConfigs,
     Functions,
+    LayerPermissions,
     Layers,
+    Permissions,
     RecursionConfigs,
     RuntimeManagementConfigs,
     TaggableFunctions,
@@ -62,6 +64,8 @@ async def serve_control(settings: ControlSettings) -> None:
         Layers(layers, code, clock),
         EventInvokeConfigs(repository, clock),
         RecursionConfigs(repository),
+        Permissions(repository),
+        LayerPermissions(layers),
         RuntimeManagementConfigs(repository),
         Tags({"function": TaggableFunctions(repository)}),
     )

@@ -10,13 +10,26 @@ from ingle.functions.errors import (
     FunctionNotReadyError,
     InvalidSettingError,
     LayerVersionNotFoundError,
+    PolicyNotFoundError,
+    PolicyTooLongError,
     RevisionMismatchError,
+    StatementExistsError,
+    StatementNotFoundError,
     UpdateInProgressError,
     VersionInUseError,
 )
 from ingle.functions.event_invoke import EventInvokeConfig
 from ingle.functions.function import LATEST, Code, Function, RuntimeManagement, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
+from ingle.functions.policy import (
+    ResourcePolicy,
+    Statement,
+    parse_policy,
+    principal_of,
+    with_statement,
+    without_statement,
+)
+from ingle.functions.policy import render as render_policy
 from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
 from ingle.functions.tags import check_tags
 
@@ -38,8 +51,14 @@ __all__ = [
     "LayerUse",
     "LayerVersion",
     "LayerVersionNotFoundError",
+    "PolicyNotFoundError",
+    "PolicyTooLongError",
+    "ResourcePolicy",
     "RevisionMismatchError",
     "RuntimeManagement",
+    "Statement",
+    "StatementExistsError",
+    "StatementNotFoundError",
     "UpdateInProgressError",
     "Version",
     "VersionInUseError",
@@ -48,4 +67,9 @@ __all__ = [
     "check_tags",
     "check_unzipped",
     "check_variables",
+    "parse_policy",
+    "principal_of",
+    "render_policy",
+    "with_statement",
+    "without_statement",
 ]

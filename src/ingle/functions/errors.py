@@ -50,13 +50,44 @@ class InvalidSettingError(IngleError):
 
 
 class RevisionMismatchError(IngleError):
-    """The caller has seen an older revision."""
+    """The caller has seen an older revision; `api` tells the latest."""
+
+    def __init__(self, api: str = "GetFunction/GetAlias") -> None:
+        super().__init__(
+            f"The Revision Id provided does not match the latest Revision Id. Call the {api} API to retrieve the latest"
+            " Revision Id"
+        )
+
+
+class PolicyNotFoundError(IngleError):
+    """The resource has no policy."""
 
     def __init__(self) -> None:
+        super().__init__("No policy is associated with the given resource.")
+
+
+class StatementNotFoundError(IngleError):
+    """The policy has no such statement."""
+
+    def __init__(self, sid: str) -> None:
+        super().__init__(f"Statement {sid} is not found in resource policy.")
+
+
+class StatementExistsError(IngleError):
+    """The policy has a statement of that name."""
+
+    def __init__(self, sid: str) -> None:
         super().__init__(
-            "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to"
-            " retrieve the latest Revision Id"
+            f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing"
+            " statement."
         )
+
+
+class PolicyTooLongError(IngleError):
+    """The policy would be larger than Lambda keeps."""
+
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"The final policy size ({size}) is bigger than the limit ({limit}).")
 
 
 class UpdateInProgressError(IngleError):

@@ -16,6 +16,7 @@ from ingle.functions.errors import (
 )
 from ingle.functions.event_invoke import EventInvokeConfig
 from ingle.functions.layer import LayerUse
+from ingle.functions.policy import ResourcePolicy
 from ingle.values import FunctionArn
 
 LATEST = "$LATEST"
@@ -115,6 +116,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     event_invoke_configs: dict[str, EventInvokeConfig] = {}
     """By qualifier, as the next ones; `$LATEST` where a request names none."""
     runtime_management: dict[str, RuntimeManagement] = {}
+    policies: dict[str, ResourcePolicy] = {}
+    """By qualifier, `""` for the function itself."""
 
     @property
     def arn(self) -> FunctionArn:
@@ -162,6 +165,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(
             self,
             event_invoke_configs={key: one for key, one in self.event_invoke_configs.items() if key != qualifier},
+            policies={key: one for key, one in self.policies.items() if key != qualifier},
             runtime_management={key: one for key, one in self.runtime_management.items() if key != qualifier},
         )
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from ingle.functions.errors import InvalidSettingError
+from ingle.functions.policy import ResourcePolicy
 from ingle.values import LayerArn
 
 LAYERS_LIMIT = 5
@@ -24,6 +25,7 @@ class LayerVersion(msgspec.Struct, frozen=True, kw_only=True):
     runtimes: tuple[str, ...] | None = None
     """Those that the publisher named as compatible; None where there are none."""
     architectures: tuple[str, ...] | None = None
+    policy: ResourcePolicy | None = None
 
     def suits(self, runtime: str | None, architecture: str | None) -> bool:
         """Say whether it names this runtime and this architecture as compatible, as far as they are given."""

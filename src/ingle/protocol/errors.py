@@ -18,6 +18,7 @@ _STATUS = {
     "InvalidZipFileException": 502,
     "MissingAuthenticationTokenException": 403,
     "NotImplementedException": 501,
+    "PolicyLengthExceededException": 400,
     "PreconditionFailedException": 412,
     "RequestEntityTooLargeException": 413,
     "RequestTooLargeException": 413,

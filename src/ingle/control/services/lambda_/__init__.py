@@ -4,7 +4,9 @@ from ingle.control.services.lambda_.aliases import Aliases
 from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.event_invoke import EventInvokeConfigs
 from ingle.control.services.lambda_.functions import Functions
+from ingle.control.services.lambda_.layer_permissions import LayerPermissions
 from ingle.control.services.lambda_.layers import Layers
+from ingle.control.services.lambda_.permissions import Permissions
 from ingle.control.services.lambda_.recursion import RecursionConfigs
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.runtime_management import RuntimeManagementConfigs
@@ -15,7 +17,9 @@ __all__ = [
     "Concurrency",
     "EventInvokeConfigs",
     "Functions",
+    "LayerPermissions",
     "Layers",
+    "Permissions",
     "RecursionConfigs",
     "RuntimeManagementConfigs",
     "TaggableFunctions",

@@ -29,6 +29,17 @@ def choose_layers(layers: LayerRepository, region: str, wanted: list[str]) -> Ch
     return chosen
 
 
+def layer_arn_of(request: Request) -> LayerArn:
+    """Return the layer that a request names, by name or ARN. Raises LayerVersionNotFoundError."""
+    given = request.input["LayerName"]
+    if not given.startswith("arn:"):
+        return LayerArn(region=request.region, account=request.account, name=given)
+    arn = parse_layer_arn(given)
+    if arn.region != request.region:
+        raise LayerVersionNotFoundError
+    return arn
+
+
 class Layers:
     """The handlers; each takes a checked request and returns the members of its response."""
 
@@ -47,16 +58,6 @@ class Layers:
             "PublishLayerVersion": self.publish,
         }
 
-    def _named(self, request: Request) -> LayerArn:
-        """Return the layer that a request names, by name or ARN. Raises AwsError."""
-        given = request.input["LayerName"]
-        if not given.startswith("arn:"):
-            return LayerArn(region=request.region, account=request.account, name=given)
-        arn = parse_layer_arn(given)
-        if arn.region != request.region:
-            raise LayerVersionNotFoundError
-        return arn
-
     def _layer(self, arn: LayerArn) -> Layer:
         found = self._repository.find(arn.account, arn.region, arn.name)
         return found or Layer(account=arn.account, region=arn.region, name=arn.name)
@@ -65,11 +66,11 @@ class Layers:
         number = request.input["VersionNumber"]
         if number < 1:
             raise InvalidSettingError("Layer Version Cannot be less than 1.")
-        return self._layer(self._named(request)), number
+        return self._layer(layer_arn_of(request)), number
 
     async def publish(self, request: Request) -> Answered:
         """PublishLayerVersion."""
-        wishes, arn = request.input, self._named(request)
+        wishes, arn = request.input, layer_arn_of(request)
         if arn.account != request.account:
             raise AwsError(
                 "AccessDeniedException",
@@ -128,7 +129,7 @@ class Layers:
 
     async def list_versions(self, request: Request) -> Answered:
         """ListLayerVersions, the newest first; a layer that nobody has published has none."""
-        layer = self._layer(self._named(request))
+        layer = self._layer(layer_arn_of(request))
         after = read_marker(request.input.get("Marker"))
         below = int(after) if after.isdecimal() else layer.next_version
         found = [version for version in _suiting(request, layer) if version.version < below]

@@ -1,0 +1,168 @@
+"""Resource policies of functions, versions and aliases: AddPermission and its kin, and the whole-document operations."""
+
+import uuid
+from typing import Any
+
+import msgspec
+
+from ingle.control.request import Answered, Handler, Request
+from ingle.control.services.lambda_.references import arn_of, find_function, read_arn
+from ingle.functions import (
+    LATEST,
+    AliasNotFoundError,
+    Function,
+    FunctionNotFoundError,
+    InvalidSettingError,
+    PolicyNotFoundError,
+    ResourcePolicy,
+    Statement,
+    parse_policy,
+    principal_of,
+    render_policy,
+    with_statement,
+    without_statement,
+)
+from ingle.protocol import AwsError
+from ingle.store import FunctionRepository
+from ingle.values import FunctionArn
+
+_EQUAL = {
+    "SourceAccount": "AWS:SourceAccount",
+    "PrincipalOrgID": "aws:PrincipalOrgID",
+    "FunctionUrlAuthType": "lambda:FunctionUrlAuthType",
+    "EventSourceToken": "lambda:EventSourceToken",
+}
+
+
+def find_qualified(repository: FunctionRepository, arn: FunctionArn) -> Function:
+    """Return the function of an ARN whose qualifier, if it has one, is a version or an alias. Raises domain errors."""
+    function = find_function(repository, arn)
+    if function.version_of(arn.qualifier) is None:
+        is_number = arn.qualifier is not None and arn.qualifier.isdecimal()
+        raise FunctionNotFoundError(arn) if is_number else AliasNotFoundError(arn)
+    return function
+
+
+class Permissions:
+    """The handlers; each takes a checked request and returns the members of its response.
+
+    A function, each version and each alias have a policy of their own; `$LATEST` has none.
+    """
+
+    def __init__(self, repository: FunctionRepository) -> None:
+        self._repository = repository
+
+    def handlers(self) -> dict[str, Handler]:
+        return {
+            "AddPermission": self.add,
+            "DeleteResourcePolicy": self.delete,
+            "GetPolicy": self.get_policy,
+            "GetResourcePolicy": self.get,
+            "PutResourcePolicy": self.put,
+            "RemovePermission": self.remove,
+        }
+
+    # statement by statement
+
+    async def add(self, request: Request) -> Answered:
+        """AddPermission."""
+        arn = arn_of(request)
+        function = self._to_change(arn)
+        statement = make_statement(request, arn)
+        before = function.policies.get(arn.qualifier or "")
+        _check_revision(before, request, "GetPolicy")
+        self._keep(function, arn, with_statement(before, statement, str(uuid.uuid4())))
+        return Answered({"Statement": render_policy(statement)})
+
+    async def remove(self, request: Request) -> Answered:
+        """RemovePermission; a policy goes with its last statement."""
+        arn = arn_of(request)
+        function = find_qualified(self._repository, arn)
+        policy = function.policies.get(arn.qualifier or "")
+        if policy is None:
+            raise PolicyNotFoundError
+        after = without_statement(policy, request.input["StatementId"], str(uuid.uuid4()))
+        policy.check_revision(request.input.get("RevisionId"), "GetPolicy")
+        self._keep(function, arn, after)
+        return Answered({}, status=204)
+
+    async def get_policy(self, request: Request) -> Answered:
+        """GetPolicy."""
+        return self._show(arn_of(request))
+
+    # the whole document
+
+    async def put(self, request: Request) -> Answered:
+        """PutResourcePolicy."""
+        arn = self._named(request)
+        function = self._to_change(arn)
+        _check_revision(function.policies.get(arn.qualifier or ""), request, "GetResourcePolicy")
+        policy = parse_policy(request.input["Policy"], str(arn), str(uuid.uuid4()))
+        self._keep(function, arn, policy)
+        return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
+
+    async def get(self, request: Request) -> Answered:
+        """GetResourcePolicy."""
+        return self._show(self._named(request))
+
+    async def delete(self, request: Request) -> Answered:
+        """DeleteResourcePolicy."""
+        arn = self._named(request)
+        function = find_qualified(self._repository, arn)
+        policy = function.policies.get(arn.qualifier or "")
+        if policy is None:
+            raise PolicyNotFoundError
+        policy.check_revision(request.input.get("RevisionId"), "GetResourcePolicy")
+        self._keep(function, arn, None)
+        return Answered({}, status=204)
+
+    # what they share
+
+    def _named(self, request: Request) -> FunctionArn:
+        text = request.input["ResourceArn"]
+        if text.split(":")[5] != "function":
+            raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
+        return read_arn(request, text)
+
+    def _to_change(self, arn: FunctionArn) -> Function:
+        if arn.qualifier == LATEST:
+            raise InvalidSettingError("We currently do not support adding policies for $LATEST.")
+        return find_qualified(self._repository, arn)
+
+    def _show(self, arn: FunctionArn) -> Answered:
+        policy = find_qualified(self._repository, arn).policies.get(arn.qualifier or "")
+        if policy is None:
+            raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
+        return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
+
+    def _keep(self, function: Function, arn: FunctionArn, policy: ResourcePolicy | None) -> None:
+        policies = {key: one for key, one in function.policies.items() if key != (arn.qualifier or "")}
+        if policy is not None:
+            policies[arn.qualifier or ""] = policy
+        self._repository.save(msgspec.structs.replace(function, policies=policies))
+
+
+def _check_revision(policy: ResourcePolicy | None, request: Request, api: str) -> None:
+    """Raises RevisionMismatchError; a policy that isn't there yet has no revision."""
+    (policy or ResourcePolicy(document={}, revision_id="")).check_revision(request.input.get("RevisionId"), api)
+
+
+def make_statement(request: Request, arn: FunctionArn) -> Statement:
+    """Return the statement that an AddPermission asks for. Raises InvalidSettingError."""
+    wishes = request.input
+    statement: Statement = {
+        "Sid": wishes["StatementId"],
+        "Effect": "Allow",
+        "Principal": principal_of(wishes["Principal"]),
+        "Action": wishes["Action"],
+        "Resource": str(arn),
+    }
+    condition: dict[str, Any] = {}
+    equal = {key: wishes[name] for name, key in _EQUAL.items() if name in wishes}
+    if equal:
+        condition["StringEquals"] = equal
+    if "SourceArn" in wishes:
+        condition["ArnLike"] = {"AWS:SourceArn": wishes["SourceArn"]}
+    if "InvokedViaFunctionUrl" in wishes:
+        condition["Bool"] = {"lambda:InvokedViaFunctionUrl": str(wishes["InvokedViaFunctionUrl"]).lower()}
+    return {**statement, "Condition": condition} if condition else statement
