@@ -7,19 +7,37 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingle.environments import Assignment, VersionKey
 from ingle.worker import log_capture
 from ingle.worker.drivers.sandbox import log_pipe
+from ingle.worker.journal import Journal
 from ingle.worker.log_capture import EVENT_LIMIT_BYTES, LogCapture
+from ingle.worker.platform_events import Fault
+
+ASSIGNMENT = Assignment(
+    version=VersionKey(account="000000000000", region="eu-west-1", function="f", version="3", revision="r"),
+    runtime="python3.11", handler="app.handler", timeout_s=3, memory_mib=256, ephemeral_mib=512, environment={},
+    log_group="/aws/lambda/f", manifest=b"", data_key=b"k" * 32, context={}, expires_at_ms=0,
+)  # fmt: skip
 
 
 class Pipes:
-    """A capture over two real pipes, and what it emitted."""
+    """A capture over three real pipes into a journal, and what came out of that."""
 
     def __init__(self) -> None:
         self.output, self.write_output = log_pipe()
         self.telemetry, self.write_telemetry = log_pipe()
+        self.extensions, self.write_extensions = log_pipe()
         self.events: list[bytes] = []
-        self.capture = LogCapture(self.output, self.telemetry, lambda _, message: self.events.append(message))
+        self.journal = Journal(ASSIGNMENT, lambda _, message: self.events.append(message))
+        self.capture = self.new_capture()
+
+    def new_capture(self) -> LogCapture:
+        return LogCapture(self.output, self.telemetry, self.extensions, self.journal)
+
+    def close(self) -> None:
+        for descriptor in (self.output, self.telemetry, self.extensions):
+            os.close(descriptor)
 
     def say(self, data: bytes) -> None:
         os.write(self.write_output, data)
@@ -37,14 +55,23 @@ class Pipes:
 def pipes() -> Iterator[Pipes]:
     made = Pipes()
     yield made
-    for descriptor in (made.output, made.write_output, made.telemetry, made.write_telemetry):
+    for descriptor in (made.write_output, made.write_telemetry, made.write_extensions):
         os.close(descriptor)
+    made.close()
 
 
 def test_each_line_is_an_event_also_when_it_comes_in_pieces(pipes: Pipes) -> None:
     pipes.say(b"one\ntw")
     pipes.say(b"o\n\nthree\n")
     assert pipes.events == [b"one", b"two", b"three"]
+
+
+def test_an_extensions_line_never_mixes_with_the_functions(pipes: Pipes) -> None:
+    os.write(pipes.write_extensions, b"from the exten")
+    pipes.say(b"from the function\n")
+    os.write(pipes.write_extensions, b"sion\n")
+    pipes.capture.drain()
+    assert pipes.events == [b"from the function", b"from the extension"]
 
 
 def test_an_unfinished_line_ends_with_its_invocation(pipes: Pipes) -> None:
@@ -99,13 +126,13 @@ def test_an_environment_that_has_logged_its_share_logs_no_more(pipes: Pipes, mon
 
 def test_the_tail_is_the_last_4_kib_since_it_was_asked_for(pipes: Pipes) -> None:
     pipes.say(b"before\n")
-    pipes.capture.tail = bytearray()
+    pipes.journal.begin_tail()
     pipes.say(b"first\n" + b"z" * 5000 + b"\nlast\n")
-    pipes.capture.write(b"REPORT")
-    tail = pipes.capture.take_tail()
+    pipes.journal.tell(Fault(request_id="id", reason="exit status 1"))
+    tail = pipes.journal.take_tail()
     assert len(tail) == 4096
-    assert tail.endswith(b"zzz\nlast\nREPORT\n")
-    assert pipes.capture.tail is None
+    assert tail.endswith(b"zzz\nlast\nRequestId: id Error: exit status 1\n")
+    assert pipes.journal.take_tail() == b""
 
 
 async def test_a_flood_is_left_alone_for_a_while_and_then_read_on(
@@ -113,7 +140,7 @@ async def test_a_flood_is_left_alone_for_a_while_and_then_read_on(
 ) -> None:
     monkeypatch.setattr(log_capture, "BURST_BYTES", 1000)
     monkeypatch.setattr(log_capture, "_PAUSE_S", 0.05)
-    capture = LogCapture(pipes.output, pipes.telemetry, lambda _, message: pipes.events.append(message))
+    capture = pipes.new_capture()
     capture.watch()
     os.write(pipes.write_output, (b"y" * 99 + b"\n") * 100)
     loop = asyncio.get_running_loop()
@@ -134,11 +161,11 @@ async def test_a_pipe_whose_writers_have_ended_is_watched_no_more() -> None:
     os.write(pipes.write_output, b"bye\n")
     os.close(pipes.write_output)
     os.close(pipes.write_telemetry)
+    os.close(pipes.write_extensions)
     for _ in range(3):
         await asyncio.sleep(0)
     loop = asyncio.get_running_loop()
     assert pipes.events == [b"bye"]
     assert not loop.remove_reader(pipes.output)
     assert not loop.remove_reader(pipes.telemetry)
-    os.close(pipes.output)
-    os.close(pipes.telemetry)
+    pipes.close()

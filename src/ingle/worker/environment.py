@@ -14,9 +14,10 @@ from ingle.values import MIB, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
 from ingle.worker.invocation import Invocation
+from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
-from ingle.worker.platform_events import lines_for
+from ingle.worker.platform_events import TIMEOUT, Fault, InitReport, InitStart, Outcome, failed
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
 
@@ -48,9 +49,9 @@ class Environment:
         self.state = advance(State.STARTING, Event.SPAWNED)
         self.exit: Exit | None = None
         self._running = running
-        self._lines = lines_for(assignment)
-        self._capture = LogCapture(running.output, running.telemetry, stream.add)
-        self._serving = Serving(self, self._capture, self._lines)
+        self._journal = Journal(assignment, stream.add)
+        self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
+        self._serving = Serving(self, self._capture, self._journal)
         self._on_gone = on_gone
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
@@ -76,7 +77,7 @@ class Environment:
         """Run init to its end; return whether it failed."""
         self._capture.watch()
         self._running.exited.add_done_callback(self._exited)
-        self._capture.tell(self._lines.init_start, self.assignment)
+        self._journal.tell(InitStart(assignment=self.assignment))
         self._init_timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self, self._serving), self._running.listener, limits=_API_LIMITS)
         self._running.processes.on_end = self._process_ended
@@ -114,15 +115,18 @@ class Environment:
 
     def _init_timed_out(self) -> None:
         if self.state is State.INITIALIZING:
-            self._init_broke(b"Status: timeout", b"")
+            self._init_broke(TIMEOUT, b"")
 
     def init_failed(self, body: bytes, error_type: str) -> None:
-        self._init_broke(f"Status: error\tError Type: {error_type}".encode(), body)
+        self._init_broke(failed(error_type), body)
 
-    def _init_broke(self, failure: bytes, body: bytes) -> None:
+    def _init_broke(self, outcome: Outcome, body: bytes) -> None:
         """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
         duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
-        self._capture.tell(self._lines.init_report, self._phase, duration_ms, failure)
+        kind = self.assignment.initialization_type
+        self._journal.tell(
+            InitReport(initialization_type=kind, phase=self._phase, outcome=outcome, duration_ms=duration_ms)
+        )
         self._is_in_init = False
         if self.state is State.INITIALIZING:
             self._stop_timing()
@@ -130,7 +134,7 @@ class Environment:
             self._empty()
             self._ready.set_result(True)
         else:
-            self._serving.break_off(failure, body)
+            self._serving.break_off(outcome, body)
 
     # what the Runtime API asks
 
@@ -240,16 +244,16 @@ class Environment:
         if number != RUNTIME or self._emptying is not None:
             return
         out_of_memory = self._running.out_of_memory_kills() > self._kills_known
-        failure = b"Status: error\tError Type: Runtime.ExitError"
+        outcome = failed("Runtime.ExitError")
         invocation = self._serving.invocation
         request_id = invocation.request_id.decode() if invocation is not None else ""
         body = error_payloads.exited(request_id, status, out_of_memory=out_of_memory)
         if self._is_in_init:
-            self._init_broke(failure, body)
+            self._init_broke(outcome, body)
         elif invocation is not None:
             reason = error_payloads.exit_reason(status, out_of_memory)
-            self._capture.write(f"RequestId: {request_id} Error: {reason}".encode())
-            self._serving.break_off(failure, body)
+            self._journal.tell(Fault(request_id=request_id, reason=reason))
+            self._serving.break_off(outcome, body)
         else:
             self.reset()
 
@@ -260,7 +264,7 @@ class Environment:
         if invocation is not None:
             status = int(signal.SIGKILL)
             body = error_payloads.exited(invocation.request_id.decode(), status, out_of_memory=self.exit.out_of_memory)
-            self._serving.lose(b"Status: error\tError Type: Runtime.ExitError", body)
+            self._serving.lose(failed("Runtime.ExitError"), body)
         self._leave()
 
     def retire(self) -> None:

@@ -17,6 +17,7 @@ class Invocation:
         "exchange",
         "is_started",
         "payload",
+        "produced_bytes",
         "request_id",
         "started_ns",
         "trace_id",
@@ -35,6 +36,8 @@ class Invocation:
         self.wants_stream = exchange.header(b"x-ingle-stream") is not None
         """Whether a streamed answer is passed on as it comes; else it is told whole."""
         self.started_ns = time.monotonic_ns()
+        self.produced_bytes = 0
+        """How much of an answer the runtime has given."""
         self.is_started = False
         """Whether the runtime has begun a streamed answer: no other answer is taken."""
 

@@ -1,34 +1,214 @@
-"""The platform's own lines in a function's log, as text and as JSON (execution reference, sections 5 and 6).
+"""What the platform tells of an environment: each event once, as text lines and as a record of the Telemetry API.
 
-`lines_for` chooses by the function's LoggingConfig. The methods of both are pure: each event is a list of lines, empty
-where the format has none for it or the system log level leaves it out.
+Sources: execution reference, sections 5 and 6; Lambda developer guide, "Telemetry API event schema reference". The events
+are values; `render_text` and `JsonLines` make lines of the function's log of them.
 """
 
 import dataclasses
 import math
 import re
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 
 from ingle.environments import Assignment
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
-_STATUS = re.compile(rb"Status: (\w+)(?:\tError Type: (.+))?")
 _ENDS = frozenset({"Runtime.ExitError", "Extension.ExitError", "Extension.Crash"})
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Outcome:
+    """How something ended: `success`, `timeout` or `error`, and what kind of error."""
+
+    status: str = "success"
+    error_type: str = ""
+
+    @property
+    def is_failure(self) -> bool:
+        return self.status != "success"
+
+    def text(self) -> str:
+        """Return it as REPORT shows it, empty for a success."""
+        if not self.is_failure:
+            return ""
+        return f"Status: {self.status}" + (f"\tError Type: {self.error_type}" if self.error_type else "")
+
+    def record(self) -> dict[str, str]:
+        """Return status and error type; what ended by itself has the status failure, what its handler raised error."""
+        status = "failure" if self.error_type in _ENDS else self.status
+        return {"status": status, **({"errorType": self.error_type} if self.error_type else {})}
+
+
+SUCCESS = Outcome()
+TIMEOUT = Outcome("timeout")
+
+
+def failed(error_type: str) -> Outcome:
+    return Outcome("error", error_type)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Span:
+    """A part of an invocation's time."""
+
+    name: str
+    start_ms: float
+    duration_ms: float
+
+    def record(self) -> dict[str, Any]:
+        start = render_time(int(self.start_ms))
+        return {"name": self.name, "start": start, "durationMs": round(self.duration_ms, 3)}
+
+
+class PlatformEvent(Protocol):
+    """One event: its name and record in the Telemetry API, its lines in a log of text, and how loud it is."""
+
+    kind: ClassVar[str]
+
+    @property
+    def level(self) -> str: ...
+
+    def text(self) -> Sequence[str]:
+        """Return its lines in a log of text, which leaves some events out."""
+        ...
+
+    def record(self) -> Any: ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InitStart:
+    """Init begins."""
+
+    kind: ClassVar[str] = "platform.initStart"
+    level: ClassVar[str] = "INFO"
+    assignment: Assignment
+    phase: str = "init"
+
+    def text(self) -> Sequence[str]:
+        return (f"INIT_START Runtime Version: {runtime_version(self.assignment.runtime)}",)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "initializationType": self.assignment.initialization_type,
+            "phase": self.phase,
+            "runtimeVersion": runtime_version(self.assignment.runtime),
+            "functionName": self.assignment.version.function,
+            "functionVersion": self.assignment.version.version,
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InitRuntimeDone:
+    """The runtime has done its part of init."""
+
+    kind: ClassVar[str] = "platform.initRuntimeDone"
+    initialization_type: str
+    phase: str
+    outcome: Outcome
+
+    @property
+    def level(self) -> str:
+        return "WARN" if self.outcome.is_failure else "DEBUG"
+
+    def text(self) -> Sequence[str]:
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        return {"initializationType": self.initialization_type, "phase": self.phase, **self.outcome.record()}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class InitReport:
+    """Init has ended; text tells only of one that failed."""
+
+    kind: ClassVar[str] = "platform.initReport"
+    initialization_type: str
+    phase: str
+    outcome: Outcome
+    duration_ms: float
+
+    @property
+    def level(self) -> str:
+        return "WARN" if self.outcome.is_failure else "DEBUG"
+
+    def text(self) -> Sequence[str]:
+        if not self.outcome.is_failure:
+            return ()
+        return (f"INIT_REPORT Init Duration: {self.duration_ms:.2f} ms\tPhase: {self.phase}\t{self.outcome.text()}",)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "initializationType": self.initialization_type,
+            "phase": self.phase,
+            **self.outcome.record(),
+            "metrics": {"durationMs": round(self.duration_ms, 3)},
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """An invocation begins."""
+
+    kind: ClassVar[str] = "platform.start"
+    level: ClassVar[str] = "INFO"
+    request_id: str
+    version: str
+    trace_id: str = ""
+
+    def text(self) -> Sequence[str]:
+        return (f"START RequestId: {self.request_id} Version: {self.version}",)
+
+    def record(self) -> dict[str, Any]:
+        return {"requestId": self.request_id, "version": self.version, **tracing(self.trace_id)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RuntimeDone:
+    """The runtime has done its part of an invocation."""
+
+    kind: ClassVar[str] = "platform.runtimeDone"
+    request_id: str
+    outcome: Outcome
+    duration_ms: float
+    produced_bytes: int
+    spans: Sequence[Span] = ()
+    trace_id: str = ""
+
+    @property
+    def level(self) -> str:
+        return "WARN" if self.outcome.is_failure else "DEBUG"
+
+    def text(self) -> Sequence[str]:
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        metrics = {"durationMs": round(self.duration_ms, 3), "producedBytes": self.produced_bytes}
+        return {
+            "requestId": self.request_id, **self.outcome.record(), "metrics": metrics, **_spans(self.spans),
+            **tracing(self.trace_id),
+        }  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What is told of an invocation at its end; `failure` is b"" or `Status: …` as the text shows it."""
+    """An invocation has ended."""
 
-    request_id: bytes
+    kind: ClassVar[str] = "platform.report"
+    request_id: str
+    outcome: Outcome
     duration_ms: float
     memory_mib: int
     used_bytes: int
-    init_ms: float | None
-    failure: bytes
+    init_ms: float | None = None
+    spans: Sequence[Span] = ()
+    trace_id: str = ""
+
+    @property
+    def level(self) -> str:
+        return "WARN" if self.outcome.is_failure else "INFO"
 
     @property
     def billed_ms(self) -> int:
@@ -38,116 +218,135 @@ class Report:
     def used_mib(self) -> int:
         return min(self.memory_mib, -(-self.used_bytes // (1 << 20)))
 
-
-class PlatformLines(Protocol):
-    """The events of an environment as lines of its log; `now_ms` is the epoch's milliseconds."""
-
-    def init_start(self, assignment: Assignment, now_ms: int) -> list[bytes]:
-        """Init begins."""
-        ...
-
-    def init_report(self, phase: str, duration_ms: float, failure: bytes, now_ms: int) -> list[bytes]:
-        """Init has failed."""
-        ...
-
-    def start(self, request_id: bytes, version: str, now_ms: int) -> list[bytes]:
-        """An invocation begins."""
-        ...
-
-    def runtime_done(self, report: Report, now_ms: int) -> list[bytes]:
-        """The runtime has done its part of an invocation."""
-        ...
-
-    def report(self, report: Report, now_ms: int) -> list[bytes]:
-        """An invocation has ended."""
-        ...
-
-
-def lines_for(assignment: Assignment) -> PlatformLines:
-    """Return how a function wants the platform's lines."""
-    if assignment.log_format == "JSON":
-        return JsonLines(assignment.system_log_level, assignment.initialization_type)
-    return TextLines()
-
-
-class TextLines:
-    """INIT_START, START, END and REPORT; text has no levels."""
-
-    def init_start(self, assignment: Assignment, now_ms: int) -> list[bytes]:
-        return [f"INIT_START Runtime Version: {runtime_version(assignment.runtime)}".encode()]
-
-    def init_report(self, phase: str, duration_ms: float, failure: bytes, now_ms: int) -> list[bytes]:
-        return [b"INIT_REPORT Init Duration: %.2f ms\tPhase: %b\t%b" % (duration_ms, phase.encode(), failure)]
-
-    def start(self, request_id: bytes, version: str, now_ms: int) -> list[bytes]:
-        return [b"START RequestId: %b Version: %b" % (request_id, version.encode())]
-
-    def runtime_done(self, report: Report, now_ms: int) -> list[bytes]:
-        return [b"END RequestId: %b" % report.request_id]
-
-    def report(self, report: Report, now_ms: int) -> list[bytes]:
+    def text(self) -> Sequence[str]:
         line = (
-            b"REPORT RequestId: %b\tDuration: %.2f ms\tBilled Duration: %d ms\tMemory Size: %d MB\tMax Memory Used: %d MB\t"
-            % (report.request_id, report.duration_ms, report.billed_ms, report.memory_mib, report.used_mib)
+            f"REPORT RequestId: {self.request_id}\tDuration: {self.duration_ms:.2f} ms"
+            f"\tBilled Duration: {self.billed_ms} ms\tMemory Size: {self.memory_mib} MB"
+            f"\tMax Memory Used: {self.used_mib} MB\t"
         )
-        if report.init_ms is not None:
-            line += b"Init Duration: %.2f ms\t" % report.init_ms
-        return [line + report.failure]
+        if self.init_ms is not None:
+            line += f"Init Duration: {self.init_ms:.2f} ms\t"
+        return (f"END RequestId: {self.request_id}", line + self.outcome.text())
+
+    def metrics(self) -> dict[str, float]:
+        """Return what was measured, as the Telemetry API and the Logs API name it."""
+        metrics: dict[str, float] = {
+            "durationMs": round(self.duration_ms, 3),
+            "billedDurationMs": self.billed_ms,
+            "memorySizeMB": self.memory_mib,
+            "maxMemoryUsedMB": self.used_mib,
+        }
+        if self.init_ms is not None:
+            metrics["initDurationMs"] = round(self.init_ms, 3)
+        return metrics
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "requestId": self.request_id, **self.outcome.record(), "metrics": self.metrics(), **_spans(self.spans),
+            **tracing(self.trace_id),
+        }  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """A process has ended that should not have; `request_id` is that of the invocation, empty where there was none."""
+
+    kind: ClassVar[str] = "platform.fault"
+    level: ClassVar[str] = "ERROR"
+    request_id: str
+    reason: str
+
+    def text(self) -> Sequence[str]:
+        return (self.record(),)
+
+    def record(self) -> str:
+        return f"RequestId: {self.request_id} Error: {self.reason}"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ExtensionStatus:
+    """An extension at the end of init."""
+
+    kind: ClassVar[str] = "platform.extension"
+    level: ClassVar[str] = "INFO"
+    name: str
+    state: str
+    events: Sequence[str]
+    error_type: str = ""
+
+    def text(self) -> Sequence[str]:
+        line = f"EXTENSION\tName: {self.name}\tState: {self.state}\tEvents: [{','.join(self.events)}]"
+        return (line + (f"\tError Type: {self.error_type}" if self.error_type else ""),)
+
+    def record(self) -> dict[str, Any]:
+        error = {"errorType": self.error_type} if self.error_type else {}
+        return {"name": self.name, "state": self.state, "events": list(self.events), **error}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribed:
+    """An extension has subscribed to the Telemetry API, or to the Logs API before it."""
+
+    kind: ClassVar[str] = "platform.telemetrySubscription"
+    level: ClassVar[str] = "INFO"
+    name: str
+    types: Sequence[str]
+    to_logs_api: bool = False
+
+    def text(self) -> Sequence[str]:
+        types = ", ".join(one.capitalize() for one in self.types)
+        return (
+            f"{'LOGS' if self.to_logs_api else 'TELEMETRY'}\tName: {self.name}\tState: Subscribed\tTypes: [{types}]",
+        )
+
+    def record(self) -> dict[str, Any]:
+        return {"name": self.name, "state": "Subscribed", "types": list(self.types)}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogsDropped:
+    """Some of what was logged is lost."""
+
+    kind: ClassVar[str] = "platform.logsDropped"
+    level: ClassVar[str] = "WARN"
+    reason: str
+    records: int
+    size_bytes: int
+
+    def text(self) -> Sequence[str]:
+        return (f"LOGS_DROPPED Events: {self.records}\tReason: {self.reason}",)
+
+    def record(self) -> dict[str, Any]:
+        return {"reason": self.reason, "droppedRecords": self.records, "droppedBytes": self.size_bytes}
+
+
+Renderer = Callable[[PlatformEvent, int], list[bytes]]
+
+
+def renderer_for(assignment: Assignment) -> Renderer:
+    """Return how a function wants the platform's events in its log: as lines, of an event at the epoch's millisecond."""
+    if assignment.log_format == "JSON":
+        return JsonLines(assignment.system_log_level)
+    return render_text
+
+
+def render_text(event: PlatformEvent, now_ms: int) -> list[bytes]:
+    """Return an event as lines of text, which have no levels."""
+    return [line.encode() for line in event.text()]
 
 
 class JsonLines:
-    """The Telemetry API's objects; an event below the system log level is left out."""
+    """Events as the Telemetry API's objects; one below the system log level is left out."""
 
-    def __init__(self, system_log_level: str, initialization_type: str) -> None:
+    def __init__(self, system_log_level: str) -> None:
         self._least = _LEVELS.index(system_log_level)
-        self._initialization_type = initialization_type
 
-    def init_start(self, assignment: Assignment, now_ms: int) -> list[bytes]:
-        record = {
-            "initializationType": self._initialization_type,
-            "phase": "init",
-            "runtimeVersion": runtime_version(assignment.runtime),
-            "functionName": assignment.version.function,
-            "functionVersion": assignment.version.version,
-        }
-        return self._event("INFO", "platform.initStart", record, now_ms)
-
-    def init_report(self, phase: str, duration_ms: float, failure: bytes, now_ms: int) -> list[bytes]:
-        record = {
-            "initializationType": self._initialization_type,
-            "phase": phase,
-            **_outcome(failure),
-            "metrics": {"durationMs": round(duration_ms, 3)},
-        }
-        return self._event("WARN" if failure else "DEBUG", "platform.initReport", record, now_ms)
-
-    def start(self, request_id: bytes, version: str, now_ms: int) -> list[bytes]:
-        return self._event("INFO", "platform.start", {"requestId": request_id.decode(), "version": version}, now_ms)
-
-    def runtime_done(self, report: Report, now_ms: int) -> list[bytes]:
-        record = {
-            "requestId": report.request_id.decode(),
-            **_outcome(report.failure),
-            "metrics": {"durationMs": round(report.duration_ms, 3)},
-        }
-        return self._event("WARN" if report.failure else "DEBUG", "platform.runtimeDone", record, now_ms)
-
-    def report(self, report: Report, now_ms: int) -> list[bytes]:
-        metrics: dict[str, float] = {
-            "durationMs": round(report.duration_ms, 3),
-            "billedDurationMs": report.billed_ms,
-            "memorySizeMB": report.memory_mib,
-            "maxMemoryUsedMB": report.used_mib,
-        }
-        if report.init_ms is not None:
-            metrics["initDurationMs"] = round(report.init_ms, 3)
-        record = {"requestId": report.request_id.decode(), **_outcome(report.failure), "metrics": metrics}
-        return self._event("WARN" if report.failure else "INFO", "platform.report", record, now_ms)
-
-    def _event(self, level: str, kind: str, record: dict[str, Any], now_ms: int) -> list[bytes]:
-        if _LEVELS.index(level) < self._least:
+    def __call__(self, event: PlatformEvent, now_ms: int) -> list[bytes]:
+        if isinstance(event, Fault):  # the Telemetry API has no object for it
+            return render_text(event, now_ms)
+        if _LEVELS.index(event.level) < self._least:
             return []
-        return [msgspec.json.encode({"time": render_time(now_ms), "type": kind, "record": record})]
+        return [msgspec.json.encode({"time": render_time(now_ms), "type": event.kind, "record": event.record()})]
 
 
 def runtime_version(runtime: str) -> str:
@@ -161,11 +360,14 @@ def render_time(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _outcome(failure: bytes) -> dict[str, str]:
-    """Return status and error type; what ended by itself has the status failure, what its handler raised error."""
-    found = _STATUS.fullmatch(failure)
-    if found is None:
-        return {"status": "success"}
-    error_type = (found[2] or b"").decode()
-    status = "failure" if error_type in _ENDS else found[1].decode()
-    return {"status": status, **({"errorType": error_type} if error_type else {})}
+def tracing(trace_id: str) -> dict[str, Any]:
+    """Return the member `tracing` of a record, nothing where there is no trace."""
+    if not trace_id:
+        return {}
+    parent = re.search(r"Parent=([0-9a-f]{16})", trace_id)
+    span = {"spanId": parent[1]} if parent else {}
+    return {"tracing": {**span, "type": "X-Amzn-Trace-Id", "value": trace_id}}
+
+
+def _spans(spans: Sequence[Span]) -> dict[str, Any]:
+    return {"spans": [span.record() for span in spans]} if spans else {}

@@ -9,8 +9,9 @@ from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Head
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.invocation import JSON, Invocation
+from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
-from ingle.worker.platform_events import PlatformLines, Report
+from ingle.worker.platform_events import SUCCESS, TIMEOUT, Outcome, Report, RuntimeDone, Start, failed
 from ingle.worker.runtime_api import refuse_size
 from ingle.worker.streaming import EXIT_GRACE_S, end_of_stream, take_stream, trailer_error
 
@@ -48,13 +49,13 @@ class Host(Protocol):
 class Serving:
     """The invocation that an environment serves, or none; its exchange is answered whatever happens."""
 
-    def __init__(self, host: Host, capture: LogCapture, lines: PlatformLines) -> None:
+    def __init__(self, host: Host, capture: LogCapture, journal: Journal) -> None:
         self.invocation: Invocation | None = None
         self.is_delivered = False
         """Whether the runtime has the event and has not answered it yet."""
         self._host = host
         self._capture = capture
-        self._lines = lines
+        self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -62,9 +63,15 @@ class Serving:
         """An invocation has come: from now on it takes its time."""
         self.invocation = invocation
         if invocation.wants_tail:
-            self._capture.tail = bytearray()
+            self._journal.begin_tail()
         assignment = self._host.assignment
-        self._capture.tell(self._lines.start, invocation.request_id, assignment.version.version)
+        self._journal.tell(
+            Start(
+                request_id=invocation.request_id.decode(),
+                version=assignment.version.version,
+                trace_id=invocation.trace_id.decode("latin-1"),
+            )
+        )
         self._timer = self._loop.call_later(assignment.timeout_s, self._timed_out)
 
     def deliver(self, exchange: Exchange) -> None:
@@ -84,15 +91,19 @@ class Serving:
         return self.invocation.request_id
 
     def succeeded(self, body: bytes) -> None:
-        self._finish(b"", (JSON,), body)
+        self._note_size(body)
+        self._finish(SUCCESS, (JSON,), body)
 
     def failed(self, body: bytes, error_type: str) -> None:
-        self._finish(f"Status: error\tError Type: {error_type}".encode(), (JSON, _UNHANDLED), body)
+        self._note_size(body)
+        self._finish(failed(error_type), (JSON, _UNHANDLED), body)
+
+    def _note_size(self, body: bytes) -> None:
+        if self.invocation is not None and not self.invocation.is_started:
+            self.invocation.produced_bytes = len(body)
 
     def answered_too_much(self, limit_bytes: int) -> None:
-        self.break_off(
-            b"Status: error\tError Type: Function.ResponseSizeTooLarge", error_payloads.too_large(limit_bytes)
-        )
+        self.break_off(failed("Function.ResponseSizeTooLarge"), error_payloads.too_large(limit_bytes))
 
     async def streams(self, exchange: Exchange) -> None:
         """Take a streamed answer to its end; the trailers behind it may tell of an error."""
@@ -122,59 +133,70 @@ class Serving:
         """The answer has broken off: mostly because the runtime has ended, which is then what the caller is told."""
         await asyncio.sleep(EXIT_GRACE_S)
         if self.invocation is invocation:
-            self.break_off(b"Status: error\tError Type: Runtime.TruncatedResponse", error_payloads.truncated())
+            self.break_off(failed("Runtime.TruncatedResponse"), error_payloads.truncated())
 
     # ends
 
-    def break_off(self, failure: bytes, body: bytes) -> None:
+    def break_off(self, outcome: Outcome, body: bytes) -> None:
         """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays."""
-        self._finish(failure, (JSON, _UNHANDLED), body)
+        self._finish(outcome, (JSON, _UNHANDLED), body)
         self._host.reset()
 
-    def lose(self, failure: bytes, body: bytes) -> None:
+    def lose(self, outcome: Outcome, body: bytes) -> None:
         """End the invocation, if there is one, because nothing of its environment is left."""
-        self._finish(failure, (JSON, _UNHANDLED, _GONE), body)
+        self._finish(outcome, (JSON, _UNHANDLED, _GONE), body)
 
     def _timed_out(self) -> None:
         if self.invocation is not None:
             body = error_payloads.timed_out(self.invocation.request_id.decode(), self._host.assignment.timeout_s)
-            self.break_off(b"Status: timeout", body)
+            self.break_off(TIMEOUT, body)
 
-    def _finish(self, failure: bytes, headers: Headers, body: bytes) -> None:
+    def _finish(self, outcome: Outcome, headers: Headers, body: bytes) -> None:
         """Write END and REPORT, answer the gateway, and be idle again or on the way out."""
         invocation, self.invocation = self.invocation, None
         if invocation is None:
             return
         self.is_delivered = False
         self.stop_timing()
-        self._write_report(invocation, failure)
+        self._write_report(invocation, outcome)
         if invocation.wants_tail:
-            headers = (*headers, (b"x-amz-log-result", base64.b64encode(self._capture.take_tail())))
+            headers = (*headers, (b"x-amz-log-result", base64.b64encode(self._journal.take_tail())))
         is_full = _GONE not in headers and self._capture.is_full
         if is_full:
             headers = (*headers, _GONE)
         if _GONE not in headers:
             self._host.served()
         if invocation.exchange.answered:
-            invocation.exchange.finish(end_of_stream(headers, failure, body))
+            invocation.exchange.finish(end_of_stream(headers, outcome, body))
         else:
             invocation.exchange.respond(200, headers, body)
         if is_full:
             self._loop.call_soon(self._host.retire)  # once the runtime has had its own answer
 
-    def _write_report(self, invocation: Invocation, failure: bytes) -> None:
-        duration = invocation.duration_ms
+    def _write_report(self, invocation: Invocation, outcome: Outcome) -> None:
+        duration_ms = invocation.duration_ms
         self._capture.end_invocation()
-        report = Report(
-            request_id=invocation.request_id,
-            duration_ms=duration,
-            memory_mib=self._host.assignment.memory_mib,
-            used_bytes=self._host.peak_memory_bytes(),
-            init_ms=self._host.take_init_ms(),
-            failure=failure,
+        request_id, trace_id = invocation.request_id.decode(), invocation.trace_id.decode("latin-1")
+        self._journal.tell(
+            RuntimeDone(
+                request_id=request_id,
+                outcome=outcome,
+                duration_ms=duration_ms,
+                produced_bytes=invocation.produced_bytes,
+                trace_id=trace_id,
+            )
         )
-        self._capture.tell(self._lines.runtime_done, report)
-        self._capture.tell(self._lines.report, report)
+        self._journal.tell(
+            Report(
+                request_id=request_id,
+                outcome=outcome,
+                duration_ms=duration_ms,
+                memory_mib=self._host.assignment.memory_mib,
+                used_bytes=self._host.peak_memory_bytes(),
+                init_ms=self._host.take_init_ms(),
+                trace_id=trace_id,
+            )
+        )
 
     def stop_timing(self) -> None:
         """Let no time run out any more."""

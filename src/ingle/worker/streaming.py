@@ -13,6 +13,7 @@ from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Head
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
 from ingle.worker.invocation import Invocation
+from ingle.worker.platform_events import TIMEOUT, Outcome
 
 EXIT_GRACE_S = 0.1
 """How long a stream that broke off waits for the exit of its runtime, which says more than the broken stream."""
@@ -20,10 +21,9 @@ EXIT_GRACE_S = 0.1
 _ERROR_TYPE = b"lambda-runtime-function-error-type"
 _ERROR_BODY = b"lambda-runtime-function-error-body"
 _CODES = {
-    b"Status: timeout": b"Sandbox.Timedout",
-    b"Status: error\tError Type: Runtime.ExitError": b"Runtime.TruncatedResponse",
-    b"Status: error\tError Type: Runtime.TruncatedResponse": b"Runtime.TruncatedResponse",
-    b"Status: error\tError Type: Function.ResponseSizeTooLarge": b"Function.ResponseSizeTooLarge",
+    "Runtime.ExitError": b"Runtime.TruncatedResponse",
+    "Runtime.TruncatedResponse": b"Runtime.TruncatedResponse",
+    "Function.ResponseSizeTooLarge": b"Function.ResponseSizeTooLarge",
 }
 _SAID_OTHERWISE = (b"content-type", b"x-amz-function-error")
 
@@ -35,13 +35,16 @@ async def take_stream(exchange: Exchange, invocation: Invocation, is_current: Ca
     and dropped, because the function goes on. Raises BodyTooLargeError, or DisconnectedError where it breaks off.
     """
     if not invocation.wants_stream:
-        return await exchange.read(RESPONSE_LIMIT_BYTES)
+        body = await exchange.read(RESPONSE_LIMIT_BYTES)
+        invocation.produced_bytes = len(body)
+        return body
     caller = invocation.exchange
     content_type = exchange.header(b"content-type") or b"application/octet-stream"
     caller.start(200, ((b"content-type", content_type),))
     sent = 0
     async for piece in exchange.chunks():
         sent += len(piece)
+        invocation.produced_bytes = sent
         if not is_current():
             break
         if sent > STREAM_LIMIT_BYTES:
@@ -66,14 +69,14 @@ def trailer_error(exchange: Exchange) -> tuple[bytes, str] | None:
     return body or error_payloads.render_payload(given.decode("latin-1"), message), error_payloads.fit_type(given)
 
 
-def end_of_stream(headers: Headers, failure: bytes, body: bytes) -> list[tuple[bytes, bytes]]:
+def end_of_stream(headers: Headers, outcome: Outcome, body: bytes) -> list[tuple[bytes, bytes]]:
     """Return the trailers that tell the gateway how a stream ended.
 
-    `headers` and `body` are what would have been the answer had no byte flowed, `failure` what REPORT says of it, b""
-    where all went well.
+    `headers` and `body` are what would have been the answer had no byte flowed.
     """
     trailers = [pair for pair in headers if pair[0] not in _SAID_OTHERWISE]
-    if failure:
-        trailers.append((b"x-ingle-error-code", _CODES.get(failure, b"Unhandled")))
+    if outcome.is_failure:
+        code = b"Sandbox.Timedout" if outcome == TIMEOUT else _CODES.get(outcome.error_type, b"Unhandled")
+        trailers.append((b"x-ingle-error-code", code))
         trailers.append((b"x-ingle-error-details", base64.b64encode(body)))
     return trailers

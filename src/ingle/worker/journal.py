@@ -1,0 +1,51 @@
+"""What an environment tells, on its way out: to its log, and to the tail that a caller asked for."""
+
+import time
+from collections.abc import Callable
+from typing import Literal
+
+from ingle.environments import Assignment
+from ingle.worker.platform_events import LogsDropped, PlatformEvent, renderer_for
+
+TAIL_BYTES = 4096
+Source = Literal["function", "extension"]
+
+
+class Journal:
+    """Everything that is told of one environment; `emit` adds an event to its log stream."""
+
+    def __init__(self, assignment: Assignment, emit: Callable[[int, bytes], None]) -> None:
+        self._render = renderer_for(assignment)
+        self._emit = emit
+        self._tail: bytearray | None = None
+
+    def tell(self, event: PlatformEvent) -> None:
+        """Add an event of the platform's own, as of now."""
+        now_ms = time.time_ns() // 1_000_000
+        for line in self._render(event, now_ms):
+            self._keep(now_ms, line)
+
+    def hear(self, source: Source, message: bytes) -> None:
+        """Add what the function or an extension has written."""
+        self._keep(time.time_ns() // 1_000_000, message)
+
+    def miss(self, records: int, size_bytes: int) -> None:
+        """Say that some of what was written is lost."""
+        reason = "rate or size limit of the environment"
+        self.tell(LogsDropped(reason=reason, records=records, size_bytes=size_bytes))
+
+    def begin_tail(self) -> None:
+        """Keep the last 4 KiB of all that follows, until `take_tail`."""
+        self._tail = bytearray()
+
+    def take_tail(self) -> bytes:
+        """Return the last 4 KiB since `begin_tail`; collect no more."""
+        tail, self._tail = self._tail or b"", None
+        return bytes(tail[-TAIL_BYTES:])
+
+    def _keep(self, at_ms: int, message: bytes) -> None:
+        if self._tail is not None:
+            self._tail += message[-TAIL_BYTES:] + b"\n"
+            if len(self._tail) > 4 * TAIL_BYTES:
+                del self._tail[:-TAIL_BYTES]
+        self._emit(at_ms, message)
