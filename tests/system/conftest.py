@@ -14,8 +14,11 @@ Ingle.observers.append(check_answer)
 
 @pytest.fixture(scope="session")
 def ingle() -> Iterator[Ingle]:
-    """An Ingle that runs for the whole session, in the strongest isolation that this host and user have."""
-    with running_ingle() as running:
+    """An Ingle that runs for the whole session, in the strongest isolation that this host and user have.
+
+    What takes a minute otherwise, the retry of a failed event, takes 0.2 s.
+    """
+    with running_ingle("--event-retry", "0.2") as running:
         yield running
 
 

@@ -55,6 +55,7 @@ def use(ingle: Ingle) -> None:
     payload = f'"{PAYLOAD_MARK}"'.encode()
     for _ in range(3):
         assert client.invoke(FunctionName="secret", Payload=payload)["Payload"].read() == payload
+    client.invoke(FunctionName="secret", InvocationType="Event", Payload=payload)
     client.publish_version(FunctionName="secret")
     client.update_function_code(FunctionName="secret", ZipFile=zip_of(files, compress=True))
     client.get_waiter("function_updated_v2").wait(FunctionName="secret", WaiterConfig={"Delay": 0.05})

@@ -35,6 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     account: str | None = None
     concurrency: int = 1000
+    event_retry_s: float = 60.0
 
 
 def default_data_dir() -> Path:
@@ -99,6 +100,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             account=account,
             runtimes=[entry.name for entry in runtimes],
             concurrency_limit=options.concurrency,
+            event_retry_s=options.event_retry_s,
             links=links("control_gateway", "control_worker", "gateway"),
         ),
         gateway=GatewaySettings(

@@ -79,6 +79,7 @@ def up(
     insecure: Annotated[bool, typer.Option(help="Allow the process driver, which isolates nothing.")] = False,
     account: Annotated[str | None, typer.Option(help="The account's 12 digits; counts at first start.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="How many invocations may be in flight at once.")] = 1000,
+    event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
 ) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
     from ingle.app.doctor import choose_driver
@@ -88,6 +89,7 @@ def up(
     options = Options(
         data_dir=directory, port=port, host=host, https_port=https_port,
         isolation=isolation, insecure=insecure, account=account, concurrency=concurrency,
+        event_retry_s=event_retry,
     )  # fmt: skip
     try:
         if isolation not in ISOLATIONS:

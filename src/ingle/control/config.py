@@ -14,4 +14,6 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     runtimes: list[str]
     links: Links
     concurrency_limit: int
+    event_retry_s: float = 60.0
+    """When a failed event is tried again for the first time; all delays are in proportion to it."""
     ready_fd: int | None = None

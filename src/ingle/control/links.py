@@ -6,14 +6,16 @@ import msgspec
 import structlog
 
 from ingle.control.code_store import CodeStore, image_context
+from ingle.control.event_queue import Delivery, EventQueue
 from ingle.control.log_store import LogStore
 from ingle.control.publisher import Publisher
 from ingle.environments import Assignment, GrantRequest, LogBatch, Principal, SigningKey, SigningKeyRequest
 from ingle.iam import AccessKey, root_arn
 from ingle.protocol import sigv4
+from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
 from ingle.transport import Exchange, is_linked
-from ingle.values import MIB, Clock, FunctionArn
+from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, FunctionArn, parse_function_arn
 
 _log = structlog.get_logger("ingle.control")
 _GRANT_MS = 10 * 60 * 1000
@@ -21,12 +23,16 @@ _LOGS_LIMIT_BYTES = 64 * MIB
 
 
 class GatewayLink:
-    """Signing keys and routing. A gateway never gets a secret access key, only what signs for one day."""
+    """Signing keys, routing and events. A gateway never gets a secret access key, only what signs for one day."""
 
-    def __init__(self, token: str, root: AccessKey, publisher: Publisher) -> None:
+    def __init__(
+        self, token: str, root: AccessKey, functions: FunctionRepository, publisher: Publisher, events: EventQueue
+    ) -> None:
         self._token = token
         self._root = root
+        self._functions = functions
         self._publisher = publisher
+        self._events = events
 
     async def __call__(self, exchange: Exchange) -> None:
         if not is_linked(exchange.headers, self._token):
@@ -35,8 +41,28 @@ class GatewayLink:
             await self._signing_key(exchange)
         elif exchange.target == b"/routing":
             exchange.respond(200, (), msgspec.json.encode(self._publisher.snapshot()))
+        elif exchange.target == b"/events":
+            await self._accept(exchange)
+        elif exchange.target == b"/events/statistics":
+            exchange.respond(200, (), msgspec.json.encode(await self._events.statistics()))
         else:
             exchange.respond(200 if exchange.target == b"/health" else 404, ())
+
+    async def _accept(self, exchange: Exchange) -> None:
+        """Keep an event; the answer comes once it is durable."""
+        payload = await exchange.read(EVENT_LIMIT_BYTES)
+        told = dict(exchange.headers)
+        arn = parse_function_arn(told[b"x-ingle-arn"].decode())
+        if self._functions.find(arn.account, arn.region, arn.name) is None:
+            exchange.respond(404, ())
+            return
+        try:
+            delivery = Delivery(trace=told[b"x-amzn-trace-id"], payload=payload)
+            await self._events.accept(arn, told[b"x-ingle-request-id"].decode(), delivery)
+        except EventNotKeptError:
+            exchange.respond(500, ())
+        else:
+            exchange.respond(202, ())
 
     async def _signing_key(self, exchange: Exchange) -> None:
         wanted = msgspec.json.decode(await exchange.read(MIB), type=SigningKeyRequest)

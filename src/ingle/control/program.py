@@ -9,6 +9,8 @@ from ingle.artifacts import FileChunks
 from ingle.control.code_store import CodeStore
 from ingle.control.config import ControlSettings
 from ingle.control.credentials import load_root_credentials
+from ingle.control.dispatcher import Dispatcher
+from ingle.control.event_queue import EventQueue
 from ingle.control.front import CREATE_LIMIT_BYTES, Front
 from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
@@ -29,7 +31,14 @@ from ingle.control.services.lambda_ import (
 )
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
-from ingle.store import FunctionRepository, LayerRepository, LogGroupRepository, open_database
+from ingle.store import (
+    EventRepository,
+    FunctionRepository,
+    LayerRepository,
+    LogGroupRepository,
+    open_database,
+    open_queue,
+)
 from ingle.transport import HttpClient, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
 
@@ -53,8 +62,9 @@ async def serve_control(settings: ControlSettings) -> None:
     publisher = Publisher(repository, gateway)
     optimiser = Optimiser(repository, code, publisher)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
+    events = EventQueue(EventRepository(open_queue(data_dir / "queue.sqlite")), keyring, clock)
     functions = Functions(
-        repository, layers, code, optimiser, publisher, clock, settings.runtimes, settings.concurrency_limit
+        repository, layers, code, optimiser, publisher, events, clock, settings.runtimes, settings.concurrency_limit
     )
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
     resources = (
@@ -75,7 +85,7 @@ async def serve_control(settings: ControlSettings) -> None:
     }
     front = Front(root.account_id, root, clock, handlers)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
-    gateway_link = GatewayLink(settings.links.control_gateway, root, publisher)
+    gateway_link = GatewayLink(settings.links.control_gateway, root, repository, publisher, events)
     worker_link = WorkerLink(settings.links.control_worker, repository, code, log_store, clock)
     servers = [
         await serve_http(front, unix_listener(run_dir / "control.sock"), limits=limits),
@@ -84,9 +94,13 @@ async def serve_control(settings: ControlSettings) -> None:
     ]
     optimiser.resume()
     refreshing = asyncio.create_task(publisher.refresh())
+    dispatcher = Dispatcher(events, repository, gateway, clock, settings.concurrency_limit, settings.event_retry_s)
+    dispatching = asyncio.create_task(dispatcher.run())
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()
     await asyncio.gather(*(server.drain(30.0) for server in servers))
-    await asyncio.gather(refreshing, optimiser.close())
+    dispatching.cancel()
+    await asyncio.gather(refreshing, optimiser.close(), dispatching, return_exceptions=True)
+    await events.close()
     database.close()

@@ -135,12 +135,19 @@ class Admission:
 
         Raises AwsError TooManyRequestsException with the Reason that clients look at.
         """
+        self._admit(function, version, now_s)
+
+    def admit_event(self, function: FunctionKey, version: str) -> None:
+        """Count one more in flight as `admit` does: an asynchronous event has no request rate (Lambda quotas)."""
+        self._admit(function, version, None)
+
+    def _admit(self, function: FunctionKey, version: str, now_s: float | None) -> None:
         held = self._functions.get(function) or _Function()
         running = held.running.get(version, 0)
         is_provisioned = held.is_provisioned(version, running)
         if not is_provisioned:
             self._check_room(held)
-        if not (is_provisioned and held.provisioned[version].bucket.take(now_s)):
+        if now_s is not None and not (is_provisioned and held.provisioned[version].bucket.take(now_s)):
             self._check_rate(held, now_s)
         if not is_provisioned:
             held.on_demand += 1

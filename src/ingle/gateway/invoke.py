@@ -15,6 +15,7 @@ from ingle.gateway.admission import Admission
 from ingle.gateway.assignment import Environment
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
+from ingle.gateway.events import Events
 from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.reply import EventReply, PlainReply, Reply
@@ -32,6 +33,8 @@ from ingle.values import (
 
 _PREFIX = b"/2015-03-31/functions/"
 _SUFFIX = b"/invocations"
+_ASYNC_PREFIX = b"/2014-11-13/functions/"
+_ASYNC_SUFFIX = b"/invoke-async"
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _CONTEXT_LIMIT = 3583
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
@@ -52,7 +55,11 @@ def is_invocation(exchange: Exchange) -> bool:
     if exchange.method != b"POST":
         return False
     path = exchange.target.partition(b"?")[0]
-    return (path.startswith(_PREFIX) and path.endswith(_SUFFIX)) or _wants_stream(exchange)
+    return (path.startswith(_PREFIX) and path.endswith(_SUFFIX)) or _wants_stream(exchange) or _is_invoke_async(path)
+
+
+def _is_invoke_async(path: bytes) -> bool:
+    return path.startswith(_ASYNC_PREFIX) and path.removesuffix(b"/").endswith(_ASYNC_SUFFIX)
 
 
 def _wants_stream(exchange: Exchange) -> bool:
@@ -62,11 +69,13 @@ def _wants_stream(exchange: Exchange) -> bool:
 
 def _named(path: bytes) -> str:
     """Return what stands for the function's name in the path of an invocation."""
-    return unquote(path.split(b"/", 3)[3].rpartition(b"/")[0].decode("latin-1"))
+    return unquote(path.removesuffix(b"/").split(b"/", 3)[3].rpartition(b"/")[0].decode("latin-1"))
 
 
 class Invoker:
-    """Serves POST /2015-03-31/functions/{name}/invocations, and …/response-streaming-invocations of 2021-11-15."""
+    """Serves POST /2015-03-31/functions/{name}/invocations, …/response-streaming-invocations of 2021-11-15 and the
+    deprecated …/invoke-async of 2014-11-13.
+    """
 
     def __init__(
         self,
@@ -76,6 +85,7 @@ class Invoker:
         fleet: Fleet,
         worker: HttpClient,
         metrics: Metrics,
+        events: Events,
     ) -> None:
         self._account = account
         self._authenticator = authenticator
@@ -83,6 +93,7 @@ class Invoker:
         self._fleet = fleet
         self._worker = worker
         self._metrics = metrics
+        self._events = events
         self.routes: _Routes = {}
 
     async def invoke(self, exchange: Exchange) -> None:
@@ -96,23 +107,39 @@ class Invoker:
         authorize(principal, "lambda:InvokeFunction", arn.account, str(arn))
         draw = random.random()  # noqa: S311 - it divides invocations between versions, and hides nothing
         self._version(arn, draw)
-        kind = exchange.header(b"x-amz-invocation-type")
-        if kind not in (None, b"RequestResponse"):
-            self._answer_other(exchange, kind or b"")
-            return
+        kind = _kind(exchange)
         payload = _check_payload(body)
-        reply = EventReply(exchange) if _wants_stream(exchange) else PlainReply(exchange)
-        await self.run(arn, draw, _event_headers(exchange, arn), payload, reply)
+        headers = _event_headers(exchange, arn)
+        if kind == b"DryRun":
+            exchange.respond(204, ((b"x-amzn-requestid", headers[0][1]),))
+        elif kind == b"Event":
+            if not await self._events.accept(headers[:3], payload):
+                raise _not_found(arn)
+            exchange.respond(202, ((b"x-amzn-requestid", headers[0][1]), (b"x-amzn-trace-id", headers[2][1])))
+        else:
+            reply = EventReply(exchange) if _wants_stream(exchange) else PlainReply(exchange)
+            await self.run(arn, draw, headers, payload, reply)
 
     async def run(self, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes, reply: Reply) -> None:
         """Admit an invocation, have an environment serve it, and answer. Raises AwsError.
 
         `draw`, at random from [0, 1), decides which version of a weighted alias serves.
         """
-        function = (arn.account, arn.region, arn.name)
         version = self._version(arn, draw).version
+        self._admission.admit((arn.account, arn.region, arn.name), version, time.monotonic())
+        await self._run_admitted(arn, version, draw, headers, payload, reply)
+
+    async def run_event(self, arn: FunctionArn, headers: EventHeaders, payload: bytes, reply: Reply) -> None:
+        """Do as `run` does for a queued event. Raises AwsError."""
+        draw = random.random()  # noqa: S311
+        version = self._version(arn, draw).version
+        self._admission.admit_event((arn.account, arn.region, arn.name), version)
+        await self._run_admitted(arn, version, draw, headers, payload, reply)
+
+    async def _run_admitted(
+        self, arn: FunctionArn, version: str, draw: float, headers: EventHeaders, payload: bytes, reply: Reply
+    ) -> None:
         began_ns = time.monotonic_ns()
-        self._admission.admit(function, version, began_ns / 1e9)
         counted = self._metrics.of(arn.region, arn.name)
         try:
             await self._serve(reply, arn, draw, headers, payload)
@@ -121,7 +148,7 @@ class Invoker:
             raise
         finally:
             counted.invoke.observe_ns(time.monotonic_ns() - began_ns)
-            self._admission.release(function, version)
+            self._admission.release((arn.account, arn.region, arn.name), version)
 
     def _function(self, name: str, query: bytes, region: str) -> FunctionArn:
         try:
@@ -168,20 +195,6 @@ class Invoker:
                 + version.state,
             )
         return version
-
-    def _answer_other(self, exchange: Exchange, kind: bytes) -> None:
-        if kind == b"DryRun":
-            exchange.respond(204, ((b"x-amzn-requestid", new_request_id().encode()),))
-        elif kind == b"Event" and not _wants_stream(exchange):
-            raise AwsError("NotImplementedException", "Ingle does not implement asynchronous invocation yet.")
-        else:
-            known = "[RequestResponse, DryRun]" if _wants_stream(exchange) else "[Event, RequestResponse, DryRun]"
-            raise validation_error(
-                [
-                    f"Value '{kind.decode('latin-1')}' at 'invocationType' failed to satisfy constraint: Member must"
-                    f" satisfy enum value set: {known}"
-                ]
-            )
 
     async def _serve(self, reply: Reply, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes) -> None:
         for pause_s in (*_PAUSES_S, None):
@@ -266,6 +279,26 @@ async def _read(exchange: Exchange) -> bytes:
             "RequestTooLargeException",
             f"Request must be smaller than {PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
         ) from None
+
+
+def _kind(exchange: Exchange) -> bytes:
+    """Return the invocation type. Raises AwsError where the operation has no such type."""
+    if _is_invoke_async(exchange.target.partition(b"?")[0]):
+        return b"Event"
+    kind = exchange.header(b"x-amz-invocation-type") or b"RequestResponse"
+    known = ("RequestResponse", "DryRun") if _wants_stream(exchange) else ("Event", "RequestResponse", "DryRun")
+    if kind.decode("latin-1") not in known:
+        raise validation_error(
+            [
+                f"Value '{kind.decode('latin-1')}' at 'invocationType' failed to satisfy constraint: Member must"
+                f" satisfy enum value set: [{', '.join(known)}]"
+            ]
+        )
+    if exchange.header(b"x-amz-durable-execution-name") is not None:
+        raise AwsError(
+            "InvalidParameterValueException", "Ingle has no durable functions: DurableExecutionName is refused."
+        )
+    return kind
 
 
 def _check_payload(body: bytes) -> bytes:

@@ -14,6 +14,8 @@ from ingle.environments import VersionKey
 from ingle.gateway.admission import Admission, FunctionKey
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.config import GatewaySettings
+from ingle.gateway.deliveries import TARGET, Deliveries
+from ingle.gateway.events import Events
 from ingle.gateway.fleet import Fleet
 from ingle.gateway.front_door import FrontDoor, render_bad_request
 from ingle.gateway.invoke import Invoker
@@ -39,14 +41,12 @@ class Routing:
         fleet: Fleet,
         metrics: Metrics,
         control: HttpClient,
-        token: str,
     ) -> None:
         self._invoker = invoker
         self._admission = admission
         self._fleet = fleet
         self._metrics = metrics
         self._control = control
-        self._token = token
         self._generation = -1
 
     async def fetch(self) -> None:
@@ -66,13 +66,8 @@ class Routing:
         routes = self._invoker.routes.values()
         self._fleet.prepare({version.runtime for route in routes for version in route.versions.values()})
 
-    def __call__(self, exchange: Exchange) -> Any:
-        if not is_linked(exchange.headers, self._token):
-            exchange.respond(403, ())
-            return None
-        return self._take(exchange)
-
-    async def _take(self, exchange: Exchange) -> None:
+    async def take(self, exchange: Exchange) -> None:
+        """Answer control, which tells of a change."""
         body = await exchange.read(16 * MIB)
         if exchange.target == b"/routing/refresh":
             await self.fetch()
@@ -107,6 +102,21 @@ class Routing:
         route = self._invoker.routes.get((key.account, key.region, key.function))
         version = route.versions.get(key.version) if route is not None else None
         return version is not None and version.revision == key.revision
+
+
+class ControlDoor:
+    """The handler of the gateway's own socket: what control tells it, and what it has it run."""
+
+    def __init__(self, token: str, routing: Routing, deliveries: Deliveries) -> None:
+        self._token = token
+        self._routing = routing
+        self._deliveries = deliveries
+
+    def __call__(self, exchange: Exchange) -> Any:
+        if not is_linked(exchange.headers, self._token):
+            exchange.respond(403, ())
+            return None
+        return self._deliveries.run(exchange) if exchange.target == TARGET else self._routing.take(exchange)
 
 
 async def _follow_worker(worker: HttpClient, fleet: Fleet, routing: Routing) -> None:
@@ -155,9 +165,10 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics, Scaling())
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
-    invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics)
-    routing = Routing(invoker, admission, fleet, metrics, control_link, settings.links.gateway)
-    internal = await serve_http(routing, unix_listener(run_dir / "gateway.sock"))
+    invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics, Events(control_link))
+    routing = Routing(invoker, admission, fleet, metrics, control_link)
+    door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
+    internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
     tasks = [asyncio.create_task(_follow_worker(worker, fleet, routing)), asyncio.create_task(fleet.sweep())]
     observation = Observation(settings.account, authenticator, metrics, worker)
@@ -165,11 +176,10 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()
-    await asyncio.gather(*(server.drain(settings.drain_s) for server in servers))
+    await asyncio.gather(*(server.drain(settings.drain_s) for server in (*servers, internal)))
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await internal.drain(1.0)
 
 
 async def _fetch_routes(routing: Routing) -> None:

@@ -3,7 +3,7 @@
 import sqlite3
 from pathlib import Path
 
-from ingle.store.migrations import MIGRATIONS
+from ingle.store.migrations import MIGRATIONS, QUEUE_MIGRATIONS
 
 
 def open_database(path: Path) -> sqlite3.Connection:
@@ -11,17 +11,25 @@ def open_database(path: Path) -> sqlite3.Connection:
 
     Every commit is on disk when it returns. Temporary data stays in memory, deleted rows are overwritten.
     """
-    connection = sqlite3.connect(path, isolation_level=None)
+    return _open(sqlite3.connect(path, isolation_level=None), path, MIGRATIONS)
+
+
+def open_queue(path: Path) -> sqlite3.Connection:
+    """Open the database of queued events at `path`, as `open_database` does; any one thread at a time may use it."""
+    return _open(sqlite3.connect(path, isolation_level=None, check_same_thread=False), path, QUEUE_MIGRATIONS)
+
+
+def _open(connection: sqlite3.Connection, path: Path, migrations: tuple[tuple[str, ...], ...]) -> sqlite3.Connection:
     path.chmod(0o600)
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "temp_store=MEMORY", "secure_delete=ON", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
-    _migrate(connection)
+    _migrate(connection, migrations)
     return connection
 
 
-def _migrate(connection: sqlite3.Connection) -> None:
+def _migrate(connection: sqlite3.Connection, migrations: tuple[tuple[str, ...], ...]) -> None:
     done = connection.execute("PRAGMA user_version").fetchone()[0]
-    for number, statements in enumerate(MIGRATIONS[done:], done + 1):
+    for number, statements in enumerate(migrations[done:], done + 1):
         connection.execute("BEGIN IMMEDIATE")
         for statement in statements:
             connection.execute(statement)

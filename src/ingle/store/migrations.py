@@ -18,3 +18,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
     ),
 )
+
+QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    (
+        """CREATE TABLE event_keys (
+            id TEXT PRIMARY KEY, account TEXT NOT NULL, region TEXT NOT NULL, function TEXT NOT NULL,
+            wrapped_key BLOB NOT NULL
+        ) WITHOUT ROWID""",
+        """CREATE TABLE events (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, region TEXT NOT NULL, function TEXT NOT NULL,
+            qualifier TEXT, request_id TEXT NOT NULL, accepted_ms INTEGER NOT NULL, due_ms INTEGER NOT NULL,
+            failures INTEGER NOT NULL, refusals INTEGER NOT NULL, key_id TEXT NOT NULL REFERENCES event_keys (id),
+            sealed BLOB NOT NULL
+        )""",
+        "CREATE INDEX events_by_due_time ON events (account, region, function, due_ms)",
+        "CREATE INDEX events_by_age ON events (accepted_ms)",
+        "CREATE INDEX events_by_key ON events (key_id)",
+    ),
+)
+"""The database of queued events, which is written far more often than the other and kept apart from it."""

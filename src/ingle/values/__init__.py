@@ -1,11 +1,18 @@
 """Value types that everyone shares: ARNs, names, identifiers, sizes, deadlines, the clock, the root of errors."""
 
-from ingle.values.arn import FunctionArn, FunctionReference, InvalidFunctionNameError, parse_function_reference
+from ingle.values.arn import (
+    FunctionArn,
+    FunctionReference,
+    InvalidFunctionNameError,
+    parse_function_arn,
+    parse_function_reference,
+)
 from ingle.values.clock import Clock, SystemClock
 from ingle.values.errors import IngleError
 from ingle.values.ids import new_request_id, new_trace_id
 from ingle.values.layer_arn import InvalidLayerArnError, LayerArn, parse_layer_arn
 from ingle.values.quantities import (
+    EVENT_LIMIT_BYTES,
     MIB,
     PAYLOAD_LIMIT_BYTES,
     RESPONSE_LIMIT_BYTES,
@@ -14,6 +21,7 @@ from ingle.values.quantities import (
 )
 
 __all__ = [
+    "EVENT_LIMIT_BYTES",
     "MIB",
     "PAYLOAD_LIMIT_BYTES",
     "RESPONSE_LIMIT_BYTES",
@@ -29,6 +37,7 @@ __all__ = [
     "SystemClock",
     "new_request_id",
     "new_trace_id",
+    "parse_function_arn",
     "parse_function_reference",
     "parse_layer_arn",
 ]

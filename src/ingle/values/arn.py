@@ -56,3 +56,11 @@ def parse_function_reference(text: str) -> FunctionReference:
     return FunctionReference(
         name=match["name"], region=match["region"], account=match["account"], qualifier=match["qualifier"]
     )
+
+
+def parse_function_arn(text: str) -> FunctionArn:
+    """Parse a full ARN, with or without a qualifier. Raises InvalidFunctionNameError for anything else."""
+    parts = parse_function_reference(text)
+    if parts.region is None or parts.account is None:
+        raise InvalidFunctionNameError(f"not a function ARN: {text}")
+    return FunctionArn(region=parts.region, account=parts.account, name=parts.name, qualifier=parts.qualifier)

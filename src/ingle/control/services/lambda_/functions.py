@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from ingle.control.code_store import Chosen, CodeStore, uses_of
+from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
@@ -52,6 +53,7 @@ class Functions:
         code: CodeStore,
         optimiser: Optimiser,
         publisher: Publisher,
+        events: EventQueue,
         clock: Clock,
         runtimes: list[str],
         concurrency_limit: int,
@@ -61,6 +63,7 @@ class Functions:
         self._code = code
         self._optimiser = optimiser
         self._publisher = publisher
+        self._events = events
         self._clock = clock
         self._runtimes = runtimes
         self._concurrency_limit = concurrency_limit
@@ -320,6 +323,7 @@ class Functions:
             kept = None
             self._repository.remove(arn.account, arn.region, arn.name)
             await self._publisher.withdraw(arn.account, arn.region, arn.name)
+            await self._events.forget(arn)
         self._code.delete_unused(function, kept)
         return Answered({}, status=204)
 

@@ -1,0 +1,217 @@
+"""Delivers queued events to the gateway, on the path of every other invocation.
+
+Callers who wait for an answer come first: events take at most half of the account's concurrency, one function at most
+half of that, and each function's `Window` grows only while that helps. What was under way when control dies is delivered
+again: an event runs at least once.
+"""
+
+import asyncio
+import dataclasses
+import math
+import time
+
+import structlog
+
+from ingle.control.event_queue import Delivery, EventQueue
+from ingle.functions import LATEST, EventInvokeConfig, Function
+from ingle.queues import (
+    Condition,
+    EventNotKeptError,
+    FunctionKey,
+    Outcome,
+    QueuedEvent,
+    RetryPolicy,
+    Window,
+    after_attempt,
+    before_attempt,
+)
+from ingle.sealing import OpenError
+from ingle.store import FunctionRepository, SealedEvent
+from ingle.transport import HttpClient
+from ingle.values import MIB, Clock, IngleError
+
+_log = structlog.get_logger("ingle.control")
+_BYTES_UNDER_WAY = 64 * MIB
+_READ_AT_ONCE = 16
+_PAUSE_MS = 1000
+
+
+@dataclasses.dataclass(slots=True)
+class _Lane:
+    """The deliveries of one function; `look_at_ms` says when its events are to be looked at, infinity for never."""
+
+    function: FunctionKey
+    window: Window
+    look_at_ms: float = 0.0
+    under_way: set[int] = dataclasses.field(default_factory=set)
+
+
+def policy_of(function: Function, qualifier: str | None) -> RetryPolicy:
+    """Return the rules for events of a function that name this qualifier."""
+    config = function.event_invoke_configs.get(qualifier or LATEST, EventInvokeConfig())
+    return RetryPolicy(maximum_retry_attempts=config.retries, maximum_event_age_s=config.event_age_s)
+
+
+class Dispatcher:
+    """Runs until cancelled; every function with events has a lane."""
+
+    def __init__(
+        self,
+        queue: EventQueue,
+        functions: FunctionRepository,
+        gateway: HttpClient,
+        clock: Clock,
+        concurrency_limit: int,
+        retry_s: float,
+    ) -> None:
+        self._queue = queue
+        self._functions = functions
+        self._gateway = gateway
+        self._clock = clock
+        self._limit = max(1, concurrency_limit // 2)
+        self._retry_s = retry_s
+        self._lanes: dict[FunctionKey, _Lane] = {}
+        self._deliveries: dict[asyncio.Task[None], int] = {}
+        """What is under way, and how many bytes each holds."""
+        self._woken = asyncio.Event()
+        self._held_until_ms = 0
+        """Nothing is delivered before: the gateway could not be reached."""
+        queue.on_due = self._look_at
+
+    async def run(self) -> None:
+        """Deliver what is due, until cancelled; then what is under way is given up, to be delivered by a successor."""
+        try:
+            for function in await self._queue.functions():
+                self._look_at(function)
+            while True:
+                self._woken.clear()
+                await self._begin_what_is_due()
+                await self._sleep()
+        finally:
+            for task in tuple(self._deliveries):
+                task.cancel()
+            await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    def _look_at(self, function: FunctionKey, at_ms: float = 0.0) -> None:
+        lane = self._lanes.get(function)
+        if lane is None:
+            lane = self._lanes[function] = _Lane(function, Window(limit=max(1, self._limit // 2)))
+        lane.look_at_ms = min(lane.look_at_ms, at_ms)
+        self._woken.set()
+
+    async def _sleep(self) -> None:
+        """Wait until something happens, or the next event is due."""
+        has_room = self._has_room()
+        waiting = [lane.look_at_ms for lane in self._lanes.values() if has_room and self._free(lane)]
+        at_ms = max(min(waiting, default=math.inf), self._held_until_ms)
+        delay_s = (at_ms - self._clock.now_ms()) / 1000
+        try:
+            async with asyncio.timeout(max(0.0, delay_s) if math.isfinite(delay_s) else None):
+                await self._woken.wait()
+        except TimeoutError:
+            pass
+
+    def _has_room(self) -> bool:
+        return len(self._deliveries) < self._limit and sum(self._deliveries.values()) < _BYTES_UNDER_WAY
+
+    def _free(self, lane: _Lane) -> int:
+        """Return how many deliveries of a function may begin."""
+        function = self._functions.find(*lane.function)
+        reserved = function.reserved_concurrency if function is not None else None
+        free = lane.window.free(len(lane.under_way))
+        return free if not reserved else max(0, min(free, reserved - len(lane.under_way)))
+
+    async def _begin_what_is_due(self) -> None:
+        if self._clock.now_ms() < self._held_until_ms:
+            return
+        for lane in tuple(self._lanes.values()):
+            if lane.look_at_ms > self._clock.now_ms():
+                if lane.look_at_ms == math.inf and not lane.under_way:
+                    del self._lanes[lane.function]
+                continue
+            free = min(self._free(lane), self._limit - len(self._deliveries), _READ_AT_ONCE)
+            if free > 0 and self._has_room():
+                await self._begin_some(lane, free)
+
+    async def _begin_some(self, lane: _Lane, count: int) -> None:
+        # Others' turn comes before this lane's next.
+        self._lanes[lane.function] = self._lanes.pop(lane.function)
+        lane.look_at_ms = math.inf  # whatever is accepted from now on brings it back
+        due, look_again_ms = await self._queue.due(lane.function, count, frozenset(lane.under_way))
+        for one in due:
+            lane.under_way.add(one.event.id)
+            task = asyncio.create_task(self._deliver(lane, one))
+            self._deliveries[task] = len(one.sealed)
+            task.add_done_callback(self._delivered)
+        if look_again_ms is not None:
+            self._look_at(lane.function, look_again_ms)
+
+    def _delivered(self, task: asyncio.Task[None]) -> None:
+        del self._deliveries[task]
+        self._woken.set()
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("event.delivery_failed", exc_info=task.exception())
+
+    async def _deliver(self, lane: _Lane, one: SealedEvent) -> None:
+        look_at_ms: float = 0.0
+        try:
+            ended = await self._attempt(lane, one)
+            if isinstance(ended, QueuedEvent):
+                look_at_ms = ended.due_ms
+        except IngleError as error:
+            _log.warning("event.not_delivered", function=str(one.event.arn), reason=str(error))
+            self._held_until_ms = self._clock.now_ms() + _PAUSE_MS
+        finally:
+            lane.under_way.discard(one.event.id)
+            self._look_at(lane.function, look_at_ms)
+
+    async def _attempt(self, lane: _Lane, one: SealedEvent) -> QueuedEvent | Condition | None:
+        """Try an event once and keep what came of it; None where its function is gone. Raises IngleError."""
+        event = one.event
+        function = self._functions.find(*lane.function)
+        if function is None:
+            await self._queue.forget(event.arn)
+            return None
+        if function.version_of(event.arn.qualifier) is None:
+            return await self._settle(event, Condition.QUALIFIER_GONE)
+        policy = policy_of(function, event.arn.qualifier)
+        ended = before_attempt(event, policy, function.reserved_concurrency, self._clock.now_ms())
+        if ended is not None:
+            return await self._settle(event, ended)
+        try:
+            delivery = await self._queue.open(one)
+        except OpenError:
+            return await self._settle(event, Condition.UNREADABLE)
+        if delivery is None:
+            return None
+        outcome = await self._invoke(lane, event, delivery)
+        return await self._settle(event, after_attempt(event, outcome, policy, self._retry_s, self._clock.now_ms()))
+
+    async def _settle(self, event: QueuedEvent, result: QueuedEvent | Condition) -> QueuedEvent | Condition:
+        """Keep what came of an attempt, however long the disk refuses: until then the event must not run again."""
+        while True:
+            try:
+                if isinstance(result, QueuedEvent):
+                    await self._queue.put_back(result)
+                else:
+                    await self._queue.end(event, result)
+                return result
+            except EventNotKeptError as error:
+                _log.error("event.not_settled", function=str(event.arn), reason=str(error))
+                await asyncio.sleep(_PAUSE_MS / 1000)
+
+    async def _invoke(self, lane: _Lane, event: QueuedEvent, delivery: Delivery) -> Outcome:
+        headers = (
+            (b"x-ingle-request-id", event.request_id.encode()),
+            (b"x-ingle-arn", str(event.arn).encode()),
+            (b"x-amzn-trace-id", delivery.trace),
+        )
+        began_s = time.monotonic()
+        answer = await self._gateway.request(b"POST", b"/deliveries", headers, delivery.payload)
+        async for _ in answer.chunks():
+            pass
+        if answer.status != 200:
+            lane.window = lane.window.after_refusal()
+            return Outcome.REFUSED
+        lane.window = lane.window.after_answer(time.monotonic() - began_s)
+        return Outcome.FAILED if answer.header(b"x-amz-function-error") is not None else Outcome.SUCCEEDED

@@ -1,0 +1,32 @@
+"""Asynchronous invocations: handed to control, which makes them durable and has them delivered here later."""
+
+from ingle.protocol import AwsError
+from ingle.transport import Headers, HttpClient
+from ingle.values import EVENT_LIMIT_BYTES, IngleError
+
+
+class Events:
+    """The way to control's queue."""
+
+    def __init__(self, control: HttpClient) -> None:
+        self._control = control
+
+    async def accept(self, headers: Headers, payload: bytes) -> bool:
+        """Return True once an event is durable, False where control has no such function.
+
+        `headers` are those of its deliveries. Raises AwsError.
+        """
+        if len(payload) > EVENT_LIMIT_BYTES:
+            raise AwsError(
+                "RequestEntityTooLargeException",
+                f"{len(payload)} byte payload is too large for the Event invocation type (limit {EVENT_LIMIT_BYTES}"
+                " bytes)",
+            )
+        try:
+            answer = await self._control.request(b"POST", b"/events", headers, payload)
+            await answer.read(1024)
+        except IngleError:
+            raise AwsError("ServiceUnavailableException", "The control plane is starting; try again.") from None
+        if answer.status not in (202, 404):
+            raise AwsError("ServiceException", "The event could not be stored; try again.")
+        return answer.status == 202
