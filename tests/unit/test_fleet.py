@@ -58,7 +58,7 @@ class World:
     def __init__(self, path: Path) -> None:
         self.clock, self.worker = Clock(), Worker()
         self.scaling = Scaling()
-        self.fleet = Fleet(HttpClient(str(path)), self.clock, 60, Metrics(), self.scaling)
+        self.fleet = Fleet(HttpClient(str(path)), self.clock, 60, Metrics(), self.scaling, tenant_limit=2)
 
     async def until_deleted(self, count: int) -> None:
         while len(self.worker.deleted) < count:
@@ -139,3 +139,13 @@ async def test_a_function_that_grows_too_fast_is_throttled_until_its_allowance_i
     assert world.worker.started == 0
     world.clock.seconds += 0.02
     assert (await world.fleet.wait(KEY)).state is State.BUSY
+
+
+async def test_tenants_have_so_many_environments_together_and_everybody_else_as_many_as_before(world: World) -> None:
+    keys = [msgspec.structs.replace(KEY, tenant=tenant) for tenant in ("a", "b", "c")]
+    first, _ = await world.fleet.wait(keys[0]), await world.fleet.wait(keys[1])
+    with pytest.raises(AwsError, match="Rate Exceeded"):
+        await world.fleet.wait(keys[2])
+    assert (await world.fleet.wait(KEY)).state is State.BUSY
+    world.fleet.drop(first)
+    assert (await world.fleet.wait(keys[2])).state is State.BUSY

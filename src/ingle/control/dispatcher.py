@@ -201,11 +201,13 @@ class Dispatcher:
                 await asyncio.sleep(_PAUSE_MS / 1000)
 
     async def _invoke(self, lane: _Lane, event: QueuedEvent, delivery: Delivery) -> Outcome:
-        headers = (
+        headers = [
             (b"x-ingle-request-id", event.request_id.encode()),
             (b"x-ingle-arn", str(event.arn).encode()),
             (b"x-amzn-trace-id", delivery.trace),
-        )
+        ]
+        if delivery.tenant:
+            headers.append((b"x-amz-tenant-id", delivery.tenant))
         began_s = time.monotonic()
         answer = await self._gateway.request(b"POST", b"/deliveries", headers, delivery.payload)
         async for _ in answer.chunks():

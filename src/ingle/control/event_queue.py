@@ -36,6 +36,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     trace: bytes
     payload: bytes
+    tenant: bytes = b""
 
     def __repr__(self) -> str:
         return f"Delivery({len(self.payload)} bytes)"

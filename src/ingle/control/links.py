@@ -57,7 +57,9 @@ class GatewayLink:
             exchange.respond(404, ())
             return
         try:
-            delivery = Delivery(trace=told[b"x-amzn-trace-id"], payload=payload)
+            delivery = Delivery(
+                trace=told[b"x-amzn-trace-id"], payload=payload, tenant=told.get(b"x-amz-tenant-id", b"")
+            )
             await self._events.accept(arn, told[b"x-ingle-request-id"].decode(), delivery)
         except EventNotKeptError:
             exchange.respond(500, ())

@@ -31,6 +31,7 @@ def route_of(function: Function) -> FunctionRoute:
         versions=versions,
         aliases=aliases,
         reserved_concurrency=function.reserved_concurrency,
+        is_per_tenant=bool(function.tenant_isolation_mode),
     )
 
 

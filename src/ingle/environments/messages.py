@@ -7,13 +7,17 @@ ON_DEMAND, PROVISIONED = "on-demand", "provisioned-concurrency"
 
 
 class VersionKey(msgspec.Struct, frozen=True, kw_only=True):
-    """One version of one function, and the revision of its code and configuration: what environments are kept by."""
+    """One version of one function, and the revision of its code and configuration: what environments are kept by.
+
+    Under tenant isolation, each tenant's environments are kept apart; `tenant` is empty elsewhere.
+    """
 
     account: str
     region: str
     function: str
     version: str
     revision: str
+    tenant: str = ""
 
 
 class StartEnvironment(msgspec.Struct, frozen=True, kw_only=True):

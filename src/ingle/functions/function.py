@@ -110,6 +110,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     next_version: int = 1
     reserved_concurrency: int | None = None
+    tenant_isolation_mode: str = ""
+    """PER_TENANT or nothing; it never changes."""
     versions: dict[str, Version]
     aliases: dict[str, Alias] = {}
     recursive_loop: str = "Terminate"

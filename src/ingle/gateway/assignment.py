@@ -43,6 +43,11 @@ class Pool:
     def is_empty(self) -> bool:
         return not (self.idle or self.busy or self.waiting or self.starting)
 
+    @property
+    def size(self) -> int:
+        """How many environments there are or are being made."""
+        return len(self.idle) + len(self.busy) + self.starting
+
     def take_nowait(self) -> Environment | None:
         """Return the idle environment used last, now busy; None where there is none."""
         if not self.idle:

@@ -1,7 +1,7 @@
 """Queued events that control delivers: run on the path of every other invocation."""
 
 from ingle.gateway.front_door import answer_error
-from ingle.gateway.invoke import Invoker
+from ingle.gateway.invoke import TENANT, Invoker
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.reply import PlainReply
 from ingle.protocol import AwsError
@@ -22,7 +22,8 @@ class Deliveries:
         """Answer one delivery."""
         payload = await exchange.read(EVENT_LIMIT_BYTES)
         told = dict(exchange.headers)
-        headers = [(name, told[name]) for name in (b"x-ingle-request-id", b"x-ingle-arn", b"x-amzn-trace-id")]
+        names = (b"x-ingle-request-id", b"x-ingle-arn", b"x-amzn-trace-id", TENANT)
+        headers = [(name, told[name]) for name in names if name in told]
         arn = parse_function_arn(told[b"x-ingle-arn"].decode())
         try:
             await self._invoker.run_event(arn, headers, payload, PlainReply(exchange))

@@ -31,7 +31,13 @@ class Fleet:
     """Assignment over one worker."""
 
     def __init__(
-        self, worker: HttpClient, clock: Clock, idle_expiry_s: float, metrics: Metrics, scaling: Scaling
+        self,
+        worker: HttpClient,
+        clock: Clock,
+        idle_expiry_s: float,
+        metrics: Metrics,
+        scaling: Scaling,
+        tenant_limit: int,
     ) -> None:
         self._worker = worker
         self._clock = clock
@@ -42,6 +48,8 @@ class Fleet:
         self._tasks: set[asyncio.Task[None]] = set()
         self._prepared: set[str] = set()
         self._scaling = scaling
+        self._tenant_limit = tenant_limit
+        """How many environments all tenants together may have."""
 
     def prepare(self, runtimes: set[str]) -> None:
         """Have the worker warm up runtimes that functions need, so that no first invocation waits for that."""
@@ -69,7 +77,7 @@ class Fleet:
         waiting: asyncio.Future[Environment] = asyncio.get_running_loop().create_future()
         pool.waiting.append(waiting)
         if pool.needs_start():
-            if not self._scaling.take(_function(key), self._clock.monotonic_ns() / 1e9):
+            if not self._may_start(key):
                 pool.waiting.remove(waiting)
                 raise throttled("ConcurrentInvocationLimitExceeded")
             pool.starting += 1
@@ -80,6 +88,13 @@ class Fleet:
             if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
                 self.give_back(waiting.result())
             raise
+
+    def _may_start(self, key: VersionKey) -> bool:
+        if key.tenant:
+            kept = sum(pool.size for one, pool in self._pools.items() if one.tenant)
+            if kept >= self._tenant_limit:
+                return False
+        return self._scaling.take(_function(key), self._clock.monotonic_ns() / 1e9)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

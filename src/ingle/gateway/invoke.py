@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import random
+import re
 import time
 from urllib.parse import unquote
 
@@ -37,6 +38,9 @@ _ASYNC_PREFIX = b"/2014-11-13/functions/"
 _ASYNC_SUFFIX = b"/invoke-async"
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _CONTEXT_LIMIT = 3583
+TENANT = b"x-amz-tenant-id"
+_TENANT_LIMIT = 256
+_TENANT_PATTERN = re.compile(r"[a-zA-Z0-9\._:\/=+\-@ ]+")
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
 _GONE = (b"x-ingle-environment", b"gone")
 _check_json = msgspec.json.Decoder().decode
@@ -110,10 +114,13 @@ class Invoker:
         kind = _kind(exchange)
         payload = _check_payload(body)
         headers = _event_headers(exchange, arn)
+        tenant = self._tenant(exchange, arn)
+        if tenant:
+            headers.insert(3, (TENANT, tenant.encode()))
         if kind == b"DryRun":
             exchange.respond(204, ((b"x-amzn-requestid", headers[0][1]),))
         elif kind == b"Event":
-            if not await self._events.accept(headers[:3], payload):
+            if not await self._events.accept(headers[: 4 if tenant else 3], payload):
                 raise _not_found(arn)
             exchange.respond(202, ((b"x-amzn-requestid", headers[0][1]), (b"x-amzn-trace-id", headers[2][1])))
         else:
@@ -196,9 +203,29 @@ class Invoker:
             )
         return version
 
+    def _tenant(self, exchange: Exchange, arn: FunctionArn) -> str:
+        """Return the tenant, who must be named where the function has tenant isolation and nowhere else."""
+        given = exchange.header(TENANT)
+        if self.routes[arn.account, arn.region, arn.name].is_per_tenant:
+            if given is None:
+                raise AwsError(
+                    "InvalidParameterValueException",
+                    "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request"
+                    " and try again.",
+                )
+            return _check_tenant(given.decode("latin-1"))
+        if given is not None:
+            raise AwsError(
+                "InvalidParameterValueException",
+                "The invoked function is not enabled with tenancy configuration. Remove the tenant ID from your request"
+                " and try again.",
+            )
+        return ""
+
     async def _serve(self, reply: Reply, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes) -> None:
+        tenant = next((value.decode() for name, value in headers if name == TENANT), "")
         for pause_s in (*_PAUSES_S, None):
-            key = _key(arn, self._version(arn, draw))
+            key = _key(arn, self._version(arn, draw), tenant)
             try:
                 environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
                 await self._deliver(reply, environment, headers, payload)
@@ -259,10 +286,28 @@ class Invoker:
             self._fleet.give_back(environment)
 
 
-def _key(arn: FunctionArn, version: VersionRoute) -> VersionKey:
+def _key(arn: FunctionArn, version: VersionRoute, tenant: str) -> VersionKey:
     return VersionKey(
-        account=arn.account, region=arn.region, function=arn.name, version=version.version, revision=version.revision
+        account=arn.account,
+        region=arn.region,
+        function=arn.name,
+        version=version.version,
+        revision=version.revision,
+        tenant=tenant,
     )
+
+
+def _check_tenant(tenant: str) -> str:
+    problems = []
+    if not _TENANT_PATTERN.fullmatch(tenant):
+        problems.append(f"Member must satisfy regular expression pattern: {_TENANT_PATTERN.pattern}")
+    if len(tenant) > _TENANT_LIMIT:
+        problems.append(f"Member must have length less than or equal to {_TENANT_LIMIT}")
+    if problems:
+        raise validation_error(
+            [f"Value '{tenant}' at 'tenantId' failed to satisfy constraint: {one}" for one in problems]
+        )
+    return tenant
 
 
 def _not_found(arn: FunctionArn) -> AwsError:

@@ -162,7 +162,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
     worker = HttpClient(str(run_dir / "worker.sock"), token=settings.links.worker)
     metrics = Metrics()
-    fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics, Scaling())
+    fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics, Scaling(), settings.concurrency_limit * 5 // 2)
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
     invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics, Events(control_link))

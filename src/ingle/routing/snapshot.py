@@ -28,6 +28,8 @@ class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, VersionRoute]
     aliases: dict[str, AliasRoute] = {}
     reserved_concurrency: int | None = None
+    is_per_tenant: bool = False
+    """Whether each invocation names a tenant, who shares no environment with another."""
 
 
 class RoutingSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,7 +58,7 @@ class Environments:
         """Start an environment and run its init. Raises IngleError where it can't be had."""
         key = wanted.version
         assignment, image, opt_image = await self._loader.acquire(key)
-        assignment = msgspec.structs.replace(assignment, initialization_type=wanted.initialization_type)
+        assignment = msgspec.structs.replace(assignment, version=key, initialization_type=wanted.initialization_type)
         self._number += 1
         identifier = f"{self._number:x}-{os.urandom(4).hex()}"
         name = stream_name(key.version, time.time())

@@ -30,6 +30,7 @@ class _Entry:
             cpu_us=usage.cpu_us,
             age_s=(now_ns - self.started_ns) / 1e9,
             invocations=self.invocations,
+            tenant=key.tenant or None,
         )
 
 

@@ -45,7 +45,7 @@ class Invocation:
         """The runtime has the event: what follows is the duration that is reported."""
         self.started_ns = time.monotonic_ns()
 
-    def event_headers(self, timeout_s: int) -> list[tuple[bytes, bytes]]:
+    def event_headers(self, timeout_s: int, tenant: str) -> list[tuple[bytes, bytes]]:
         """Return the headers with which the Runtime API delivers the event."""
         headers = [
             JSON,
@@ -56,6 +56,8 @@ class Invocation:
         ]
         if self.client_context is not None:
             headers.append((b"lambda-runtime-client-context", base64.b64decode(self.client_context)))
+        if tenant:
+            headers.append((b"lambda-runtime-aws-tenant-id", tenant.encode()))
         return headers
 
     @property

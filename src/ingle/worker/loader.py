@@ -49,6 +49,7 @@ class Loader:
 
         Raises NotGrantedError, SpawnError, ChunkTamperedError, ChunkMissingError.
         """
+        key = _of_all_tenants(key)
         loaded = self._loaded.get(key)
         if loaded is None or loaded.assignment.expires_at_ms < self._clock.now_ms():
             task = self._loading.get(key)
@@ -61,7 +62,7 @@ class Loader:
         return loaded.assignment, loaded.image, loaded.opt_image
 
     async def release(self, key: VersionKey) -> None:
-        loaded = self._loaded.get(key)
+        loaded = self._loaded.get(_of_all_tenants(key))
         if loaded is None:
             return
         loaded.users -= 1
@@ -115,3 +116,8 @@ class Loader:
         if response.status != 200:
             raise NotGrantedError(f"control grants no {key.function}:{key.version}")
         return msgspec.json.decode(body, type=Assignment)
+
+
+def _of_all_tenants(key: VersionKey) -> VersionKey:
+    """Return the key of the code, which all tenants of a version have in common."""
+    return msgspec.structs.replace(key, tenant="") if key.tenant else key

@@ -157,12 +157,15 @@ class Start:
     request_id: str
     version: str
     trace_id: str = ""
+    tenant: str = ""
 
     def text(self) -> Sequence[str]:
         return (f"START RequestId: {self.request_id} Version: {self.version}",)
 
     def record(self) -> dict[str, Any]:
-        return {"requestId": self.request_id, "version": self.version, **tracing(self.trace_id)}
+        return {
+            **_request(self.request_id, self.tenant), "version": self.version, **tracing(self.trace_id),
+        }  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,6 +179,7 @@ class RuntimeDone:
     produced_bytes: int
     spans: Sequence[Span] = ()
     trace_id: str = ""
+    tenant: str = ""
 
     @property
     def level(self) -> str:
@@ -187,7 +191,7 @@ class RuntimeDone:
     def record(self) -> dict[str, Any]:
         metrics = {"durationMs": round(self.duration_ms, 3), "producedBytes": self.produced_bytes}
         return {
-            "requestId": self.request_id, **self.outcome.record(), "metrics": metrics, **_spans(self.spans),
+            **_request(self.request_id, self.tenant), **self.outcome.record(), "metrics": metrics, **_spans(self.spans),
             **tracing(self.trace_id),
         }  # fmt: skip
 
@@ -205,6 +209,7 @@ class Report:
     init_ms: float | None = None
     spans: Sequence[Span] = ()
     trace_id: str = ""
+    tenant: str = ""
 
     @property
     def level(self) -> str:
@@ -242,7 +247,7 @@ class Report:
 
     def record(self) -> dict[str, Any]:
         return {
-            "requestId": self.request_id, **self.outcome.record(), "metrics": self.metrics(), **_spans(self.spans),
+            **_request(self.request_id, self.tenant), **self.outcome.record(), "metrics": self.metrics(), **_spans(self.spans),
             **tracing(self.trace_id),
         }  # fmt: skip
 
@@ -367,6 +372,10 @@ def tracing(trace_id: str) -> dict[str, Any]:
     parent = re.search(r"Parent=([0-9a-f]{16})", trace_id)
     span = {"spanId": parent[1]} if parent else {}
     return {"tracing": {**span, "type": "X-Amzn-Trace-Id", "value": trace_id}}
+
+
+def _request(request_id: str, tenant: str) -> dict[str, str]:
+    return {"requestId": request_id, **({"tenantId": tenant} if tenant else {})}
 
 
 def _spans(spans: Sequence[Span]) -> dict[str, Any]:

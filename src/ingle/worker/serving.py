@@ -70,6 +70,7 @@ class Serving:
                 request_id=invocation.request_id.decode(),
                 version=assignment.version.version,
                 trace_id=invocation.trace_id.decode("latin-1"),
+                tenant=assignment.version.tenant,
             )
         )
         self._timer = self._loop.call_later(assignment.timeout_s, self._timed_out)
@@ -80,7 +81,9 @@ class Serving:
         assert invocation is not None
         self.is_delivered = True
         invocation.begin_duration()
-        exchange.respond(200, invocation.event_headers(self._host.assignment.timeout_s), invocation.payload)
+        assignment = self._host.assignment
+        headers = invocation.event_headers(assignment.timeout_s, assignment.version.tenant)
+        exchange.respond(200, headers, invocation.payload)
 
     # what the runtime answers
 
@@ -177,6 +180,7 @@ class Serving:
         duration_ms = invocation.duration_ms
         self._capture.end_invocation()
         request_id, trace_id = invocation.request_id.decode(), invocation.trace_id.decode("latin-1")
+        tenant = self._host.assignment.version.tenant
         self._journal.tell(
             RuntimeDone(
                 request_id=request_id,
@@ -184,6 +188,7 @@ class Serving:
                 duration_ms=duration_ms,
                 produced_bytes=invocation.produced_bytes,
                 trace_id=trace_id,
+                tenant=tenant,
             )
         )
         self._journal.tell(
@@ -195,6 +200,7 @@ class Serving:
                 used_bytes=self._host.peak_memory_bytes(),
                 init_ms=self._host.take_init_ms(),
                 trace_id=trace_id,
+                tenant=tenant,
             )
         )
 

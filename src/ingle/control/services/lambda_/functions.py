@@ -126,6 +126,7 @@ class Functions:
             region=arn.region,
             name=arn.name,
             tags=check_tags(wishes.get("Tags", {})),
+            tenant_isolation_mode=wishes.get("TenancyConfig", {}).get("TenantIsolationMode", ""),
             versions={LATEST: latest},
         )
         self._repository.add(function)

@@ -46,6 +46,8 @@ def render_configuration(
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _render_logging(function, version),
     }
+    if function.tenant_isolation_mode:
+        shown["TenancyConfig"] = {"TenantIsolationMode": function.tenant_isolation_mode}
     if version.layers:
         shown["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.size_bytes} for layer in version.layers]
     if version.has_variables:

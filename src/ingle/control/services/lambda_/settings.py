@@ -12,7 +12,6 @@ _REFUSED = {
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
     "CodeSigningConfigArn": "code signing",
-    "TenancyConfig": "tenant isolation",
     "DurableConfig": "durable executions",
     "CapacityProviderConfig": "capacity providers",
     "PublishTo": "PublishTo",
