@@ -22,10 +22,12 @@ from hypothesis import strategies as st
 FUNCTIONS = "/2015-03-31/functions/"
 
 
-def signed(ingle: Ingle, method: str, path: str, body: bytes = b"", **headers: str) -> bytes:
+def signed(
+    ingle: Ingle, method: str, path: str, body: bytes = b"", *, host: str | None = None, **headers: str
+) -> bytes:
     """Return a whole signed request as bytes."""
     held = ingle.credentials
-    host = f"127.0.0.1:{ingle.port}"
+    host = host or f"127.0.0.1:{ingle.port}"
     request = AWSRequest(method, f"http://{host}{path}", data=body, headers={"Host": host, **headers})
     key = Credentials(held["access_key_id"], held["secret_access_key"])
     botocore.auth.SigV4Auth(key, "lambda", "us-east-1").add_auth(request)
@@ -151,9 +153,19 @@ def test_a_presigned_url_invokes(ingle: Ingle) -> None:
     caught.value.close()
 
 
+def over_tls(context: ssl.SSLContext, port: int, host: str, request: bytes) -> Any:
+    """Send a request to a function URL whose name is in the certificate, and return its answer's JSON."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=20)
+    with context.wrap_socket(plain, server_hostname=host.partition(":")[0]) as link:
+        link.sendall(request)
+        answer = http.client.HTTPResponse(link)
+        answer.begin()
+        return json.loads(answer.read())
+
+
 def test_https_is_served_under_a_local_ca() -> None:
     port = free_port()
-    with running_ingle("--https-port", str(port)) as running:
+    with running_ingle("--https-port", str(port), "--domain", "ingle.test") as running:
         ca = running.data_dir / "tls" / "ca.pem"
         context = ssl.create_default_context(cafile=str(ca))
         with urllib.request.urlopen(f"https://localhost:{port}/health", context=context) as answer:
@@ -164,6 +176,13 @@ def test_https_is_served_under_a_local_ca() -> None:
             aws_access_key_id=held["access_key_id"], aws_secret_access_key=held["secret_access_key"],
         )  # fmt: skip
         assert client.list_functions()["Functions"] == []
+        running.deploy("f", {"app.py": "def handler(e, c):\n    return e['headers']\n"})
+        url = client.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")["FunctionUrl"]
+        host = url.removeprefix("http://").rstrip("/")
+        assert host.endswith(f".lambda-url.us-east-1.ingle.test:{running.port}")
+        told = over_tls(context, port, host, signed(running, "GET", "/", host=host))
+        assert (told["x-forwarded-proto"], told["x-amzn-tls-version"]) == ("https", "TLSv1.3")
+        client.close()
         assert (running.data_dir / "tls" / "server.key").stat().st_mode & 0o077 == 0
 
 

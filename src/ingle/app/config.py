@@ -3,13 +3,14 @@
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 from pathlib import Path
 
 import msgspec
 
-from ingle.control import ControlSettings
+from ingle.control import ControlSettings, UrlSettings
 from ingle.gateway import GatewaySettings
 from ingle.transport import Links
 from ingle.values import IngleError
@@ -17,6 +18,7 @@ from ingle.worker import RuntimeEntry, WorkerSettings
 
 DEFAULT_PORT = 9100
 _SOCKET_PATH_LIMIT = 100
+_DOMAIN = re.compile(r"(?=.{1,128}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 ISOLATIONS = ("auto", "sandbox", "sandbox-rootless", "process")
 
 
@@ -36,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
     concurrency: int = 1000
     event_retry_s: float = 60.0
+    domain: str = "localhost"
 
 
 def default_data_dir() -> Path:
@@ -71,6 +74,12 @@ def prepare_data_dir(data_dir: Path, account: str | None) -> str:
     return chosen
 
 
+def check_domain(domain: str) -> None:
+    """Raises ConfigurationError for what can't be the end of a host's name."""
+    if _DOMAIN.fullmatch(domain) is None:
+        raise ConfigurationError(f"--domain is a name of lower-case letters, digits, hyphens and dots, not {domain!r}")
+
+
 def cgroup_name(data_dir: Path) -> str:
     """Return the name of an installation's control groups."""
     return "ingle-" + hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
@@ -101,6 +110,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             runtimes=[entry.name for entry in runtimes],
             concurrency_limit=options.concurrency,
             event_retry_s=options.event_retry_s,
+            urls=UrlSettings(domain=options.domain, port=options.port),
             links=links("control_gateway", "control_worker", "gateway"),
         ),
         gateway=GatewaySettings(
@@ -110,6 +120,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             port=options.port,
             https_port=options.https_port,
             concurrency_limit=options.concurrency,
+            url_domain=options.domain,
             cert_file=str(cert / "server.pem"),
             key_file=str(cert / "server.key"),
             links=links("control_gateway", "gateway", "worker"),

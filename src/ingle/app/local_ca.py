@@ -5,6 +5,7 @@ import ipaddress
 import os
 from pathlib import Path
 
+import botocore.session
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -13,7 +14,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 _DAYS = 820  # the longest that common TLS clients accept
 
 
-def ensure_certificate(folder: Path, host: str) -> None:
+def ensure_certificate(folder: Path, host: str, domain: str) -> None:
     """Make `ca.pem`, `server.pem` and `server.key` in `folder` where they are not; keys have mode 0600."""
     if (folder / "server.pem").exists():
         return
@@ -34,7 +35,7 @@ def ensure_certificate(folder: Path, host: str) -> None:
         base.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Ingle")]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .add_extension(x509.SubjectAlternativeName(_names(host)), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(host, domain)), critical=False)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .sign(ca_key, hashes.SHA256())
     )
@@ -43,7 +44,7 @@ def ensure_certificate(folder: Path, host: str) -> None:
     (folder / "server.pem").write_bytes(server.public_bytes(serialization.Encoding.PEM))
 
 
-def _names(host: str) -> list[x509.GeneralName]:
+def _names(host: str, domain: str) -> list[x509.GeneralName]:
     names: list[x509.GeneralName] = [x509.DNSName("localhost"), x509.DNSName("*.localhost")]
     names += [x509.IPAddress(ipaddress.ip_address(address)) for address in ("127.0.0.1", "::1")]
     if host not in ("127.0.0.1", "::1", "localhost"):
@@ -51,7 +52,8 @@ def _names(host: str) -> list[x509.GeneralName]:
             names.append(x509.IPAddress(ipaddress.ip_address(host)))
         except ValueError:
             names.append(x509.DNSName(host))
-    return names
+    regions = botocore.session.get_session().get_available_regions("lambda")
+    return names + [x509.DNSName(f"*.lambda-url.{region}.{domain}") for region in regions]
 
 
 def _pem(key: ec.EllipticCurvePrivateKey) -> bytes:

@@ -18,6 +18,7 @@ from ingle.app.config import (
     ConfigurationError,
     Options,
     build_settings,
+    check_domain,
     default_data_dir,
     prepare_data_dir,
 )
@@ -78,6 +79,7 @@ def up(
     isolation: Annotated[str, typer.Option(help=" | ".join(ISOLATIONS))] = "auto",
     insecure: Annotated[bool, typer.Option(help="Allow the process driver, which isolates nothing.")] = False,
     account: Annotated[str | None, typer.Option(help="The account's 12 digits; counts at first start.")] = None,
+    domain: Annotated[str, typer.Option(help="Function URLs are served under lambda-url.REGION.DOMAIN.")] = "localhost",
     concurrency: Annotated[int, typer.Option(min=1, help="How many invocations may be in flight at once.")] = 1000,
     event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
 ) -> None:
@@ -89,18 +91,19 @@ def up(
     options = Options(
         data_dir=directory, port=port, host=host, https_port=https_port,
         isolation=isolation, insecure=insecure, account=account, concurrency=concurrency,
-        event_retry_s=event_retry,
+        event_retry_s=event_retry, domain=domain,
     )  # fmt: skip
     try:
         if isolation not in ISOLATIONS:
             raise ConfigurationError(f"--isolation is one of {', '.join(ISOLATIONS)}")
+        check_domain(domain)
         held = prepare_data_dir(directory, account)
         _held_until_exit = lock(directory)
         driver, why = choose_driver(isolation, insecure=insecure)
         if https_port is not None:
             from ingle.app.local_ca import ensure_certificate
 
-            ensure_certificate(directory / "tls", host)
+            ensure_certificate(directory / "tls", host, domain)
     except ConfigurationError as error:
         fail(str(error))
     asyncio.run(_serve(options, driver, why, held))

@@ -1,6 +1,6 @@
 """The control plane: a handler for each AWS operation that is not an invoke."""
 
-from ingle.control.config import ControlSettings
+from ingle.control.config import ControlSettings, UrlSettings
 from ingle.control.program import serve_control
 
-__all__ = ["ControlSettings", "serve_control"]
+__all__ = ["ControlSettings", "UrlSettings", "serve_control"]

@@ -5,6 +5,18 @@ import msgspec
 from ingle.transport import Links
 
 
+class UrlSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where function URLs are served: `http://<url-id>.lambda-url.<region>.<domain>:<port>/`."""
+
+    domain: str
+    port: int
+
+    def url_of(self, url_id: str, region: str) -> str:
+        """Return the URL of an id."""
+        port = "" if self.port == 80 else f":{self.port}"
+        return f"http://{url_id}.lambda-url.{region}.{self.domain}{port}/"
+
+
 class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that control is told at its start; `runtimes` are the names that this host offers."""
 
@@ -16,4 +28,5 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency_limit: int
     event_retry_s: float = 60.0
     """When a failed event is tried again for the first time; all delays are in proportion to it."""
+    urls: UrlSettings
     ready_fd: int | None = None

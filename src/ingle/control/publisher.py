@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import structlog
 
-from ingle.functions import Function
-from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
+from ingle.functions import LATEST, Function, FunctionUrl
+from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, UrlRoute, VersionRoute
 from ingle.store import FunctionRepository
 from ingle.transport import HttpClient
 from ingle.values import IngleError
@@ -32,6 +32,17 @@ def route_of(function: Function) -> FunctionRoute:
         aliases=aliases,
         reserved_concurrency=function.reserved_concurrency,
         is_per_tenant=bool(function.tenant_isolation_mode),
+        urls=tuple(_url_route(qualifier, url) for qualifier, url in function.urls.items()),
+    )
+
+
+def _url_route(qualifier: str, url: FunctionUrl) -> UrlRoute:
+    return UrlRoute(
+        url_id=url.url_id,
+        qualifier=None if qualifier == LATEST else qualifier,
+        auth_type=url.auth_type,
+        invoke_mode=url.invoke_mode,
+        cors=url.cors,
     )
 
 

@@ -5,9 +5,12 @@ from ingle.functions.errors import (
     AliasExistsError,
     AliasNotFoundError,
     CodeSha256MismatchError,
+    FunctionDoesNotExistError,
     FunctionExistsError,
     FunctionNotFoundError,
     FunctionNotReadyError,
+    FunctionUrlExistsError,
+    FunctionUrlNotFoundError,
     InvalidSettingError,
     LayerVersionNotFoundError,
     PolicyNotFoundError,
@@ -32,6 +35,7 @@ from ingle.functions.policy import (
 from ingle.functions.policy import render as render_policy
 from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
 from ingle.functions.tags import check_tags
+from ingle.functions.url import FunctionUrl, new_url_id
 
 __all__ = [
     "LATEST",
@@ -43,9 +47,13 @@ __all__ = [
     "CodeSha256MismatchError",
     "EventInvokeConfig",
     "Function",
+    "FunctionDoesNotExistError",
     "FunctionExistsError",
     "FunctionNotFoundError",
     "FunctionNotReadyError",
+    "FunctionUrl",
+    "FunctionUrlExistsError",
+    "FunctionUrlNotFoundError",
     "InvalidSettingError",
     "Layer",
     "LayerUse",
@@ -67,6 +75,7 @@ __all__ = [
     "check_tags",
     "check_unzipped",
     "check_variables",
+    "new_url_id",
     "parse_policy",
     "principal_of",
     "render_policy",

@@ -38,6 +38,30 @@ class VersionInUseError(IngleError):
         super().__init__(f"Unable to delete version because the following aliases reference it: [{', '.join(aliases)}]")
 
 
+class FunctionDoesNotExistError(IngleError):
+    """There is no such function or alias to have a URL."""
+
+    def __init__(self) -> None:
+        super().__init__("Function does not exist")
+
+
+class FunctionUrlExistsError(IngleError):
+    """The function or the alias has a URL already."""
+
+    def __init__(self, arn: object) -> None:
+        super().__init__(
+            f"Failed to create function url config for [functionArn = {arn}]. Error message:  FunctionUrlConfig exists for"
+            " this Lambda function"
+        )
+
+
+class FunctionUrlNotFoundError(IngleError):
+    """The function or the alias has no URL."""
+
+    def __init__(self) -> None:
+        super().__init__("The resource you requested does not exist.")
+
+
 class LayerVersionNotFoundError(IngleError):
     """There is no such version of a layer."""
 

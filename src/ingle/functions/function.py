@@ -17,6 +17,7 @@ from ingle.functions.errors import (
 from ingle.functions.event_invoke import EventInvokeConfig
 from ingle.functions.layer import LayerUse
 from ingle.functions.policy import ResourcePolicy
+from ingle.functions.url import FunctionUrl
 from ingle.values import FunctionArn
 
 LATEST = "$LATEST"
@@ -120,6 +121,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     runtime_management: dict[str, RuntimeManagement] = {}
     policies: dict[str, ResourcePolicy] = {}
     """By qualifier, `""` for the function itself."""
+    urls: dict[str, FunctionUrl] = {}
+    """By alias, or `$LATEST`. That of a deleted alias stays, and lets nobody in, until an alias takes the name again."""
 
     @property
     def arn(self) -> FunctionArn:
@@ -145,11 +148,19 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
                 raise FunctionNotFoundError(self.arn.qualified(name))
         if len({self.versions[name].role for name in alias.versions}) > 1:
             raise InvalidSettingError("The versions that an alias points to must have the same execution role.")
-        return msgspec.structs.replace(self, aliases={**self.aliases, alias.name: alias})
+        changed = self if alias.name in self.aliases else self.without_url(alias.name)
+        return msgspec.structs.replace(changed, aliases={**self.aliases, alias.name: alias})
 
     def without_alias(self, name: str) -> "Function":
         kept = {key: alias for key, alias in self.aliases.items() if key != name}
         return msgspec.structs.replace(self._without_settings(name), aliases=kept)
+
+    def with_url(self, qualifier: str, url: FunctionUrl) -> "Function":
+        return msgspec.structs.replace(self, urls={**self.urls, qualifier: url})
+
+    def without_url(self, qualifier: str) -> "Function":
+        kept = {key: url for key, url in self.urls.items() if key != qualifier}
+        return msgspec.structs.replace(self, urls=kept)
 
     def with_version(self, version: Version) -> "Function":
         return msgspec.structs.replace(self, versions={**self.versions, version.version: version})

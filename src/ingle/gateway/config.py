@@ -18,5 +18,6 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     cert_file: str = ""
     key_file: str = ""
     concurrency_limit: int
+    url_domain: str
     idle_expiry_s: float = 600.0
     drain_s: float = 900.0

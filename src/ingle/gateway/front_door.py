@@ -10,6 +10,7 @@ from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import PATHS, Observation
 from ingle.gateway.relay import relay
+from ingle.gateway.urls import Urls
 from ingle.protocol import AwsError, rest_json
 from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
 from ingle.values import IngleError, new_request_id
@@ -41,6 +42,7 @@ class FrontDoor:
     def __init__(
         self,
         invoker: Invoker,
+        urls: Urls,
         metrics: Metrics,
         observation: Observation,
         control: HttpClient,
@@ -48,6 +50,7 @@ class FrontDoor:
         worker: HttpClient,
     ) -> None:
         self._invoker = invoker
+        self._urls = urls
         self._metrics = metrics
         self._observation = observation
         self._control = control
@@ -55,6 +58,8 @@ class FrontDoor:
         self._worker = worker
 
     def __call__(self, exchange: Exchange) -> Any:
+        if self._urls.is_asked(exchange):
+            return self._urls.answer(exchange)
         if is_invocation(exchange):
             return self._invoke(exchange)
         if exchange.target == b"/health":

@@ -104,7 +104,7 @@ class Invoker:
         """Answer a request for which `is_invocation` holds. Raises AwsError."""
         body = exchange.body_nowait
         if body is None or len(body) > PAYLOAD_LIMIT_BYTES:
-            body = await _read(exchange)
+            body = await read_payload(exchange)
         principal, signed = await self._authenticator.authenticate(exchange, body)
         path, _, query = exchange.target.partition(b"?")
         arn = self._function(_named(path), query, signed.region)
@@ -315,15 +315,20 @@ def _not_found(arn: FunctionArn) -> AwsError:
     return AwsError("ResourceNotFoundException", f"Function not found: {named}")
 
 
-async def _read(exchange: Exchange) -> bytes:
+async def read_payload(exchange: Exchange) -> bytes:
     """Return the payload. The signature covers it as a whole, so nothing can begin before all of it is here."""
     try:
         return await exchange.read(PAYLOAD_LIMIT_BYTES)
     except BodyTooLargeError:
-        raise AwsError(
-            "RequestTooLargeException",
-            f"Request must be smaller than {PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
-        ) from None
+        raise request_too_large() from None
+
+
+def request_too_large() -> AwsError:
+    """Return the error of a payload above the limit."""
+    return AwsError(
+        "RequestTooLargeException",
+        f"Request must be smaller than {PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
+    )
 
 
 def _kind(exchange: Exchange) -> bytes:

@@ -22,12 +22,14 @@ _FUNCTION = ("region", "function")
 class FunctionMetrics:
     """What is counted of one function; a service's error is Ingle's own, with a status of 500 or above."""
 
-    __slots__ = ("cold_starts", "function_errors", "init", "invoke", "service_errors")
+    __slots__ = ("cold_starts", "function_errors", "init", "invoke", "service_errors", "url_answers")
 
     def __init__(self) -> None:
         self.cold_starts = 0
         self.function_errors = 0
         self.service_errors = 0
+        self.url_answers = [0] * 6
+        """Of requests to its URLs, by the first digit of their status."""
         self.init = Histogram(INIT_SECONDS)
         self.invoke = Histogram(INVOKE_SECONDS)
 
@@ -100,13 +102,17 @@ class _Exposition(Collector):
         invoke = HistogramMetricFamily(
             "ingle_invocation_seconds", "From admission to the answer, cold starts included.", labels=_FUNCTION
         )
+        urls = CounterMetricFamily("ingle_url_requests", "Requests to function URLs.", labels=[*_FUNCTION, "status"])
         for name, counted in self._functions.items():
             cold.add_metric(name, counted.cold_starts)
             errors.add_metric([*name, "function"], counted.function_errors)
             errors.add_metric([*name, "service"], counted.service_errors)
             init.add_metric(name, counted.init.cumulative(), counted.init.sum_ns / 1e9)
             invoke.add_metric(name, counted.invoke.cumulative(), counted.invoke.sum_ns / 1e9)
-        yield from (cold, errors, init, invoke)
+            for digit, count in enumerate(counted.url_answers):
+                if count:
+                    urls.add_metric([*name, f"{digit}xx"], count)
+        yield from (cold, errors, init, invoke, urls)
 
     def _of_worker(self) -> Iterator[Metric]:
         yield GaugeMetricFamily("ingle_worker_up", "Whether the worker answers.", value=int(self._worker.is_up))

@@ -23,6 +23,7 @@ from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import Observation
 from ingle.gateway.scaling import Scaling
+from ingle.gateway.urls import Urls
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
 from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
 from ingle.values import MIB, IngleError, SystemClock
@@ -37,12 +38,14 @@ class Routing:
     def __init__(
         self,
         invoker: Invoker,
+        urls: Urls,
         admission: Admission,
         fleet: Fleet,
         metrics: Metrics,
         control: HttpClient,
     ) -> None:
         self._invoker = invoker
+        self._urls = urls
         self._admission = admission
         self._fleet = fleet
         self._metrics = metrics
@@ -59,6 +62,7 @@ class Routing:
             self._admission.configure(gone, None, {})
         for key, route in self._invoker.routes.items():
             self._hold(key, route)
+        self._urls.follow_all(self._invoker.routes)
         self._follow()
 
     def prepare(self) -> None:
@@ -81,6 +85,7 @@ class Routing:
     def _apply(self, change: RoutingChange) -> None:
         self._generation = change.generation
         key = (change.account, change.region, change.name)
+        self._urls.follow(key, change.function)
         if change.function is None:
             self._invoker.routes.pop(key, None)
             self._metrics.forget(change.region, change.name)
@@ -166,13 +171,14 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
     invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics, Events(control_link))
-    routing = Routing(invoker, admission, fleet, metrics, control_link)
+    urls = Urls(settings.url_domain, invoker, authenticator, metrics, clock)
+    routing = Routing(invoker, urls, admission, fleet, metrics, control_link)
     door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
     internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
     tasks = [asyncio.create_task(_follow_worker(worker, fleet, routing)), asyncio.create_task(fleet.sweep())]
     observation = Observation(settings.account, authenticator, metrics, worker)
-    servers = await _listen(settings, FrontDoor(invoker, metrics, observation, control, control_link, worker))
+    servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, control, control_link, worker))
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()

@@ -1,7 +1,7 @@
 """What a gateway knows of functions: routing snapshots, and the way from qualifier to version."""
 
 from ingle.routing.resolve import UnknownVersionError, resolve
-from ingle.routing.snapshot import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, VersionRoute
+from ingle.routing.snapshot import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, UrlRoute, VersionRoute
 
 __all__ = [
     "AliasRoute",
@@ -9,6 +9,7 @@ __all__ = [
     "RoutingChange",
     "RoutingSnapshot",
     "UnknownVersionError",
+    "UrlRoute",
     "VersionRoute",
     "resolve",
 ]

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from ingle.values import Cors
+
 
 class VersionRoute(msgspec.Struct, frozen=True, kw_only=True):
     """One version; `revision` changes with its code or configuration, `runtime` is what a worker can warm up for it."""
@@ -19,8 +21,21 @@ class AliasRoute(msgspec.Struct, frozen=True, kw_only=True):
     weights: dict[str, float] = {}
 
 
+class UrlRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """One function URL: whom it leads to, whom it lets in, and how it answers."""
+
+    url_id: str
+    qualifier: str | None
+    """The alias that it leads to; None for `$LATEST`."""
+    auth_type: str
+    invoke_mode: str
+    cors: Cors | None = None
+    is_public: bool = False
+    """Whether the policy of the function or the alias lets everybody in."""
+
+
 class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A function, its versions, `$LATEST` among them, and its aliases."""
+    """A function, its versions, `$LATEST` among them, its aliases and its URLs."""
 
     account: str
     region: str
@@ -30,6 +45,7 @@ class FunctionRoute(msgspec.Struct, frozen=True, kw_only=True):
     reserved_concurrency: int | None = None
     is_per_tenant: bool = False
     """Whether each invocation names a tenant, who shares no environment with another."""
+    urls: tuple[UrlRoute, ...] = ()
 
 
 class RoutingSnapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -61,6 +61,12 @@ class Exchange:
         return self._connection.peer
 
     @property
+    def tls(self) -> tuple[str, str] | None:
+        """Version and cipher suite of a connection under TLS, in OpenSSL's words; None for one that is not."""
+        session = self._connection.transport.get_extra_info("ssl_object")
+        return (session.version(), session.cipher()[0]) if session is not None else None
+
+    @property
     def is_disconnected(self) -> bool:
         return self._connection.is_lost or self.is_over
 

@@ -8,6 +8,7 @@ from ingle.values.arn import (
     parse_function_reference,
 )
 from ingle.values.clock import Clock, SystemClock
+from ingle.values.cors import Cors
 from ingle.values.errors import IngleError
 from ingle.values.ids import new_request_id, new_trace_id
 from ingle.values.layer_arn import InvalidLayerArnError, LayerArn, parse_layer_arn
@@ -28,6 +29,7 @@ __all__ = [
     "STREAM_BUFFER_BYTES",
     "STREAM_LIMIT_BYTES",
     "Clock",
+    "Cors",
     "FunctionArn",
     "FunctionReference",
     "IngleError",

@@ -11,11 +11,13 @@ from ingle.control.services.lambda_.recursion import RecursionConfigs
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.runtime_management import RuntimeManagementConfigs
 from ingle.control.services.lambda_.tags import TaggableFunctions, Tags
+from ingle.control.services.lambda_.urls import FunctionUrls
 
 __all__ = [
     "Aliases",
     "Concurrency",
     "EventInvokeConfigs",
+    "FunctionUrls",
     "Functions",
     "LayerPermissions",
     "Layers",

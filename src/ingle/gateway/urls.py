@@ -1,0 +1,137 @@
+"""Function URLs: requests whose host is `<url-id>.lambda-url.<region>.<domain>` (execution reference, section 10)."""
+
+import random
+from functools import partial
+
+import msgspec
+
+from ingle.gateway import cors
+from ingle.gateway.admission import FunctionKey
+from ingle.gateway.authenticate import Authenticator
+from ingle.gateway.decision_cache import authorize
+from ingle.gateway.invoke import STREAM, Invoker, event_headers, read_payload, request_too_large
+from ingle.gateway.metrics import Metrics
+from ingle.gateway.url_event import Signer, UrlRequest, render_event
+from ingle.gateway.url_reply import BufferedReply, StreamedReply
+from ingle.protocol import AwsError, rest_json
+from ingle.routing import FunctionRoute, UrlRoute
+from ingle.transport import Exchange
+from ingle.values import PAYLOAD_LIMIT_BYTES, Clock, FunctionArn, new_request_id
+
+_MARK = b".lambda-url."
+_HELP = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
+_FORBIDDEN = f"Forbidden. For troubleshooting Function URL authorization issues, see: {_HELP}"
+_REFUSED = frozenset({"AccessDeniedException", "MissingAuthenticationTokenException", "ResourceNotFoundException"})
+"""What nobody learns more of than that it is forbidden."""
+_JSON = (b"content-type", b"application/json")
+
+
+class Urls:
+    """Which function URLs there are, and the handler of requests to them."""
+
+    def __init__(
+        self, domain: str, invoker: Invoker, authenticator: Authenticator, metrics: Metrics, clock: Clock
+    ) -> None:
+        self._domain = b"." + domain.encode()
+        self._invoker = invoker
+        self._authenticator = authenticator
+        self._metrics = metrics
+        self._clock = clock
+        self._known: dict[str, tuple[FunctionKey, UrlRoute]] = {}
+        self._of: dict[FunctionKey, tuple[UrlRoute, ...]] = {}
+
+    def follow(self, function: FunctionKey, route: FunctionRoute | None) -> None:
+        """Have a function's URLs be those of its route."""
+        for url in self._of.pop(function, ()):
+            del self._known[url.url_id]
+        if route is not None and route.urls:
+            self._of[function] = route.urls
+            self._known.update((url.url_id, (function, url)) for url in route.urls)
+
+    def follow_all(self, routes: dict[FunctionKey, FunctionRoute]) -> None:
+        """Have these functions, and no others, have URLs."""
+        for function in {*self._of, *routes}:
+            self.follow(function, routes.get(function))
+
+    def is_asked(self, exchange: Exchange) -> bool:
+        """Say whether a request is one to a function URL, of whatever id."""
+        host = exchange.header(b"host")
+        return host is not None and _MARK in (name := host.lower()) and name.partition(b":")[0].endswith(self._domain)
+
+    async def answer(self, exchange: Exchange) -> None:
+        """Answer a request for which `is_asked` holds."""
+        host, _, port = (exchange.header(b"host") or b"").decode("latin-1").lower().partition(":")
+        url_id, _, rest = host.partition(_MARK.decode())
+        function, url = self._known.get(url_id, (None, None))
+        if function is None or url is None or rest != function[1] + self._domain.decode():
+            _refuse(exchange, None)
+            return
+        if url.cors is not None and exchange.method == b"OPTIONS":
+            self._count(function, 200)
+            exchange.respond(200, [*cors.preflight_headers(url.cors, exchange.header(b"origin")), _request_id()])
+            return
+        try:
+            await self._serve(exchange, function, url, host, port)
+        except AwsError as error:
+            self._count(function, error.status)
+            self._metrics.refused(error)
+            if exchange.answered:
+                exchange.abort()
+            elif error.code in _REFUSED:
+                _refuse(exchange, _FORBIDDEN)
+            else:
+                status, headers, body = rest_json.render_error(error)
+                exchange.respond(status, [*headers, _request_id()], body)
+
+    async def _serve(self, exchange: Exchange, function: FunctionKey, url: UrlRoute, host: str, port: str) -> None:
+        account, region, name = function
+        arn = FunctionArn(account=account, region=region, name=name, qualifier=url.qualifier)
+        if url.auth_type == "NONE" and not url.is_public:
+            raise AwsError("AccessDeniedException", _FORBIDDEN)
+        body = await read_payload(exchange)
+        signer = await self._check_signer(exchange, body, arn) if url.auth_type != "NONE" else None
+        told = event_headers(exchange, arn)
+        tls = exchange.tls
+        request = UrlRequest(
+            url_id=url.url_id,
+            domain=host,
+            port=port or ("443" if tls else "80"),
+            method=exchange.method.decode(),
+            target=exchange.target,
+            headers=exchange.headers,
+            body=body,
+            source_ip=exchange.peer.rpartition(":")[0],
+            tls=tls,
+            request_id=told[0][1].decode(),
+            trace_id=told[2][1].decode("latin-1"),
+            now_ms=self._clock.now_ms(),
+            signer=signer,
+        )
+        event = render_event(request)
+        if len(event) > PAYLOAD_LIMIT_BYTES:
+            raise request_too_large()
+        draw = random.random()  # noqa: S311 - it divides invocations between versions, and hides nothing
+        is_streamed = url.invoke_mode == "RESPONSE_STREAM"
+        shape = partial(cors.apply, url.cors, exchange.header(b"origin")) if url.cors is not None else list
+        reply = (StreamedReply if is_streamed else BufferedReply)(exchange, shape, partial(self._count, function))
+        await self._invoker.run(arn, draw, [*told, STREAM] if is_streamed else told, event, reply)
+
+    async def _check_signer(self, exchange: Exchange, body: bytes, arn: FunctionArn) -> Signer:
+        principal, signed = await self._authenticator.authenticate(exchange, body)
+        if signed.region != arn.region:
+            raise AwsError("InvalidSignatureException", "Credential should be scoped to a valid region.")
+        authorize(principal, "lambda:InvokeFunctionUrl", arn.account, str(arn))
+        return Signer(principal=principal, access_key_id=signed.access_key_id)
+
+    def _count(self, function: FunctionKey, status: int) -> None:
+        self._metrics.of(function[1], function[2]).url_answers[status // 100] += 1
+
+
+def _request_id() -> tuple[bytes, bytes]:
+    return b"x-amzn-requestid", new_request_id().encode()
+
+
+def _refuse(exchange: Exchange, message: str | None) -> None:
+    """Answer 403; an id that nobody has, or no longer, has no message."""
+    headers = (_JSON, (b"x-amzn-errortype", b"AccessDeniedException"), _request_id())
+    exchange.respond(403, headers, msgspec.json.encode({"Message": message}))
