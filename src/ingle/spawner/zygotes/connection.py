@@ -84,6 +84,12 @@ def use(descriptor: int) -> None:
     _current = Connection(socket.socket(fileno=descriptor))
 
 
+def end() -> None:
+    """Speak with nobody any more."""
+    global _current
+    _current = None
+
+
 def _connected() -> Connection:
     if _current is None:
         raise RuntimeError("there is no connection to the Runtime API")

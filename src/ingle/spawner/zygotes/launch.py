@@ -39,6 +39,7 @@ def preload(kind: str) -> Callable[[int, int], None]:
     sys.modules["runtime_client"] = connection
     for module in _PRELOADED:
         importlib.import_module(module)
+    os.environ.clear()  # a start sets its own: it has the less to clear
     client: Any = sys.modules["awslambdaric.__main__"]
     made = client.LambdaRuntimeClient
     client.LambdaRuntimeClient = lambda address, polls_in_thread: made(address, False)
