@@ -81,9 +81,12 @@ class CodeStore:
         """Check an archive and keep it sealed. Raises ArchiveError, or InvalidSettingError if layers make it too large."""
         return await asyncio.to_thread(self._keep, arn, content, layers)
 
+    async def check(self, content: bytes, layers: tuple[LayerUse, ...]) -> int:
+        """Return the size of an archive's content. Raises as `keep`."""
+        return await asyncio.to_thread(_check, content, layers)
+
     def _keep(self, arn: FunctionArn, content: bytes, layers: tuple[LayerUse, ...]) -> Code:
-        unzipped_bytes = read_archive(content).unzipped_bytes
-        check_unzipped(unzipped_bytes, layers, UNZIPPED_LIMIT_BYTES)
+        unzipped_bytes = _check(content, layers)
         key, wrapped = self._keyring.generate_data_key(context_of(arn))
         manifest = seal_object([content], key, zip_context(arn), self._chunks)
         return Code(
@@ -194,3 +197,9 @@ class CodeStore:
             return {}
         key = self._keyring.unwrap(version.variables_key, context_of(arn))
         return msgspec.json.decode(open_sealed(version.sealed_variables, key, context_of(arn)), type=dict[str, str])
+
+
+def _check(content: bytes, layers: tuple[LayerUse, ...]) -> int:
+    unzipped_bytes = read_archive(content).unzipped_bytes
+    check_unzipped(unzipped_bytes, layers, UNZIPPED_LIMIT_BYTES)
+    return unzipped_bytes

@@ -61,12 +61,13 @@ class Front:
         key = sigv4.derive_signing_key(secret, signed.date, signed.region, signed.service)
         sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
         principal = Principal(arn=root_arn(self._account), account=self._account, is_root=True)
-        authorize(principal, self._account, f"{signed.service}:{operation.name}")
+        action = f"{signed.service}:{operation.name}"
+        authorize(principal, self._account, action)
         handler = self._handlers.get(operation.service, {}).get(operation.name)
         if handler is None:
             raise not_implemented(operation.service, operation.name)
         wishes = _parse(model, operation, labels, exchange, body)
-        request = Request(principal=principal, account=self._account, region=signed.region, input=wishes)
+        request = Request(principal=principal, action=action, account=self._account, region=signed.region, input=wishes)
         return await _act(model, operation, handler, request)
 
     def _secret(self, signed: sigv4.SignedRequest) -> str:

@@ -18,6 +18,7 @@ _REASONS: dict[type[Exception], str] = {
     ArchiveError: "InvalidZipFileException",
     ArchiveTooLargeError: "InvalidZipFileException",
 }
+_NOT_PREPARED = "The code could not be prepared. Send it again; if that fails too, the log of control says why."
 
 
 class Optimiser:
@@ -63,6 +64,8 @@ class Optimiser:
         """Return what changes in $LATEST once its code is ready, or has turned out to be none."""
         changes: dict[str, Any] = {
             "update_status": "Successful",
+            "update_reason": "",
+            "update_reason_code": "",
             "state": "Active",
             "state_reason": "",
             "state_reason_code": "",
@@ -74,10 +77,10 @@ class Optimiser:
         except Exception as error:  # a full disk too: nothing may stay Pending for ever
             _log.error("code.not_prepared", function=str(function.arn), reason=type(error).__name__)
             is_new = function.latest.state == "Pending"
-            changes = (
-                {"state": "Failed", "state_reason_code": _REASONS.get(type(error), "InternalError")} if is_new else {}
-            )
-            changes["update_status"] = "Failed"
+            reason = _REASONS.get(type(error), "InternalError")
+            changes = {"update_status": "Failed", "update_reason": _NOT_PREPARED, "update_reason_code": reason}
+            if is_new:
+                changes.update(state="Failed", state_reason=_NOT_PREPARED, state_reason_code=reason)
         return changes
 
     async def close(self) -> None:

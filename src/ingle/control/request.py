@@ -12,6 +12,8 @@ class Request:
     """A request that has been authenticated, authorized and checked against its shape."""
 
     principal: Principal
+    action: str
+    """As policies name it: `lambda:GetFunction`."""
     account: str
     region: str
     input: dict[str, Any]

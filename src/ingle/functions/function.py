@@ -66,6 +66,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     state_reason: str = ""
     state_reason_code: str = ""
     update_status: str = ""
+    update_reason: str = ""
+    update_reason_code: str = ""
     pending_code: Code | None = None
     pending_publish: bool = False
     last_modified_ms: int = 0

@@ -19,6 +19,7 @@ from ingle.gateway.decision_cache import authorize
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
+from ingle.gateway.naming import read_arn
 from ingle.gateway.reply import EventReply, PlainReply, Reply
 from ingle.protocol import AwsError, validation_error
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
@@ -26,10 +27,8 @@ from ingle.transport import BodyTooLargeError, ConnectionFailedError, Disconnect
 from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     FunctionArn,
-    InvalidFunctionNameError,
     new_request_id,
     new_trace_id,
-    parse_function_reference,
 )
 
 _PREFIX = b"/2015-03-31/functions/"
@@ -107,7 +106,7 @@ class Invoker:
             body = await read_payload(exchange)
         principal, signed = await self._authenticator.authenticate(exchange, body)
         path, _, query = exchange.target.partition(b"?")
-        arn = self._function(_named(path), query, signed.region)
+        arn = read_arn(_named(path), query, signed.region, self._account)
         authorize(principal, "lambda:InvokeFunction", arn.account, str(arn))
         draw = random.random()  # noqa: S311 - it divides invocations between versions, and hides nothing
         self._version(arn, draw)
@@ -156,36 +155,6 @@ class Invoker:
         finally:
             counted.invoke.observe_ns(time.monotonic_ns() - began_ns)
             self._admission.release((arn.account, arn.region, arn.name), version)
-
-    def _function(self, name: str, query: bytes, region: str) -> FunctionArn:
-        try:
-            reference = parse_function_reference(name)
-        except InvalidFunctionNameError:
-            pattern = "(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_\\.]+)(:(\\$LATEST(\\.PUBLISHED)?|[a-zA-Z0-9-_]+))?"
-            raise validation_error(
-                [
-                    f"Value '{name}' at 'functionName' failed to satisfy constraint: Member must satisfy regular"
-                    f" expression pattern: {pattern}"
-                ]
-            ) from None
-        if reference.region is not None and reference.region != region:
-            raise AwsError(
-                "ResourceNotFoundException",
-                f"Functions from '{reference.region}' are not reachable in this region ('{region}')",
-            )
-        qualifier = reference.qualifier
-        for part in query.split(b"&"):
-            if part.startswith(b"Qualifier="):
-                given = unquote(part[10:].decode("latin-1"))
-                if qualifier is not None and given != qualifier:
-                    raise AwsError(
-                        "InvalidParameterValueException",
-                        "The derived qualifier from the function name does not match the specified qualifier.",
-                    )
-                qualifier = given
-        return FunctionArn(
-            region=region, account=reference.account or self._account, name=reference.name, qualifier=qualifier
-        )
 
     def _version(self, arn: FunctionArn, draw: float) -> VersionRoute:
         function = self.routes.get((arn.account, arn.region, arn.name))

@@ -3,11 +3,13 @@
 from ingle.protocol import event_stream, json_rpc, rest_json, sigv4
 from ingle.protocol.errors import AwsError, not_implemented, validation_error
 from ingle.protocol.models import Operation, ServiceModel, load_service
+from ingle.protocol.validation import check_text
 
 __all__ = [
     "AwsError",
     "Operation",
     "ServiceModel",
+    "check_text",
     "event_stream",
     "json_rpc",
     "load_service",

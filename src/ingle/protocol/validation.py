@@ -28,6 +28,13 @@ def validate(model: ServiceModel, shape_name: str, value: Any) -> list[str]:
     return problems
 
 
+def check_text(shape: Shape, value: str, path: str) -> list[str]:
+    """Return the problems of a text that is there without the rest of a request."""
+    problems: list[str] = []
+    _check_string(shape, value, path, problems)
+    return problems
+
+
 def _fail(problems: list[str], value: Any, path: str, constraint: str) -> None:
     shown = "null" if value is None else f"'{value}'"
     problems.append(f"Value {shown} at '{path}' failed to satisfy constraint: Member must {constraint}")

@@ -18,6 +18,7 @@ from ingle.control.services.lambda_.settings import (
     ZIP_LIMIT_BYTES,
     check_architectures,
     logging_of,
+    refuse_unsupported,
     settings_of,
 )
 from ingle.functions import (
@@ -34,8 +35,9 @@ from ingle.functions import (
 )
 from ingle.protocol import AwsError
 from ingle.store import FunctionRepository, LayerRepository
-from ingle.values import Clock, FunctionArn
+from ingle.values import Clock, FunctionArn, IngleError
 
+NAME_LIMIT = 64
 _CREATING: dict[str, Any] = {
     "state": "Pending",
     "state_reason": "The function is being created.",
@@ -101,12 +103,15 @@ class Functions:
         """CreateFunction."""
         wishes = request.input
         arn = arn_of(request)
-        if arn.qualifier is not None or len(arn.name) > 64:
+        if arn.qualifier is not None:
+            raise InvalidSettingError(f"A function is created without a qualifier: {wishes['FunctionName']}")
+        if len(arn.name) > NAME_LIMIT:
             raise InvalidSettingError(
                 f"1 validation error detected: Value '{arn.name}' at 'functionName' failed to satisfy constraint: Member"
-                " must have length less than or equal to 64"
+                f" must have length less than or equal to {NAME_LIMIT}"
             )
         fields = settings_of(wishes, self._runtimes) | logging_of(wishes, None)
+        refuse_unsupported(wishes["Code"])
         for name in ("Runtime", "Handler"):
             if not wishes.get(name):
                 raise InvalidSettingError(f"{name} is mandatory for functions created with deployment packages as zip.")
@@ -129,7 +134,11 @@ class Functions:
             tenant_isolation_mode=wishes.get("TenancyConfig", {}).get("TenantIsolationMode", ""),
             versions={LATEST: latest},
         )
-        self._repository.add(function)
+        try:
+            self._repository.add(function)
+        except FunctionExistsError:  # made meanwhile
+            self._code.discard(code)
+            raise
         self._optimiser.begin(function)
         return self._begun(function, latest)
 
@@ -191,19 +200,29 @@ class Functions:
         return Answered(self._show(function, version, qualifier=qualifier))
 
     async def list_functions(self, request: Request) -> Answered:
-        """ListFunctions."""
-        wanted = request.input
+        """ListFunctions. No function is the copy of one in another region, which is what MasterRegion asks for."""
+        wanted, with_versions = request.input, request.input.get("FunctionVersion") == "ALL"
+        if wanted.get("MasterRegion") not in (None, "ALL", request.region):
+            return Answered({"Functions": []})
         count = min(wanted.get("MaxItems", PAGE), PAGE)
-        after = read_marker(wanted.get("Marker"))
-        page = self._repository.page(request.account, request.region, after, count + 1)
-        shown: list[dict[str, Any]] = []
-        for function in page[:count]:
-            if wanted.get("FunctionVersion") == "ALL":
-                shown.extend(self._show(function, one, qualifier=name) for name, one in function.versions.items())
-            else:
-                shown.append(self._show(function, function.latest))
-        more = {"NextMarker": make_marker(page[count - 1].name)} if len(page) > count else {}
-        return Answered({"Functions": shown, **more})
+        name, _, version = read_marker(wanted.get("Marker")).partition(":")
+        page = self._repository.page(request.account, request.region, name, count + 1)
+        begun = self._repository.find(request.account, request.region, name) if version else None
+        found = [
+            (function, one)
+            for function in ([begun] if begun is not None else []) + page
+            for one in (function.versions.values() if with_versions else [function.latest])
+            if function is not begun or _is_behind(one.version, version)
+        ]
+        shown = [
+            self._show(function, one, qualifier=one.version if with_versions else None)
+            for function, one in found[:count]
+        ]
+        if len(found) <= count:
+            return Answered({"Functions": shown})
+        function, one = found[count - 1]
+        marker = make_marker(f"{function.name}:{one.version}" if with_versions else function.name)
+        return Answered({"Functions": shown, "NextMarker": marker})
 
     async def list_versions(self, request: Request) -> Answered:
         """ListVersionsByFunction."""
@@ -261,17 +280,25 @@ class Functions:
         """UpdateFunctionCode."""
         wishes = request.input
         function = self._to_change(request)
+        refuse_unsupported(wishes)
+        if wishes.get("ImageUri"):
+            raise InvalidSettingError("Please don't provide ImageUri when updating a function with packageType Zip.")
         if "Architectures" in wishes:
             check_architectures(wishes["Architectures"])
         content = self._zip(wishes)
         if wishes.get("DryRun"):
+            await self._code.check(content, function.latest.layers)
             sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
             code = Code(sha256=sha256, size_bytes=len(content), wrapped_key=b"", zip_manifest=b"")
             return Answered(self._show(function, function.latest.replace(code=code)))
         latest = function.latest
         code = await self._code.keep(function.arn, content, latest.layers)
         code = await self._code.carry_layers(function.arn, latest.code, code)
-        function = self._to_change(request)  # it may have changed while the code was being kept
+        try:
+            function = self._to_change(request)  # it may have changed while the code was being kept
+        except IngleError:
+            self._code.discard(code)
+            raise
         function = self._begin_update(function, pending_code=code, pending_publish=bool(wishes.get("Publish")))
         self._repository.save(function)
         self._optimiser.begin(function)
@@ -299,6 +326,7 @@ class Functions:
     async def publish(self, request: Request) -> Answered:
         """PublishVersion."""
         function = self._to_change(request)
+        refuse_unsupported(request.input)
         given = request.input.get("CodeSha256")
         if given is not None and given != function.latest.code.sha256:
             raise CodeSha256MismatchError(given, function.latest.code.sha256)
@@ -315,6 +343,8 @@ class Functions:
         if arn.qualifier == LATEST:
             raise InvalidSettingError("$LATEST version cannot be deleted without deleting the function.")
         if arn.qualifier is not None:
+            if arn.qualifier in function.aliases:
+                raise InvalidSettingError("Deletion of aliases is not currently supported.")
             if arn.qualifier not in function.versions:
                 raise FunctionNotFoundError(arn)
             kept = function.without_version(arn.qualifier)

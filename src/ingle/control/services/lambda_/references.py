@@ -25,9 +25,16 @@ def read_arn(request: Request, name: str, given: str | None = None) -> FunctionA
             "The derived qualifier from the function name does not match the specified qualifier."
         )
     account = reference.account or request.account
-    return FunctionArn(
+    arn = FunctionArn(
         region=request.region, account=account, name=reference.name, qualifier=given or reference.qualifier
     )
+    if account != request.account:
+        raise AwsError(
+            "AccessDeniedException",
+            f"User: {request.principal.arn} is not authorized to perform: {request.action} on resource: {arn} because no"
+            f" resource-based policy allows the {request.action} action",
+        )
+    return arn
 
 
 def find_function(repository: FunctionRepository, arn: FunctionArn) -> Function:

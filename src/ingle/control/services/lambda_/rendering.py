@@ -61,6 +61,9 @@ def render_configuration(
         if version.update_status == "InProgress":
             shown["LastUpdateStatusReason"] = "The function is being created."
             shown["LastUpdateStatusReasonCode"] = "Creating"
+        if version.update_status == "Failed":
+            shown["LastUpdateStatusReason"] = version.update_reason
+            shown["LastUpdateStatusReasonCode"] = version.update_reason_code
     return shown
 
 

@@ -6,7 +6,7 @@ from typing import Any
 from ingle.functions import InvalidSettingError, Version, check_runtime
 
 _REFUSED = {
-    "VpcConfig": "networks",
+    "VpcConfig": "networks of one's own",
     "DeadLetterConfig": "dead-letter queues",
     "KMSKeyArn": "customer managed keys",
     "FileSystemConfigs": "file systems",
@@ -14,8 +14,13 @@ _REFUSED = {
     "CodeSigningConfigArn": "code signing",
     "DurableConfig": "durable executions",
     "CapacityProviderConfig": "capacity providers",
-    "PublishTo": "PublishTo",
+    "RuntimeConfig": "runtimes of one's own",
+    "AcceleratorConfig": "accelerators",
+    "PublishTo": "capacity providers",
+    "SourceKMSKeyArn": "customer managed keys",
 }
+"""What could not be kept without a promise that Ingle would then break: events lost where a dead-letter queue is set, a
+key that is not the customer's. The empty values by which clients say that they don't want it are taken."""
 _HERE = {"x86_64": "x86_64", "aarch64": "arm64"}
 _FIELDS = {
     "Runtime": "runtime", "Role": "role", "Handler": "handler", "Description": "description",
@@ -23,6 +28,7 @@ _FIELDS = {
 }  # fmt: skip
 MEMORY_LIMIT_MIB = 10_240
 TIMEOUT_LIMIT_S = 900
+EPHEMERAL_LIMIT_MIB = 10_240
 ZIP_LIMIT_BYTES = 52_428_800
 """The largest zip of code or of a layer that is sent with the request (Lambda quotas: 50 MB)."""
 
@@ -30,14 +36,14 @@ ZIP_LIMIT_BYTES = 52_428_800
 def _is_empty(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_is_empty(item) for item in value.values())
-    return value in (None, "", [], ())
+    return value in (None, "", [], (), False)
 
 
 def refuse_unsupported(wishes: dict[str, Any]) -> None:
     """Raises InvalidSettingError for settings that Ingle doesn't have yet."""
     for name, what in _REFUSED.items():
         if not _is_empty(wishes.get(name)):
-            raise InvalidSettingError(f"Ingle does not support {what} yet: leave {name} out.")
+            raise InvalidSettingError(f"Ingle does not support {what} yet: leave {name} out, or empty.")
     if wishes.get("PackageType", "Zip") != "Zip":
         raise InvalidSettingError("Ingle does not support container images yet: use PackageType Zip.")
     if wishes.get("SnapStart", {}).get("ApplyOn", "None") != "None":
@@ -51,19 +57,30 @@ def check_architectures(wanted: list[str]) -> None:
         raise InvalidSettingError(f"This host runs {here} only, not {', '.join(wanted)}.")
 
 
+def _check_limits(wishes: dict[str, Any]) -> None:
+    """Raises InvalidSettingError for more than a function gets; the model allows more, to managed instances."""
+    if wishes.get("MemorySize", 0) > MEMORY_LIMIT_MIB:
+        raise InvalidSettingError(
+            f"'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {MEMORY_LIMIT_MIB}"
+        )
+    ephemeral_mib = wishes.get("EphemeralStorage", {}).get("Size", 0)
+    for value, path, limit in (
+        (wishes.get("Timeout", 0), "timeout", TIMEOUT_LIMIT_S),
+        (ephemeral_mib, "ephemeralStorage.size", EPHEMERAL_LIMIT_MIB),
+    ):
+        if value > limit:
+            raise InvalidSettingError(
+                f"1 validation error detected: Value '{value}' at '{path}' failed to satisfy constraint: Member must have"
+                f" value less than or equal to {limit}"
+            )
+
+
 def settings_of(wishes: dict[str, Any], runtimes: list[str]) -> dict[str, Any]:
     """Return the fields of a Version that a request names. Raises InvalidSettingError."""
     refuse_unsupported(wishes)
     if "Runtime" in wishes:
         check_runtime(wishes["Runtime"], runtimes)
-    if wishes.get("MemorySize", 0) > MEMORY_LIMIT_MIB:
-        raise InvalidSettingError(
-            f"'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to {MEMORY_LIMIT_MIB}"
-        )
-    if wishes.get("Timeout", 0) > TIMEOUT_LIMIT_S:
-        raise InvalidSettingError(
-            f"1 validation error detected: Value '{wishes['Timeout']}' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to {TIMEOUT_LIMIT_S}"
-        )
+    _check_limits(wishes)
     fields = {field: wishes[name] for name, field in _FIELDS.items() if name in wishes}
     if "EphemeralStorage" in wishes:
         fields["ephemeral_mib"] = wishes["EphemeralStorage"]["Size"]

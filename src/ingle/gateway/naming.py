@@ -1,0 +1,54 @@
+"""Which function, version or alias an invocation names; what can't be a name is refused in AWS's own words."""
+
+import functools
+from urllib.parse import unquote
+
+from ingle.protocol import AwsError, check_text, validation_error
+from ingle.values import FunctionArn, FunctionReference, InvalidFunctionNameError, parse_function_reference
+
+# The shapes NamespacedFunctionName and NumericLatestPublishedOrAliasQualifier of the service model, which is itself too
+# large for the gateway; a test holds them against it.
+NAME = {
+    "type": "string",
+    "min": 1,
+    "max": 256,
+    "pattern": r"(arn:(aws[a-zA-Z-]*)?:lambda:)?((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1}:)?(\d{12}:)?(function:)?"
+    r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
+}
+QUALIFIER = {"type": "string", "min": 1, "max": 128, "pattern": r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"}
+
+
+def read_arn(name: str, query: bytes, region: str, account: str) -> FunctionArn:
+    """Return what an invocation is for, with the qualifier of its name or of the query. Raises AwsError."""
+    given = next((part[10:] for part in query.split(b"&") if part.startswith(b"Qualifier=")), None)
+    qualifier = unquote(given.decode("latin-1")) if given is not None else None
+    reference = _read(name, qualifier)
+    if reference.region is not None and reference.region != region:
+        raise AwsError(
+            "ResourceNotFoundException",
+            f"Functions from '{reference.region}' are not reachable in this region ('{region}')",
+        )
+    if reference.qualifier is not None and qualifier not in (None, reference.qualifier):
+        raise AwsError(
+            "InvalidParameterValueException",
+            "The derived qualifier from the function name does not match the specified qualifier.",
+        )
+    return FunctionArn(
+        region=region,
+        account=reference.account or account,
+        name=reference.name,
+        qualifier=qualifier or reference.qualifier,
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(name: str, qualifier: str | None) -> FunctionReference:
+    problems = check_text(NAME, name, "functionName")
+    if qualifier is not None:
+        problems += check_text(QUALIFIER, qualifier, "qualifier")
+    if problems:
+        raise validation_error(problems)
+    try:
+        return parse_function_reference(name)
+    except InvalidFunctionNameError as error:  # the model's pattern takes some texts that are neither name nor ARN
+        raise AwsError("InvalidParameterValueException", str(error)) from None
