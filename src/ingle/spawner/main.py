@@ -91,7 +91,7 @@ class Spawner:
             self._operations.attach(values[0], descriptors[0])
         elif kind == Kind.DETACH:
             self._operations.detach(values[0])
-        elif kind == Kind.SPAWN and len(descriptors) == 5:
+        elif kind == Kind.SPAWN and len(descriptors) in (5, 6):
             self._operations.spawn(values, descriptors)
         elif kind == Kind.STOP:
             self._operations.stop(values[0])

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from . import messages, syscalls
 from .cgroups import Group, Groups, favor_migrations
-from .images import Images, MemoryImages
+from .images import Images, MemoryImages, check_sealed
 from .messages import Kind
 from .networks import Networks
 from .pool import FLOOR, Demand, target
@@ -163,8 +163,10 @@ class Operations:
         """Give a worker an environment: token, runtime, memory MiB, /tmp MiB, code image, layers image (0: none).
 
         The descriptors are its configuration, the write ends for output, telemetry and extensions' output, and the
-        link to its init.
+        link to its init; for a copy also the image that it becomes, which nobody can change any more.
         """
+        for image in descriptors[5:]:
+            check_sealed(image)
         order = Order(values, descriptors)
         self._demand.setdefault(order.runtime, Demand()).taken(time.monotonic())
         self._last_order = time.monotonic()

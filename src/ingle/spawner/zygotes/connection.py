@@ -44,6 +44,14 @@ class Connection:
         )
         self._unsent = head.encode("latin-1") + body
 
+    def fileno(self) -> int:
+        return self._link.fileno()
+
+    def tell(self, method: str, target: str, body: bytes = b"") -> int:
+        """Make a request of one's own between two events; return the status of its answer."""
+        self._link.sendall(head(method, target, len(body)) + body)
+        return self._receive()[0]
+
     def _expect(self, status: int, what: str) -> tuple[bytes, dict[str, str]]:
         found, headers, body = self._receive()
         if found != status:
@@ -75,6 +83,11 @@ class Connection:
         return piece
 
 
+def head(method: str, target: str, length: int) -> bytes:
+    """Return the head of a request."""
+    return f"{method} {target} HTTP/1.1\r\nhost: 127.0.0.1:9001\r\ncontent-length: {length}\r\n\r\n".encode()
+
+
 _current: Connection | None = None
 
 
@@ -90,7 +103,8 @@ def end() -> None:
     _current = None
 
 
-def _connected() -> Connection:
+def current() -> Connection:
+    """Return the connection that is in use."""
     if _current is None:
         raise RuntimeError("there is no connection to the Runtime API")
     return _current
@@ -105,16 +119,23 @@ def initialize_client(user_agent: str) -> None:
 
 def next() -> tuple[bytes, dict[str, Any]]:
     """Return the next event and its headers, the deadline as a number, once the last answer has been taken."""
-    body, headers = _connected().ask()
+    body, headers = current().ask()
     return body, {**headers, _DEADLINE: int(headers[_DEADLINE])}
+
+
+def restore_next() -> None:
+    """Wait until the environment is restored. Raises RuntimeError where the API refuses."""
+    status = current().tell("GET", "/2018-06-01/runtime/restore/next")
+    if status != 200:
+        raise RuntimeError(f"Failed to get the next restore: {status}")
 
 
 def post_invocation_result(request_id: str, body: bytes, content_type: str, invocation_id: str | None = None) -> None:
     """Answer an invocation."""
-    _connected().answer(request_id, "response", content_type, body)
+    current().answer(request_id, "response", content_type, body)
 
 
 def post_error(request_id: str, body: str, xray_cause: str, invocation_id: str | None = None) -> None:
     """Tell of an invocation's error, a JSON document."""
     cause = f"lambda-runtime-function-xray-error-cause: {xray_cause}\r\n" if xray_cause else ""
-    _connected().answer(request_id, "error", "application/json", body.encode(), cause)
+    current().answer(request_id, "error", "application/json", body.encode(), cause)

@@ -27,15 +27,15 @@ RUNTIME = 0
 _FILTER = seccomp.build_filter()
 _KEPT = (syscalls.CAP_KILL, syscalls.CAP_SETGID, syscalls.CAP_SETUID)
 _ORDERS, _WAKE_READ, _WAKE_WRITE, _WAITING = 3, 4, 5, 6
-_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER = range(7, 12)
-_FIRST_LOOSE = 12
+_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER, _IMAGE = range(7, 13)
+_FIRST_LOOSE = 13
 
 Run = Callable[[int, int], None]
 
 
 def serve(orders: int, listener: int, run: Run) -> None:
     """Be PID 1: never returns. `run` is called as run(3, number) in a confined child, 3 being its configuration,
-    4 its telemetry and 5 a connection to the Runtime API."""
+    4 its telemetry, 5 a connection to the Runtime API, and 6 the image that it shall become, if there is one."""
     link = _give_up(orders, listener)
     waiting = _fork_waiting(run)
     given = [_FIRST_LOOSE] if listener >= 0 else []
@@ -45,9 +45,11 @@ def serve(orders: int, listener: int, run: Run) -> None:
     assigned = messages.receive(link)
     if assigned is None or assigned[0] != Kind.ASSIGN:
         os._exit(0)
-    _place(dict(zip((_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER), assigned[2])))  # noqa: B905 - 3.9
+    numbers = (_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER, _IMAGE)
+    _place(dict(zip(numbers, assigned[2])))  # noqa: B905 - 3.9
     link.close()
-    _Init(run, waiting).run()
+    images = [_IMAGE] if len(assigned[2]) == len(numbers) else []
+    _Init(run, waiting, images).run()
 
 
 def _give_up(orders: int, listener: int) -> socket.socket:
@@ -100,7 +102,7 @@ def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
 
 
 def _become(waiting: socket.socket, run: Run) -> None:
-    """Give up all rights, wait for the order, then run with standard streams and descriptors 3 to 5 alone."""
+    """Give up all rights, wait for the order, then run with standard streams and descriptors 3 to 6 alone."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -123,11 +125,11 @@ def _become(waiting: socket.socket, run: Run) -> None:
     if order is None:
         os._exit(0)
     waiting.detach()
-    _, values, (configuration, output, telemetry, api) = order
-    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, telemetry, api)]
+    _, values, (configuration, output, *rest) = order
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, *rest)]
     for target, source in enumerate(moved):
-        os.dup2(source, target, inheritable=target not in (3, 5))
-    os.closerange(6, 128)
+        os.dup2(source, target, inheritable=target in (0, 1, 2, 4))
+    os.closerange(len(moved), 128)
     os.chdir("/var/task")
     run(3, values[0])
     os._exit(0)
@@ -136,8 +138,9 @@ def _become(waiting: socket.socket, run: Run) -> None:
 class _Init:
     """PID 1 once it is known whose environment this is."""
 
-    def __init__(self, run: Run, waiting: tuple[int, socket.socket]) -> None:
+    def __init__(self, run: Run, waiting: tuple[int, socket.socket], images: list[int]) -> None:
         self._run = run
+        self._images = images
         self._waiting: tuple[int, socket.socket] | None = waiting
         self._worker = socket.socket(fileno=_WORKER)
         self._numbers: dict[int, int] = {}
@@ -183,7 +186,8 @@ class _Init:
         output = _OUTPUT if number == RUNTIME else _EXTENSIONS
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)  # to the Runtime API, for who can use it
         with link, ours, theirs:
-            descriptors = [_CONFIGURATION, output, _TELEMETRY, theirs.fileno()]
+            images = self._images if number == RUNTIME else []
+            descriptors = [_CONFIGURATION, output, _TELEMETRY, theirs.fileno(), *images]
             messages.send(link, Kind.START, number, descriptors=descriptors)
             if number == RUNTIME:
                 self._tell(Kind.LINK, number, descriptors=[ours.fileno()])

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from . import connection
+from . import connection, templates
 from .init import RUNTIME
 
 _TELEMETRY, _API = 4, 5
@@ -43,8 +43,9 @@ def preload(kind: str) -> Callable[[int, int], None]:
     client: Any = sys.modules["awslambdaric.__main__"]
     made = client.LambdaRuntimeClient
     client.LambdaRuntimeClient = lambda address, polls_in_thread: made(address, False)
-
-    return lambda configuration, number: _run(configuration, number, lambda settings: _run_python(client, settings))
+    made.restore_next = lambda self: connection.restore_next()
+    run_python = lambda settings: _run_python(client, made, settings)  # noqa: E731
+    return lambda configuration, number: _run(configuration, number, run_python)
 
 
 def _run(configuration: int, number: int, run_runtime: Callable[[dict[str, Any]], None]) -> None:
@@ -78,7 +79,9 @@ def _read(configuration: int) -> dict[str, Any]:
     return dict(json.loads(b"".join(pieces)))
 
 
-def _run_python(client: Any, settings: dict[str, Any]) -> None:
+def _run_python(client: Any, made: Any, settings: dict[str, Any]) -> None:
+    if settings.get("becomes_template"):
+        templates.become(settings)
     wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
     if wrapper:
         _run_wrapped_python(wrapper, settings)
@@ -88,6 +91,8 @@ def _run_python(client: Any, settings: dict[str, Any]) -> None:
     time.tzset()
     _reseed()
     connection.use(_API)
+    if settings.get("is_template"):
+        templates.arrange(made, settings)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":  # read at import, which was before there were variables
         importlib.reload(sys.modules["awslambdaric.bootstrap"])
     extra = [*_code_paths(), *os.environ.get("PYTHONPATH", "").split(":")]

@@ -1,0 +1,106 @@
+"""Templates and their copies: a Python runtime after its init, as an image, and what a copy of it makes fresh.
+
+In a template, AWS's client runs init and the hooks before the snapshot; where it would ask for its restore (or, where
+nobody asked for SnapStart, for its first event) it is parked: its image goes to the worker, and that is the end of the
+template. A copy goes on at that point: with descriptors, /tmp, variables and randomness of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from . import connection, memory_image
+from .holdings import Holdings
+
+SINGLE_THREADED = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Numeric libraries start a thread for each processor at import, unless one of these says otherwise."""
+_GIVEN = (0, 1, 2, 4, 5)
+"""The descriptors that every runtime finds, a copy its own."""
+_IMAGES = "/ingle/template"
+NoImageError = memory_image.NoImageError
+
+
+def become(settings: dict[str, Any]) -> None:
+    """Become the template whose image was handed down. Returns only where the image is no longer of this zygote."""
+    memory_image.become(json.dumps(settings).encode())
+    os.close(memory_image.IMAGE)
+
+
+def arrange(client: Any, settings: dict[str, Any]) -> None:
+    """Have AWS's client parked once its init is over. `os.environ` is as the function shall find it."""
+    added = [name for name in SINGLE_THREADED if name not in os.environ]
+    os.environ.update(dict.fromkeys(added, "1"))
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        client.restore_next = lambda self: _park(settings, added)
+        return
+    wait = client.wait_next_invocation
+
+    def wait_first(self: Any) -> Any:
+        client.wait_next_invocation = wait
+        _park(settings, added)
+        return wait(self)
+
+    client.wait_next_invocation = wait_first
+
+
+def _park(settings: dict[str, Any], added: list[str]) -> None:
+    """Send this process's image to the worker and stand still; return in each copy."""
+    link = connection.current()
+    try:
+        _check_alone()
+        held = Holdings(_GIVEN, "/tmp")
+        sys.stdout.flush()
+        sys.stderr.flush()
+        gc.collect()
+        gc.freeze()  # a collection in a copy shall not write to what it shares
+        is_copy = memory_image.take(link.fileno(), lambda length: connection.head("POST", _IMAGES, length))
+    except NoImageError as error:
+        link.tell("POST", _IMAGES + "/refusal", str(error).encode())
+    else:
+        if is_copy:
+            _freshen(settings, added, held)
+            return
+    while True:
+        signal.pause()
+
+
+def _freshen(settings: dict[str, Any], added: list[str], held: Holdings) -> None:
+    """Make a copy of what it has become: nothing that the template had is shared, nothing random is said twice."""
+    own = json.loads(memory_image.left())
+    for name, value in own["environment"].items():
+        if settings["environment"].get(name) != value:
+            os.environ[name] = value
+    for name in added:
+        if os.environ.get(name) == "1":
+            del os.environ[name]
+    held.restore()
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if callable(handler) or handler is signal.SIG_IGN:
+            with contextlib.suppress(OSError, ValueError):  # SIGKILL and SIGSTOP
+                signal.signal(number, handler)
+    _reseed()
+
+
+def _reseed() -> None:
+    """Draw new randomness where a fork isn't noticed; `random` has done so, OpenSSL does where the process id is new."""
+    if "ssl" in sys.modules:
+        sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
+    legacy = sys.modules.get("numpy.random")
+    if legacy is not None:
+        legacy.seed()
+
+
+def _check_alone() -> None:
+    """Raises NoImageError where something runs that an image of this process doesn't have."""
+    threads = len(os.listdir("/proc/self/task"))
+    if threads > 1:
+        raise NoImageError(f"its init has left {threads} threads running, and a copy has one")
+    if any(name.isdigit() and name not in ("1", str(os.getpid())) for name in os.listdir("/proc")):
+        raise NoImageError("its init has left other processes running, and a copy has one")
