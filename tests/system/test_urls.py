@@ -196,6 +196,30 @@ def test_who_may_not_is_told_little(ingle: Ingle, caller: Caller, client: Any, n
         assert (one.status, one.value) == (403, {"Message": None})
 
 
+def test_everybody_is_let_in_by_both_permissions_alone(ingle: Ingle, client: Any, deploy: Any) -> None:
+    name = deploy(SOURCE)
+    url = client.create_function_url_config(FunctionName=name, AuthType="NONE")["FunctionUrl"]
+    caller, everybody = Caller(ingle, url), {"FunctionName": name, "Principal": "*"}
+    assert caller.ask().status == 403
+    action = "lambda:InvokeFunctionUrl"
+    client.add_permission(StatementId="url", Action=action, FunctionUrlAuthType="NONE", **everybody)
+    assert caller.ask().value["Message"].startswith("Forbidden")
+    client.add_permission(StatementId="all", Action="lambda:InvokeFunction", InvokedViaFunctionUrl=True, **everybody)
+    answer = caller.ask("POST", "/", b"hello", Content_Type="text/plain", Authorization="Bearer of-its-own")
+    event = answer.value["event"]
+    assert (event["body"], event["isBase64Encoded"], event["headers"]["authorization"]) == (
+        "hello",
+        False,
+        "Bearer of-its-own",
+    )
+    assert event["requestContext"]["accountId"] == "anonymous"
+    assert "authorizer" not in event["requestContext"]
+    client.remove_permission(FunctionName=name, StatementId="url")
+    assert caller.ask().status == 403
+    client.update_function_url_config(FunctionName=name, AuthType="AWS_IAM")
+    assert (caller.ask().status, caller.signed().status) == (403, 200)
+
+
 def answered(caller: Caller, value: Any, method: str = "GET") -> Answer:
     from urllib.parse import quote
 

@@ -76,7 +76,7 @@ async def serve_control(settings: ControlSettings) -> None:
         Layers(layers, code, clock),
         EventInvokeConfigs(repository, clock),
         RecursionConfigs(repository),
-        Permissions(repository),
+        Permissions(repository, publisher),
         LayerPermissions(layers),
         RuntimeManagementConfigs(repository),
         Tags({"function": TaggableFunctions(repository)}),

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import structlog
 
-from ingle.functions import LATEST, Function, FunctionUrl
+from ingle.functions import LATEST, Function, lets_everybody_call
 from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, UrlRoute, VersionRoute
 from ingle.store import FunctionRepository
 from ingle.transport import HttpClient
@@ -32,17 +32,19 @@ def route_of(function: Function) -> FunctionRoute:
         aliases=aliases,
         reserved_concurrency=function.reserved_concurrency,
         is_per_tenant=bool(function.tenant_isolation_mode),
-        urls=tuple(_url_route(qualifier, url) for qualifier, url in function.urls.items()),
+        urls=tuple(_url_route(function, qualifier) for qualifier in function.urls),
     )
 
 
-def _url_route(qualifier: str, url: FunctionUrl) -> UrlRoute:
+def _url_route(function: Function, key: str) -> UrlRoute:
+    url, qualifier = function.urls[key], None if key == LATEST else key
     return UrlRoute(
         url_id=url.url_id,
-        qualifier=None if qualifier == LATEST else qualifier,
+        qualifier=qualifier,
         auth_type=url.auth_type,
         invoke_mode=url.invoke_mode,
         cors=url.cors,
+        is_public=url.auth_type == "NONE" and lets_everybody_call(function.policies.get(qualifier or "")),
     )
 
 

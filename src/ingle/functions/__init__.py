@@ -33,6 +33,7 @@ from ingle.functions.policy import (
     without_statement,
 )
 from ingle.functions.policy import render as render_policy
+from ingle.functions.public_access import lets_everybody_call
 from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
 from ingle.functions.tags import check_tags
 from ingle.functions.url import FunctionUrl, new_url_id
@@ -75,6 +76,7 @@ __all__ = [
     "check_tags",
     "check_unzipped",
     "check_variables",
+    "lets_everybody_call",
     "new_url_id",
     "parse_policy",
     "principal_of",

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.references import arn_of, find_function, read_arn
 from ingle.functions import (
@@ -49,8 +50,9 @@ class Permissions:
     A function, each version and each alias have a policy of their own; `$LATEST` has none.
     """
 
-    def __init__(self, repository: FunctionRepository) -> None:
+    def __init__(self, repository: FunctionRepository, publisher: Publisher) -> None:
         self._repository = repository
+        self._publisher = publisher
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -71,7 +73,7 @@ class Permissions:
         statement = make_statement(request, arn)
         before = function.policies.get(arn.qualifier or "")
         _check_revision(before, request, "GetPolicy")
-        self._keep(function, arn, with_statement(before, statement, str(uuid.uuid4())))
+        await self._keep(function, arn, with_statement(before, statement, str(uuid.uuid4())))
         return Answered({"Statement": render_policy(statement)})
 
     async def remove(self, request: Request) -> Answered:
@@ -83,7 +85,7 @@ class Permissions:
             raise PolicyNotFoundError
         after = without_statement(policy, request.input["StatementId"], str(uuid.uuid4()))
         policy.check_revision(request.input.get("RevisionId"), "GetPolicy")
-        self._keep(function, arn, after)
+        await self._keep(function, arn, after)
         return Answered({}, status=204)
 
     async def get_policy(self, request: Request) -> Answered:
@@ -98,7 +100,7 @@ class Permissions:
         function = self._to_change(arn)
         _check_revision(function.policies.get(arn.qualifier or ""), request, "GetResourcePolicy")
         policy = parse_policy(request.input["Policy"], str(arn), str(uuid.uuid4()))
-        self._keep(function, arn, policy)
+        await self._keep(function, arn, policy)
         return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
 
     async def get(self, request: Request) -> Answered:
@@ -113,7 +115,7 @@ class Permissions:
         if policy is None:
             raise PolicyNotFoundError
         policy.check_revision(request.input.get("RevisionId"), "GetResourcePolicy")
-        self._keep(function, arn, None)
+        await self._keep(function, arn, None)
         return Answered({}, status=204)
 
     # what they share
@@ -135,11 +137,13 @@ class Permissions:
             raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
         return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
 
-    def _keep(self, function: Function, arn: FunctionArn, policy: ResourcePolicy | None) -> None:
+    async def _keep(self, function: Function, arn: FunctionArn, policy: ResourcePolicy | None) -> None:
         policies = {key: one for key, one in function.policies.items() if key != (arn.qualifier or "")}
         if policy is not None:
             policies[arn.qualifier or ""] = policy
-        self._repository.save(msgspec.structs.replace(function, policies=policies))
+        changed = msgspec.structs.replace(function, policies=policies)
+        self._repository.save(changed)
+        await self._publisher.announce(changed)
 
 
 def _check_revision(policy: ResourcePolicy | None, request: Request, api: str) -> None:

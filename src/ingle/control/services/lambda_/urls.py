@@ -57,6 +57,8 @@ class FunctionUrls:
     async def create(self, request: Request) -> Answered:
         """CreateFunctionUrlConfig; the URL serves when this returns, as far as policies let anybody in."""
         function, qualifier = self._function(request)
+        if function.tenant_isolation_mode:
+            raise InvalidSettingError("Function URLs are not supported for functions with tenancy configuration.")
         if qualifier in function.urls:
             raise FunctionUrlExistsError(_arn(function, qualifier))
         now = self._clock.now_ms()
