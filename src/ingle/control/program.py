@@ -21,6 +21,7 @@ from ingle.control.services.lambda_ import (
     Aliases,
     Concurrency,
     EventInvokeConfigs,
+    EventSources,
     Functions,
     FunctionUrls,
     LayerPermissions,
@@ -35,6 +36,7 @@ from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import (
     EventRepository,
+    EventSourceRepository,
     FunctionRepository,
     LayerRepository,
     LogGroupRepository,
@@ -71,6 +73,7 @@ async def serve_control(settings: ControlSettings) -> None:
         settings.concurrency_limit,
     )  # fmt: skip
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
+    event_sources = EventSources(EventSourceRepository(database), repository, clock)
     resources = (
         functions,
         concurrency,
@@ -82,7 +85,8 @@ async def serve_control(settings: ControlSettings) -> None:
         Permissions(repository, publisher),
         LayerPermissions(layers),
         RuntimeManagementConfigs(repository),
-        Tags({"function": TaggableFunctions(repository)}),
+        event_sources,
+        Tags({"function": TaggableFunctions(repository), "event-source-mapping": event_sources}),
     )
     handlers = {  # of each operation that Ingle has; every other one answers 501
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
