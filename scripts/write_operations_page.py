@@ -15,7 +15,7 @@ SERVICES = {
     "lambda-microvms": "Lambda MicroVMs",
     "lambda-web": "Lambda Web",
 }
-GATEWAY = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
+GATEWAY = frozenset({"Invoke", "InvokeWithResponseStream"})
 """What the gateway serves itself; all else is for the handlers of control."""
 
 

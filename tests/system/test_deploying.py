@@ -20,6 +20,7 @@ Run = Callable[..., str]
 @pytest.fixture
 def run(ingle: Ingle, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run the command line within this process; return what it prints."""
+    ingle.announcement()  # it serves a moment before it says where
     monkeypatch.setenv("INGLE_DATA", str(ingle.data_dir))
 
     def act(*words: Any, status: int = 0, text: str | None = None) -> str:

@@ -6,8 +6,10 @@ chunks can neither be exchanged nor moved. A chunk's name is the SHA-256 of its 
 
 import fcntl
 import hashlib
+import itertools
 import os
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from ingle.artifacts.chunks.contract import ChunkStore
 from ingle.artifacts.manifest import CHUNK_BYTES, Manifest
@@ -15,6 +17,8 @@ from ingle.sealing import DataKey, EncryptionContext, OpenError, open_sealed, se
 from ingle.values import IngleError
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+
+_WRITERS = 4
 
 
 class ChunkTamperedError(IngleError):
@@ -38,20 +42,26 @@ def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 def seal_object(pieces: Iterable[bytes], key: DataKey, context: EncryptionContext, chunks: ChunkStore) -> Manifest:
     """Seal an object chunk by chunk into the store and return its manifest; the chunks are durable then."""
-    names: list[str] = []
+    names: dict[int, str] = {}
     total = 0
+
+    def keep(at: int, plain: bytes) -> int:
+        sealed = seal(plain, key, _place(context, at))
+        names[at] = hashlib.sha256(sealed).hexdigest()
+        chunks.put(names[at], sealed)
+        return len(plain)
+
     try:
-        for at, plain in enumerate(_cut(pieces)):
-            sealed = seal(plain, key, _place(context, at))
-            name = hashlib.sha256(sealed).hexdigest()
-            chunks.put(name, sealed)
-            names.append(name)
-            total += len(plain)
+        # What takes long is to wait for the disk, which takes several chunks in about the time of one.
+        with ThreadPoolExecutor(_WRITERS) as writers:
+            numbered = enumerate(_cut(pieces))
+            while group := list(itertools.islice(numbered, _WRITERS)):
+                total += sum(writers.map(keep, *zip(*group, strict=True)))
     except BaseException:
-        for name in names:  # half an object is of no use to anybody
+        for name in names.values():  # half an object is of no use to anybody
             chunks.delete(name)
         raise
-    return Manifest(object_bytes=total, chunks=tuple(names))
+    return Manifest(object_bytes=total, chunks=tuple(names[at] for at in range(len(names))))
 
 
 def open_object(manifest: Manifest, key: DataKey, context: EncryptionContext, chunks: ChunkStore) -> Iterator[bytes]:

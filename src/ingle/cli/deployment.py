@@ -11,7 +11,7 @@ from typing import Any
 Settings = dict[str, Any]
 """Members of CreateFunction and UpdateFunctionConfiguration, by AWS's names."""
 
-FAST_WAITING = {"Delay": 0.02, "MaxAttempts": 6000}
+FAST_WAITING = {"Delay": 0.01, "MaxAttempts": 12_000}
 _WORDS = {
     "MemorySize": "memory", "EphemeralStorage": "ephemeral storage", "TracingConfig": "tracing",
     "LoggingConfig": "logging", "DeadLetterConfig": "dead letters", "KMSKeyArn": "key",

@@ -16,8 +16,6 @@ CODES: dict[type[IngleError], str] = {
     functions.FunctionUrlExistsError: "ResourceConflictException",
     functions.FunctionUrlNotFoundError: "ResourceNotFoundException",
     functions.InvalidSettingError: "InvalidParameterValueException",
-    functions.MappingExistsError: "ResourceConflictException",
-    functions.MappingInUseError: "ResourceInUseException",
     functions.PolicyNotFoundError: "ResourceNotFoundException",
     functions.PolicyTooLongError: "PolicyLengthExceededException",
     functions.StatementExistsError: "ResourceConflictException",

@@ -80,11 +80,9 @@ class GatewayLink:
 class WorkerLink:
     """Grants and logs. A worker gets what one version takes to run, and only while that version is there."""
 
-    def __init__(
-        self, token: str, functions: FunctionRepository, code: CodeStore, logs: LogStore, clock: Clock
-    ) -> None:
+    def __init__(self, token: str, publisher: Publisher, code: CodeStore, logs: LogStore, clock: Clock) -> None:
         self._token = token
-        self._functions = functions
+        self._publisher = publisher
         self._code = code
         self._logs = logs
         self._clock = clock
@@ -101,11 +99,11 @@ class WorkerLink:
 
     async def _grant(self, exchange: Exchange) -> None:
         key = msgspec.json.decode(await exchange.read(MIB), type=GrantRequest).version
-        function = self._functions.find(key.account, key.region, key.function)
-        version = function.versions.get(key.version) if function is not None else None
-        if function is None or version is None or version.state != "Active" or version.revision_id != key.revision:
+        found = self._publisher.find_served(key)
+        if found is None or found[1].state != "Active":
             exchange.respond(404, ())
             return
+        function, version = found
         arn: FunctionArn = function.arn
         fields: dict[str, Any] = {
             "version": key,

@@ -92,7 +92,8 @@ def _finish(function: Function, changes: dict[str, Any]) -> Function:
     """Return the function with its update done, and its version made where one was to be published."""
     latest = function.latest
     wants_version = latest.pending_publish
-    latest = latest.replace(**changes, pending_code=None, pending_publish=False, revision_id=str(uuid.uuid4()))
+    settled = {"pending_code": None, "pending_publish": False, "previous": None, "revision_id": str(uuid.uuid4())}
+    latest = latest.replace(**changes, **settled)
     finished = function.with_version(latest)
     if wants_version and latest.state == "Active":
         finished, _ = finished.publish(None, str(uuid.uuid4()), latest.last_modified_ms)

@@ -5,7 +5,8 @@ import asyncio
 import msgspec
 import structlog
 
-from ingle.functions import LATEST, Function, lets_everybody_call
+from ingle.environments import VersionKey
+from ingle.functions import LATEST, Function, Version, lets_everybody_call
 from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, UrlRoute, VersionRoute
 from ingle.store import FunctionRepository
 from ingle.transport import HttpClient
@@ -17,8 +18,8 @@ _log = structlog.get_logger("ingle.control")
 def route_of(function: Function) -> FunctionRoute:
     """Return what a gateway is told of a function."""
     versions = {
-        name: VersionRoute(version=name, revision=version.revision_id, state=version.state, runtime=version.runtime)
-        for name, version in function.versions.items()
+        name: VersionRoute(version=name, revision=one.revision_id, state=one.state, runtime=one.runtime)
+        for name, one in ((name, version.serving) for name, version in function.versions.items())
     }
     aliases = {
         name: AliasRoute(version=alias.function_version, weights=alias.weights)
@@ -59,15 +60,31 @@ class Publisher:
         self._gateway = gateway
         self._generation = 0
         self._pushing = asyncio.Lock()
+        self._ahead: dict[tuple[str, str, str], Function] = {}
 
     def snapshot(self) -> RoutingSnapshot:
         return RoutingSnapshot(
             generation=self._generation, functions=[route_of(function) for function in self._functions.every()]
         )
 
+    def find_served(self, key: VersionKey) -> tuple[Function, Version] | None:
+        """Return the version that a gateway means, which knows what has been announced, be it stored yet or not."""
+        name = (key.account, key.region, key.function)
+        for function in (self._ahead.get(name), self._functions.find(*name)):
+            version = function.versions.get(key.version) if function is not None else None
+            if function is not None and version is not None and version.serving.revision_id == key.revision:
+                return function, version.serving
+        return None
+
     async def announce(self, function: Function) -> None:
         """Push a function; returns when the gateway has it, or can't be reached."""
-        await self._push(function.account, function.region, function.name, route_of(function))
+        key = (function.account, function.region, function.name)
+        self._ahead[key] = function
+        try:
+            await self._push(*key, route_of(function))
+        finally:
+            if self._ahead.get(key) is function:
+                del self._ahead[key]
 
     async def withdraw(self, account: str, region: str, name: str) -> None:
         """Tell that a function is gone; returns as `announce` does."""

@@ -72,6 +72,12 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     pending_publish: bool = False
     last_modified_ms: int = 0
     revision_id: str = ""
+    previous: "Version | None" = None
+    """What serves until an update in progress is done: what there was before it, code and settings."""
+
+    @property
+    def serving(self) -> "Version":
+        return self.previous or self
 
     @property
     def content(self) -> str:

@@ -201,11 +201,11 @@ class Invoker:
             except _Undelivered:
                 continue
             except NotStartedError:
-                # The worker or its spawner may be coming back, or the revision has just been replaced and control is
-                # about to tell us.
+                # The worker or its spawner may be coming back, or the revision has just been replaced.
                 if pause_s is None:
                     raise
-                await asyncio.sleep(pause_s)
+                if _key(arn, self._version(arn, draw), tenant) == key:
+                    await asyncio.sleep(pause_s)
                 continue
             return
         raise AwsError("ServiceException", "No environment of the function stayed long enough to serve.")

@@ -6,7 +6,6 @@ import uuid
 from typing import Any
 
 from ingle.control.code_store import Chosen, CodeStore, uses_of
-from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
@@ -57,7 +56,6 @@ class Functions:
         optimiser: Optimiser,
         publisher: Publisher,
         events: EventQueue,
-        downloads: Downloads,
         clock: Clock,
         runtimes: list[str],
         concurrency_limit: int,
@@ -68,7 +66,6 @@ class Functions:
         self._optimiser = optimiser
         self._publisher = publisher
         self._events = events
-        self._downloads = downloads
         self._clock = clock
         self._runtimes = runtimes
         self._concurrency_limit = concurrency_limit
@@ -185,12 +182,11 @@ class Functions:
     # reading
 
     async def get(self, request: Request) -> Answered:
-        """GetFunction."""
+        """GetFunction. The code's location comes with downloads; until then only where it is kept is told."""
         function, version, qualifier = self._find(request)
-        location = self._downloads.url_of_function(request.endpoint, function, version.code.sha256)
         shown: dict[str, Any] = {
             "Configuration": self._show(function, version, qualifier=qualifier),
-            "Code": {"RepositoryType": "S3", "Location": location},
+            "Code": {"RepositoryType": "S3"},
         }
         if function.tags:
             shown["Tags"] = function.tags
@@ -276,6 +272,7 @@ class Functions:
             update_status="InProgress",
             last_modified_ms=self._clock.now_ms(),
             revision_id=str(uuid.uuid4()),
+            previous=function.latest,
             **changes,
         )
         return function.with_version(latest)
