@@ -15,7 +15,7 @@ SERVICES = {
     "lambda-microvms": "Lambda MicroVMs",
     "lambda-web": "Lambda Web",
 }
-GATEWAY = frozenset({"Invoke", "InvokeWithResponseStream"})
+GATEWAY = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 """What the gateway serves itself; all else is for the handlers of control."""
 
 

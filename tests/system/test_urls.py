@@ -9,12 +9,10 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-import botocore.auth
 import pytest
-from botocore.awsrequest import AWSRequest
-from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 from harness import Ingle
+from url_caller import Answer, Caller
 
 SOURCE = """
 import json, time, urllib.parse
@@ -30,54 +28,6 @@ def handler(event, context):
         return json.loads(wish["answer"])
     return {"event": event, "arn": context.invoked_function_arn, "request": context.aws_request_id}
 """
-
-
-class Answer:
-    def __init__(self, connection: http.client.HTTPConnection) -> None:
-        with contextlib.closing(connection):
-            self._read(connection.getresponse())
-
-    def _read(self, raw: http.client.HTTPResponse) -> None:
-        self.status = raw.status
-        self.pairs = [(name.lower(), value) for name, value in raw.getheaders()]
-        self.headers = dict(self.pairs)
-        self.body = raw.read()
-
-    @property
-    def value(self) -> Any:
-        return json.loads(self.body)
-
-
-class Caller:
-    """Makes requests to a URL: its host is only named, since not every resolver knows *.localhost."""
-
-    def __init__(self, ingle: Ingle, url: str) -> None:
-        self.ingle = ingle
-        self.url = url
-        self.host = urlsplit(url).netloc
-
-    def open(self, method: str, path: str, headers: dict[str, str], body: bytes) -> http.client.HTTPConnection:
-        connection = http.client.HTTPConnection("127.0.0.1", self.ingle.port, timeout=30)
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {"Host": self.host, "Content-Length": str(len(body)), **headers}.items():
-            connection.putheader(name, value)
-        connection.endheaders(body)
-        return connection
-
-    def ask(self, method: str = "GET", path: str = "/", body: bytes = b"", **headers: str) -> Answer:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return Answer(self.open(method, path, named, body))
-
-    def sign(self, method: str = "GET", path: str = "/", body: bytes = b"", **headers: str) -> dict[str, str]:
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        held = self.ingle.credentials
-        request = AWSRequest(method, f"http://{self.host}{path}", data=body, headers={"Host": self.host, **named})
-        key = Credentials(held["access_key_id"], held["secret_access_key"])
-        botocore.auth.SigV4Auth(key, "lambda", "us-east-1").add_auth(request)
-        return dict(request.headers.items())
-
-    def signed(self, method: str = "GET", path: str = "/", body: bytes = b"", **headers: str) -> Answer:
-        return Answer(self.open(method, path, self.sign(method, path, body, **headers), body))
 
 
 @pytest.fixture(scope="module")

@@ -63,3 +63,12 @@ def test_two_that_begin_at_once_end_with_one_key(tmp_path: Path) -> None:
     with concurrent.futures.ProcessPoolExecutor(4) as pool:
         wrapped = list(pool.map(_wrap, [path] * 16))
     assert {FileRootKey(path).unwrap(one, CONTEXT) for one in wrapped} == {b"secret"}
+
+
+def test_a_derived_key_is_the_same_after_a_restart_and_another_for_each_purpose(tmp_path: Path) -> None:
+    path = tmp_path / "root.key"
+    derived = Keyring(FileRootKey(path)).derive_key("one")
+    assert Keyring(FileRootKey(path)).derive_key("one") == derived
+    assert Keyring(FileRootKey(path)).derive_key("two") != derived
+    assert Keyring(FileRootKey(tmp_path / "other.key")).derive_key("one") != derived
+    assert (len(derived), derived != path.read_bytes()) == (32, True)

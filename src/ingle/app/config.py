@@ -111,6 +111,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             concurrency_limit=options.concurrency,
             event_retry_s=options.event_retry_s,
             urls=UrlSettings(domain=options.domain, port=options.port),
+            https_port=options.https_port,
             links=links("control_gateway", "control_worker", "gateway"),
         ),
         gateway=GatewaySettings(

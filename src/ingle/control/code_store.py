@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -105,7 +105,7 @@ class CodeStore:
 
     def _prepare(self, arn: FunctionArn, code: Code) -> Code:
         key = self._keyring.unwrap(code.wrapped_key, context_of(arn))
-        content = b"".join(open_object(Manifest.decode(code.zip_manifest), key, zip_context(arn), self._chunks))
+        content = b"".join(self.open_zip(arn, code))
         manifest = seal_object(lay_out_image(read_archive(content)), key, image_context(arn), self._chunks)
         return msgspec.structs.replace(code, image_manifest=manifest.encode())
 
@@ -120,15 +120,21 @@ class CodeStore:
         return await asyncio.to_thread(self._add_layers, arn, chosen, code)
 
     def _add_layers(self, arn: FunctionArn, chosen: Chosen, code: Code) -> Code:
-        layers = Layers([read_archive(self._open_layer(*one)) for one in chosen])
+        layers = Layers([read_archive(b"".join(self.open_layer(*one))) for one in chosen])
         key = self._keyring.unwrap(code.wrapped_key, context_of(arn))
         manifest = seal_object(lay_out_image(layers), key, opt_context(image_context(arn)), self._chunks)
         return msgspec.structs.replace(code, opt_manifest=manifest.encode(), extensions=tuple(layers.extensions))
 
-    def _open_layer(self, arn: LayerArn, version: LayerVersion) -> bytes:
+    def open_zip(self, arn: FunctionArn, code: Code) -> Iterator[bytes]:
+        """Yield a zip as it came, piece by piece."""
+        key = self._keyring.unwrap(code.wrapped_key, context_of(arn))
+        return open_object(Manifest.decode(code.zip_manifest), key, zip_context(arn), self._chunks)
+
+    def open_layer(self, arn: LayerArn, version: LayerVersion) -> Iterator[bytes]:
+        """Yield a layer version's zip as it came, piece by piece."""
         context = layer_context(arn)
         key = self._keyring.unwrap(version.wrapped_key, context)
-        return b"".join(open_object(Manifest.decode(version.zip_manifest), key, context, self._chunks))
+        return open_object(Manifest.decode(version.zip_manifest), key, context, self._chunks)
 
     async def carry_layers(self, arn: FunctionArn, before: Code, code: Code) -> Code:
         """Return new code with the layers that the code before had: they may have been deleted meanwhile."""

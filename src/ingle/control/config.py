@@ -29,4 +29,6 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     event_retry_s: float = 60.0
     """When a failed event is tried again for the first time; all delays are in proportion to it."""
     urls: UrlSettings
+    https_port: int | None = None
+    """Callers whose Host names this port came by HTTPS."""
     ready_fd: int | None = None

@@ -16,6 +16,8 @@ CODES: dict[type[IngleError], str] = {
     functions.FunctionUrlExistsError: "ResourceConflictException",
     functions.FunctionUrlNotFoundError: "ResourceNotFoundException",
     functions.InvalidSettingError: "InvalidParameterValueException",
+    functions.MappingExistsError: "ResourceConflictException",
+    functions.MappingInUseError: "ResourceInUseException",
     functions.PolicyNotFoundError: "ResourceNotFoundException",
     functions.PolicyTooLongError: "PolicyLengthExceededException",
     functions.StatementExistsError: "ResourceConflictException",

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from ingle.control.downloads import PREFIX, Downloads
 from ingle.control.errors import to_aws
 from ingle.control.request import Handler, Request
 from ingle.environments import Principal
@@ -27,14 +28,27 @@ _LARGE = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
 class Front:
     """The handler of control's public socket."""
 
-    def __init__(self, account: str, root: AccessKey, clock: Clock, handlers: dict[str, dict[str, Handler]]) -> None:
+    def __init__(
+        self,
+        account: str,
+        root: AccessKey,
+        clock: Clock,
+        handlers: dict[str, dict[str, Handler]],
+        downloads: Downloads,
+        https_port: int | None,
+    ) -> None:
         self._account = account
         self._root = root
         self._clock = clock
+        self._downloads = downloads
+        self._https_port = https_port
         self._handlers = handlers
         self._models: dict[str, ServiceModel] = {name: load_service(name) for name in handlers}
 
     async def __call__(self, exchange: Exchange) -> None:
+        if exchange.target.startswith(PREFIX):
+            await self._downloads.serve(exchange)
+            return
         request_id = (b"x-amzn-requestid", new_request_id().encode())
         is_rpc = exchange.header(b"x-amz-target") is not None
         try:
@@ -71,13 +85,26 @@ class Front:
         if handler is None:
             raise not_implemented(operation.service, operation.name)
         wishes = await _parse(model, operation, labels, exchange, body)
-        request = Request(principal=principal, action=action, account=self._account, region=signed.region, input=wishes)
+        request = Request(
+            principal=principal,
+            action=action,
+            account=self._account,
+            region=signed.region,
+            input=wishes,
+            endpoint=_endpoint(exchange, self._https_port),
+        )
         return await _act(model, operation, handler, request)
 
     def _secret(self, signed: sigv4.SignedRequest) -> str:
         if signed.access_key_id != self._root.access_key_id or signed.session_token is not None:
             raise AwsError("UnrecognizedClientException", "The security token included in the request is invalid.")
         return self._root.secret_access_key
+
+
+def _endpoint(exchange: Exchange, https_port: int | None) -> str:
+    host = (exchange.header(b"host") or b"").decode("latin-1")
+    is_https = https_port is not None and (host.endswith(f":{https_port}") or (https_port == 443 and ":" not in host))
+    return f"{'https' if is_https else 'http'}://{host}"
 
 
 def authorize(principal: Principal, account: str, action: str) -> None:

@@ -10,6 +10,7 @@ from ingle.control.code_store import CodeStore
 from ingle.control.config import ControlSettings
 from ingle.control.credentials import load_root_credentials
 from ingle.control.dispatcher import Dispatcher
+from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
 from ingle.control.front import CREATE_LIMIT_BYTES, Front
 from ingle.control.links import GatewayLink, WorkerLink
@@ -20,6 +21,7 @@ from ingle.control.services.lambda_ import (
     Aliases,
     Concurrency,
     EventInvokeConfigs,
+    EventSources,
     Functions,
     FunctionUrls,
     LayerPermissions,
@@ -34,6 +36,7 @@ from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import (
     EventRepository,
+    EventSourceRepository,
     FunctionRepository,
     LayerRepository,
     LogGroupRepository,
@@ -64,28 +67,32 @@ async def serve_control(settings: ControlSettings) -> None:
     optimiser = Optimiser(repository, code, publisher)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
     events = EventQueue(EventRepository(open_queue(data_dir / "queue.sqlite")), keyring, clock)
+    downloads = Downloads(keyring, repository, layers, code, clock)
     functions = Functions(
-        repository, layers, code, optimiser, publisher, events, clock, settings.runtimes, settings.concurrency_limit
-    )
+        repository, layers, code, optimiser, publisher, events, downloads, clock, settings.runtimes,
+        settings.concurrency_limit,
+    )  # fmt: skip
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
+    event_sources = EventSources(EventSourceRepository(database), repository, clock)
     resources = (
         functions,
         concurrency,
         Aliases(repository, publisher),
         FunctionUrls(repository, publisher, clock, settings.urls),
-        Layers(layers, code, clock),
+        Layers(layers, code, downloads, clock),
         EventInvokeConfigs(repository, clock),
         RecursionConfigs(repository),
         Permissions(repository, publisher),
         LayerPermissions(layers),
         RuntimeManagementConfigs(repository),
-        Tags({"function": TaggableFunctions(repository)}),
+        event_sources,
+        Tags({"function": TaggableFunctions(repository), "event-source-mapping": event_sources}),
     )
     handlers = {  # of each operation that Ingle has; every other one answers 501
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
         "logs": Logs(log_store).handlers(),
     }
-    front = Front(root.account_id, root, clock, handlers)
+    front = Front(root.account_id, root, clock, handlers, downloads, settings.https_port)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, root, repository, publisher, events)
     worker_link = WorkerLink(settings.links.control_worker, publisher, code, log_store, clock)

@@ -17,6 +17,8 @@ class Request:
     account: str
     region: str
     input: dict[str, Any]
+    endpoint: str = ""
+    """The URL by which the caller reached Ingle, without a path."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

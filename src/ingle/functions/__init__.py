@@ -13,6 +13,8 @@ from ingle.functions.errors import (
     FunctionUrlNotFoundError,
     InvalidSettingError,
     LayerVersionNotFoundError,
+    MappingExistsError,
+    MappingInUseError,
     PolicyNotFoundError,
     PolicyTooLongError,
     RevisionMismatchError,
@@ -22,6 +24,10 @@ from ingle.functions.errors import (
     VersionInUseError,
 )
 from ingle.functions.event_invoke import EventInvokeConfig
+from ingle.functions.event_source import NEXT as MAPPING_NEXT
+from ingle.functions.event_source import NO_POLLER, EventSourceMapping, MappingEvent, MappingState
+from ingle.functions.event_source_rules import KINDS, SETTINGS, check_settings, kind_of
+from ingle.functions.filter_pattern import check_pattern
 from ingle.functions.function import LATEST, Code, Function, RuntimeManagement, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
 from ingle.functions.policy import (
@@ -39,14 +45,19 @@ from ingle.functions.tags import check_tags
 from ingle.functions.url import FunctionUrl, new_url_id
 
 __all__ = [
+    "KINDS",
     "LATEST",
+    "MAPPING_NEXT",
+    "NO_POLLER",
     "RESERVED_VARIABLES",
+    "SETTINGS",
     "Alias",
     "AliasExistsError",
     "AliasNotFoundError",
     "Code",
     "CodeSha256MismatchError",
     "EventInvokeConfig",
+    "EventSourceMapping",
     "Function",
     "FunctionDoesNotExistError",
     "FunctionExistsError",
@@ -60,6 +71,10 @@ __all__ = [
     "LayerUse",
     "LayerVersion",
     "LayerVersionNotFoundError",
+    "MappingEvent",
+    "MappingExistsError",
+    "MappingInUseError",
+    "MappingState",
     "PolicyNotFoundError",
     "PolicyTooLongError",
     "ResourcePolicy",
@@ -72,10 +87,13 @@ __all__ = [
     "Version",
     "VersionInUseError",
     "check_layers",
+    "check_pattern",
     "check_runtime",
+    "check_settings",
     "check_tags",
     "check_unzipped",
     "check_variables",
+    "kind_of",
     "lets_everybody_call",
     "new_url_id",
     "parse_policy",

@@ -69,6 +69,25 @@ class LayerVersionNotFoundError(IngleError):
         super().__init__("The resource you requested does not exist.")
 
 
+class MappingExistsError(IngleError):
+    """There is an event source mapping of the same source to the same function."""
+
+    def __init__(self, source: str, function: str, uuid: str, *, is_queue: bool) -> None:
+        fact = (
+            f'An event source mapping with SQS arn (" {source} ") and function (" {function} ") already exists.'
+            if is_queue
+            else f'The event source arn (" {source} ") and function (" {function} ") provided mapping already exists.'
+        )
+        super().__init__(f"{fact} Please update or delete the existing mapping with UUID {uuid}")
+
+
+class MappingInUseError(IngleError):
+    """The event source mapping is on its way to another state."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"Cannot {what} the event source mapping because it is in use.")
+
+
 class InvalidSettingError(IngleError):
     """A setting breaks a rule that its shape doesn't express."""
 

@@ -112,9 +112,9 @@ class FrontDoor:
         except IngleError:
             answer_error(exchange, AwsError("ServiceUnavailableException", "The control plane is starting; try again."))
             return
-        passed = [pair for pair in answer.headers if pair[0] not in _HOP_BY_HOP and pair[0] != b"content-length"]
+        passed = [pair for pair in answer.headers if pair[0] not in _HOP_BY_HOP]
         whole = answer.body_nowait
         if whole is not None:
-            exchange.respond(answer.status, passed, whole)
+            exchange.respond(answer.status, [pair for pair in passed if pair[0] != b"content-length"], whole)
             return
         await relay(answer, exchange, answer.status, passed)

@@ -18,3 +18,7 @@ class Keyring:
     def unwrap(self, wrapped: bytes, context: EncryptionContext) -> DataKey:
         """Return the data key of a wrapped form. Raises OpenError for another context."""
         return DataKey(self._root.unwrap(wrapped, context))
+
+    def derive_key(self, purpose: str) -> bytes:
+        """Return the key for one purpose, the same after every restart."""
+        return self._root.derive(purpose)

@@ -23,6 +23,7 @@ _STATUS = {
     "RequestEntityTooLargeException": 413,
     "RequestTooLargeException": 413,
     "ResourceConflictException": 409,
+    "ResourceInUseException": 400,
     "ResourceNotFoundException": 404,
     "SerializationException": 400,
     "ServiceException": 500,
@@ -33,7 +34,9 @@ _STATUS = {
     "UnsupportedMediaTypeException": 415,
     "ValidationException": 400,
 }
-_MESSAGE_WITH_CAPITAL = frozenset({"ResourceNotFoundException", "ServiceException", "AccessDeniedException"})
+_MESSAGE_WITH_CAPITAL = frozenset(
+    {"ResourceInUseException", "ResourceNotFoundException", "ServiceException", "AccessDeniedException"}
+)
 _WITHOUT_TYPE = frozenset(
     {
         "AccessDeniedException",

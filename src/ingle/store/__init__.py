@@ -1,6 +1,7 @@
 """The metadata store: one schema on SQLite and PostgreSQL, a repository for each domain package."""
 
 from ingle.store.engine import open_database, open_queue
+from ingle.store.event_sources import EventSourceRepository
 from ingle.store.functions import FunctionRepository
 from ingle.store.layers import LayerRepository
 from ingle.store.queues import EventRepository, SealedEvent
@@ -8,6 +9,7 @@ from ingle.store.telemetry import LogGroupRepository, LogGroupRow
 
 __all__ = [
     "EventRepository",
+    "EventSourceRepository",
     "FunctionRepository",
     "LayerRepository",
     "LogGroupRepository",

@@ -17,6 +17,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (account, region, name)
         ) WITHOUT ROWID""",
     ),
+    (
+        """CREATE TABLE event_source_mappings (
+            account TEXT NOT NULL, region TEXT NOT NULL, uuid TEXT NOT NULL, document BLOB NOT NULL,
+            PRIMARY KEY (account, region, uuid)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (

@@ -15,3 +15,7 @@ class RootKey(Protocol):
     def unwrap(self, wrapped: bytes, context: EncryptionContext) -> bytes:
         """Return what `wrap` was given. Raises OpenError for another context or changed bytes."""
         ...
+
+    def derive(self, purpose: str) -> bytes:
+        """Return a 256-bit key for one purpose, always the same, which tells nothing of the root key (RFC 5869)."""
+        ...

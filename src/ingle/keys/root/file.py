@@ -6,6 +6,9 @@ import stat
 import tempfile
 from pathlib import Path
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from ingle.sealing import DataKey, EncryptionContext, new_data_key, open_sealed, seal
 from ingle.values import IngleError
 
@@ -27,6 +30,9 @@ class FileRootKey:
 
     def unwrap(self, wrapped: bytes, context: EncryptionContext) -> bytes:
         return open_sealed(wrapped, self._key, {**context, "ingle:purpose": "data-key"})
+
+    def derive(self, purpose: str) -> bytes:
+        return HKDF(hashes.SHA256(), 32, salt=None, info=b"ingle:" + purpose.encode()).derive(self._key.secret)
 
 
 def _create(path: Path) -> None:

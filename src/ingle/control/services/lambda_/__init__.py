@@ -3,6 +3,7 @@
 from ingle.control.services.lambda_.aliases import Aliases
 from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.event_invoke import EventInvokeConfigs
+from ingle.control.services.lambda_.event_sources import EventSources
 from ingle.control.services.lambda_.functions import Functions
 from ingle.control.services.lambda_.layer_permissions import LayerPermissions
 from ingle.control.services.lambda_.layers import Layers
@@ -17,6 +18,7 @@ __all__ = [
     "Aliases",
     "Concurrency",
     "EventInvokeConfigs",
+    "EventSources",
     "FunctionUrls",
     "Functions",
     "LayerPermissions",

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 from ingle.control.code_store import Chosen, CodeStore, uses_of
+from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
@@ -56,6 +57,7 @@ class Functions:
         optimiser: Optimiser,
         publisher: Publisher,
         events: EventQueue,
+        downloads: Downloads,
         clock: Clock,
         runtimes: list[str],
         concurrency_limit: int,
@@ -66,6 +68,7 @@ class Functions:
         self._optimiser = optimiser
         self._publisher = publisher
         self._events = events
+        self._downloads = downloads
         self._clock = clock
         self._runtimes = runtimes
         self._concurrency_limit = concurrency_limit
@@ -182,11 +185,12 @@ class Functions:
     # reading
 
     async def get(self, request: Request) -> Answered:
-        """GetFunction. The code's location comes with downloads; until then only where it is kept is told."""
+        """GetFunction."""
         function, version, qualifier = self._find(request)
+        location = self._downloads.url_of_function(request.endpoint, function, version.code.sha256)
         shown: dict[str, Any] = {
             "Configuration": self._show(function, version, qualifier=qualifier),
-            "Code": {"RepositoryType": "S3"},
+            "Code": {"RepositoryType": "S3", "Location": location},
         }
         if function.tags:
             shown["Tags"] = function.tags

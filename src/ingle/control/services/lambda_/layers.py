@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from ingle.control.code_store import Chosen, CodeStore
+from ingle.control.downloads import Downloads
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.rendering import render_time
@@ -43,9 +44,10 @@ def layer_arn_of(request: Request) -> LayerArn:
 class Layers:
     """The handlers; each takes a checked request and returns the members of its response."""
 
-    def __init__(self, repository: LayerRepository, code: CodeStore, clock: Clock) -> None:
+    def __init__(self, repository: LayerRepository, code: CodeStore, downloads: Downloads, clock: Clock) -> None:
         self._repository = repository
         self._code = code
+        self._downloads = downloads
         self._clock = clock
 
     def handlers(self) -> dict[str, Handler]:
@@ -89,24 +91,30 @@ class Layers:
         layer = self._layer(arn)  # others may have been published meanwhile
         version = msgspec.structs.replace(made, version=layer.next_version)
         self._repository.save(layer.with_version(version))
-        return Answered(_show(layer, version))
+        return Answered(self._show(request, layer, version))
 
     async def get(self, request: Request) -> Answered:
-        """GetLayerVersion. As with functions, the content's location comes with downloads."""
-        return self._get(*self._numbered(request))
+        """GetLayerVersion."""
+        return self._get(request, *self._numbered(request))
 
     async def get_by_arn(self, request: Request) -> Answered:
         """GetLayerVersionByArn."""
         arn = parse_layer_arn(request.input["Arn"])
         if arn.region != request.region or not arn.version:
             raise LayerVersionNotFoundError
-        return self._get(self._layer(arn), arn.version)
+        return self._get(request, self._layer(arn), arn.version)
 
-    def _get(self, layer: Layer, number: int) -> Answered:
+    def _get(self, request: Request, layer: Layer, number: int) -> Answered:
         version = layer.versions.get(number)
         if version is None:
             raise LayerVersionNotFoundError
-        return Answered(_show(layer, version))
+        return Answered(self._show(request, layer, version))
+
+    def _show(self, request: Request, layer: Layer, version: LayerVersion) -> dict[str, Any]:
+        """Return a layer version with its content, as it is published and got."""
+        location = self._downloads.url_of_layer(request.endpoint, layer, version.version)
+        content = {"Location": location, "CodeSha256": version.sha256, "CodeSize": version.size_bytes}
+        return {**_describe(layer, version), "LayerArn": str(layer.arn), "Content": content}
 
     async def list_layers(self, request: Request) -> Answered:
         """ListLayers: each that has a version which suits, with the newest of these."""
@@ -183,9 +191,3 @@ def _describe(layer: Layer, version: LayerVersion) -> dict[str, Any]:
     if version.license_info is not None:
         shown["LicenseInfo"] = version.license_info
     return shown
-
-
-def _show(layer: Layer, version: LayerVersion) -> dict[str, Any]:
-    """Return a layer version with its content, as it is published and got."""
-    content = {"CodeSha256": version.sha256, "CodeSize": version.size_bytes}
-    return {**_describe(layer, version), "LayerArn": str(layer.arn), "Content": content}
