@@ -47,6 +47,11 @@ def test_tenants_share_neither_memory_nor_files(shared: str, invoke: Any) -> Non
     assert again == {"seen": ["one", "three"], "tenant": "red", "files": ["one", "three"]}
 
 
+def test_a_function_with_tenants_has_no_url(shared: str, functions: Any) -> None:
+    with pytest.raises(functions.exceptions.InvalidParameterValueException, match="tenancy configuration"):
+        functions.create_function_url_config(FunctionName=shared, AuthType="NONE")
+
+
 def test_the_tenant_is_told_by_top_and_in_the_log(shared: str, invoke: Any, ingle: Ingle) -> None:
     answer = invoke(shared, "four", TenantId="green", LogType="Tail")
     told = [json.loads(line) for line in base64.b64decode(answer.tail).decode().splitlines() if line.startswith("{")]

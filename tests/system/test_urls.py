@@ -127,6 +127,9 @@ def test_a_signed_request_is_served(caller: Caller) -> None:
     assert abs(context["timeEpoch"] / 1000 - time.time()) < 60
     assert answer.headers["x-amzn-trace-id"] == event["headers"]["x-amzn-trace-id"]
     assert answer.value["arn"].endswith(":function:url-served")
+    presigned = caller.ask("GET", caller.presign("/any?x=y"))
+    assert (presigned.status, presigned.value["event"]["rawPath"]) == (200, "/any")
+    assert presigned.value["event"]["queryStringParameters"]["x"] == "y"
 
 
 def test_who_may_not_is_told_little(ingle: Ingle, caller: Caller, client: Any, named: str) -> None:
@@ -168,6 +171,8 @@ def test_everybody_is_let_in_by_both_permissions_alone(ingle: Ingle, client: Any
     assert caller.ask().status == 403
     client.update_function_url_config(FunctionName=name, AuthType="AWS_IAM")
     assert (caller.ask().status, caller.signed().status) == (403, 200)
+    client.delete_function(FunctionName=name)
+    assert caller.signed().value == {"Message": None}
 
 
 def answered(caller: Caller, value: Any, method: str = "GET") -> Answer:
@@ -242,7 +247,7 @@ export const handler = awslambda.streamifyResponse(async (event, stream) => {
   if (wish.raw) stream.setContentType('text/plain');
   else stream = awslambda.HttpResponseStream.from(stream, { statusCode: 203, headers: { 'X-A': 'b' }, cookies: ['c=1'] });
   stream.write('one,');
-  await new Promise((go) => setTimeout(go, 300));
+  await new Promise((go) => setTimeout(go, 200));
   if (wish.fail) throw new Error('broken');
   stream.write('two');
   stream.end();

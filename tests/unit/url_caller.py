@@ -50,12 +50,20 @@ class Caller:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return Answer(self.open(method, path, named, body))
 
+    def presign(self, path: str) -> str:
+        """Return the path of a GET with its signature in the query."""
+        request = AWSRequest("GET", f"http://{self.host}{path}", headers={"Host": self.host})
+        botocore.auth.SigV4QueryAuth(self._key(), "lambda", "us-east-1", expires=60).add_auth(request)
+        return str(request.url).removeprefix(f"http://{self.host}")
+
+    def _key(self) -> Credentials:
+        held = self.ingle.credentials
+        return Credentials(held["access_key_id"], held["secret_access_key"])
+
     def sign(self, method: str = "GET", path: str = "/", body: bytes = b"", **headers: str) -> dict[str, str]:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        held = self.ingle.credentials
         request = AWSRequest(method, f"http://{self.host}{path}", data=body, headers={"Host": self.host, **named})
-        key = Credentials(held["access_key_id"], held["secret_access_key"])
-        botocore.auth.SigV4Auth(key, "lambda", "us-east-1").add_auth(request)
+        botocore.auth.SigV4Auth(self._key(), "lambda", "us-east-1").add_auth(request)
         return dict(request.headers.items())
 
     def signed(self, method: str = "GET", path: str = "/", body: bytes = b"", **headers: str) -> Answer:

@@ -23,6 +23,7 @@ from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import Observation
 from ingle.gateway.scaling import Scaling
+from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.urls import Urls
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
 from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
@@ -38,7 +39,7 @@ class Routing:
     def __init__(
         self,
         invoker: Invoker,
-        urls: Urls,
+        urls: UrlIndex,
         admission: Admission,
         fleet: Fleet,
         metrics: Metrics,
@@ -171,8 +172,9 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
     invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics, Events(control_link))
-    urls = Urls(settings.url_domain, invoker, authenticator, metrics, clock)
-    routing = Routing(invoker, urls, admission, fleet, metrics, control_link)
+    index = UrlIndex(settings.url_domain)
+    urls = Urls(index, invoker, authenticator, metrics, clock)
+    routing = Routing(invoker, index, admission, fleet, metrics, control_link)
     door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
     internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)

@@ -76,7 +76,7 @@ class StreamedReply(_UrlReply):
         except (MalformedAnswerError, DisconnectedError):
             response = _FAILED
         try:
-            if response is _FAILED or response.status in _WITHOUT_BODY or self._exchange.method == b"HEAD":
+            if response is _FAILED or response.status in _WITHOUT_BODY:
                 await _drop(pieces)
                 self._send(response, headers)
             else:

@@ -12,13 +12,13 @@ from ingle.gateway.decision_cache import authorize
 from ingle.gateway.invoke import STREAM, Invoker, event_headers, read_payload, request_too_large
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.url_event import Signer, UrlRequest, render_event
+from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.url_reply import BufferedReply, StreamedReply
 from ingle.protocol import AwsError, rest_json
-from ingle.routing import FunctionRoute, UrlRoute
+from ingle.routing import UrlRoute
 from ingle.transport import Exchange
 from ingle.values import PAYLOAD_LIMIT_BYTES, Clock, FunctionArn, new_request_id
 
-_MARK = b".lambda-url."
 _HELP = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
 _FORBIDDEN = f"Forbidden. For troubleshooting Function URL authorization issues, see: {_HELP}"
 _REFUSED = frozenset({"AccessDeniedException", "MissingAuthenticationTokenException", "ResourceNotFoundException"})
@@ -27,45 +27,29 @@ _JSON = (b"content-type", b"application/json")
 
 
 class Urls:
-    """Which function URLs there are, and the handler of requests to them."""
+    """The handler of requests to function URLs."""
 
     def __init__(
-        self, domain: str, invoker: Invoker, authenticator: Authenticator, metrics: Metrics, clock: Clock
+        self, index: UrlIndex, invoker: Invoker, authenticator: Authenticator, metrics: Metrics, clock: Clock
     ) -> None:
-        self._domain = b"." + domain.encode()
+        self._index = index
         self._invoker = invoker
         self._authenticator = authenticator
         self._metrics = metrics
         self._clock = clock
-        self._known: dict[str, tuple[FunctionKey, UrlRoute]] = {}
-        self._of: dict[FunctionKey, tuple[UrlRoute, ...]] = {}
-
-    def follow(self, function: FunctionKey, route: FunctionRoute | None) -> None:
-        """Have a function's URLs be those of its route."""
-        for url in self._of.pop(function, ()):
-            del self._known[url.url_id]
-        if route is not None and route.urls:
-            self._of[function] = route.urls
-            self._known.update((url.url_id, (function, url)) for url in route.urls)
-
-    def follow_all(self, routes: dict[FunctionKey, FunctionRoute]) -> None:
-        """Have these functions, and no others, have URLs."""
-        for function in {*self._of, *routes}:
-            self.follow(function, routes.get(function))
 
     def is_asked(self, exchange: Exchange) -> bool:
-        """Say whether a request is one to a function URL, of whatever id."""
-        host = exchange.header(b"host")
-        return host is not None and _MARK in (name := host.lower()) and name.partition(b":")[0].endswith(self._domain)
+        """Say whether a request is one to a function URL."""
+        return self._index.is_url(exchange.header(b"host"))
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request for which `is_asked` holds."""
         host, _, port = (exchange.header(b"host") or b"").decode("latin-1").lower().partition(":")
-        url_id, _, rest = host.partition(_MARK.decode())
-        function, url = self._known.get(url_id, (None, None))
-        if function is None or url is None or rest != function[1] + self._domain.decode():
+        found = self._index.find(host)
+        if found is None:
             _refuse(exchange, None)
             return
+        function, url = found
         if url.cors is not None and exchange.method == b"OPTIONS":
             self._count(function, 200)
             exchange.respond(200, [*cors.preflight_headers(url.cors, exchange.header(b"origin")), _request_id()])
