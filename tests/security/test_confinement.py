@@ -1,10 +1,12 @@
 """Our own programs are confined to their row of the table "who may know what" by the kernel, not by good manners."""
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from harness import free_port
 
 from ingle.app.confine import landlock_abi
 
@@ -37,6 +39,40 @@ def test_a_confined_program_reaches_its_own_files_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", PROBE, str(tmp_path / "readable"), str(tmp_path / "writable"), *files]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [f"read {files[0]}", f"read {files[1]}", f"refused {files[2]}", "read only"]
+
+
+PORTS = """
+import socket, sys
+from ingle.app.confine import confine
+assert confine(read=(), write=(), bind=[int(sys.argv[1])], connect=[int(sys.argv[2])])
+for act in ("bind", "connect"):
+    for port in map(int, sys.argv[1:4]):
+        with socket.socket() as probe:
+            try:
+                getattr(probe, act)(("127.0.0.1", port))
+                print(act, port)
+            except PermissionError:
+                print("refused", act, port)
+"""
+
+
+@pytest.mark.skipif(landlock_abi() < 4, reason="needs a kernel whose Landlock holds ports (Linux 6.7)")
+def test_a_confined_program_uses_its_own_ports_alone() -> None:
+    with socket.socket() as listener, socket.socket() as other:
+        for one in (listener, other):
+            one.bind(("127.0.0.1", 0))
+            one.listen()
+        free, allowed, forbidden = free_port(), listener.getsockname()[1], other.getsockname()[1]
+        command = [sys.executable, "-c", PORTS, str(free), str(allowed), str(forbidden)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        f"bind {free}",
+        f"refused bind {allowed}",
+        f"refused bind {forbidden}",
+        f"refused connect {free}",
+        f"connect {allowed}",
+        f"refused connect {forbidden}",
+    ]
 
 
 def test_links_refuse_who_has_no_token(tmp_path: Path) -> None:

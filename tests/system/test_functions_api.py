@@ -229,7 +229,7 @@ REFUSED_SETTINGS: dict[str, tuple[dict[str, Any], str, str]] = {
     "large": ({"Environment": {"Variables": {"AA": "x" * 5000}}}, "InvalidParameterValueException", "4KB"),
     "not_a_zip": ({"Code": {"ZipFile": b"no zip"}}, "InvalidParameterValueException", "Could not unzip"),
     "no_code": ({"Code": {}}, "InvalidParameterValueException", "source for function code"),
-    "s3": ({"Code": {"S3Bucket": "abc", "S3Key": "k"}}, "InvalidParameterValueException", "ZipFile only"),
+    "s3": ({"Code": {"S3Bucket": "abc", "S3Key": "k"}}, "InvalidParameterValueException", "--s3-endpoint"),
     "architecture": ({"Architectures": ["arm64"]}, "InvalidParameterValueException", "x86_64 only"),
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ import re
 import secrets
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -39,6 +40,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 1000
     event_retry_s: float = 60.0
     domain: str = "localhost"
+    s3_endpoint: str | None = None
 
 
 def default_data_dir() -> Path:
@@ -50,6 +52,17 @@ def packages_dir() -> Path:
     """Return the folder of AWS's Python runtime clients, one for each interpreter: `.runtimes` beside the venv."""
     told = os.environ.get("INGLE_RUNTIMES")
     return Path(told) if told else Path(sys.prefix).resolve().parent / ".runtimes"
+
+
+def check_endpoint(url: str) -> None:
+    """Raises ConfigurationError where a text is not the URL of an HTTP endpoint."""
+    try:
+        parts = urlsplit(url)
+        is_endpoint = parts.port != 0 and parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_endpoint = False
+    if not is_endpoint or parts.path not in ("", "/") or parts.query:
+        raise ConfigurationError(f"not an endpoint: {url}; it looks like http://127.0.0.1:9000")
 
 
 def prepare_data_dir(data_dir: Path, account: str | None) -> str:
@@ -112,6 +125,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             event_retry_s=options.event_retry_s,
             urls=UrlSettings(domain=options.domain, port=options.port),
             https_port=options.https_port,
+            s3_endpoint=options.s3_endpoint,
             links=links("control_gateway", "control_worker", "gateway"),
         ),
         gateway=GatewaySettings(

@@ -19,6 +19,7 @@ from ingle.app.config import (
     Options,
     build_settings,
     check_domain,
+    check_endpoint,
     default_data_dir,
     prepare_data_dir,
 )
@@ -80,6 +81,7 @@ def up(
     insecure: Annotated[bool, typer.Option(help="Allow the process driver, which isolates nothing.")] = False,
     account: Annotated[str | None, typer.Option(help="The account's 12 digits; counts at first start.")] = None,
     domain: Annotated[str, typer.Option(help="Function URLs are served under lambda-url.REGION.DOMAIN.")] = "localhost",
+    s3_endpoint: Annotated[str | None, typer.Option(help="Where code in S3 is fetched from, as a URL.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="How many invocations may be in flight at once.")] = 1000,
     event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
 ) -> None:
@@ -91,12 +93,14 @@ def up(
     options = Options(
         data_dir=directory, port=port, host=host, https_port=https_port,
         isolation=isolation, insecure=insecure, account=account, concurrency=concurrency,
-        event_retry_s=event_retry, domain=domain,
+        event_retry_s=event_retry, domain=domain, s3_endpoint=s3_endpoint,
     )  # fmt: skip
     try:
         if isolation not in ISOLATIONS:
             raise ConfigurationError(f"--isolation is one of {', '.join(ISOLATIONS)}")
         check_domain(domain)
+        if s3_endpoint is not None:
+            check_endpoint(s3_endpoint)
         held = prepare_data_dir(directory, account)
         _held_until_exit = lock(directory)
         driver, why = choose_driver(isolation, insecure=insecure)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gc
+import os
 import resource
 import signal
 import sys
@@ -50,15 +51,27 @@ async def _control(document: bytes) -> None:
     from ingle.control import ControlSettings, serve_control
 
     settings = msgspec.json.decode(document, type=ControlSettings)
-    confine(read=(), write=[Path(settings.data_dir)])
+    if settings.s3_port is None:
+        confine(read=(), write=[Path(settings.data_dir)])
+    else:
+        confine(read=_files_of_s3(), write=[Path(settings.data_dir)], connect=[settings.s3_port])
     await serve_control(settings)
+
+
+def _files_of_s3() -> list[Path]:
+    """Return what botocore reads to find credentials, the endpoint's address and whom to trust."""
+    told = ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE", "AWS_CA_BUNDLE")
+    usual = ("~/.aws/credentials", "~/.aws/config")
+    named = [os.environ[name] for name in told if name in os.environ]
+    return [Path("/etc/resolv.conf").resolve(), *(Path(one).expanduser() for one in (*named, *usual))]
 
 
 async def _gateway(document: bytes) -> None:
     from ingle.gateway import GatewaySettings, serve_gateway
 
     settings = msgspec.json.decode(document, type=GatewaySettings)
-    confine(read=[Path(settings.cert_file), Path(settings.key_file)], write=[Path(settings.run_dir)])
+    ports = [port for port in (settings.port, settings.https_port) if port is not None]
+    confine(read=[Path(settings.cert_file), Path(settings.key_file)], write=[Path(settings.run_dir)], bind=ports)
     await serve_gateway(settings)
 
 
@@ -68,7 +81,9 @@ async def _worker(document: bytes) -> None:
     settings = msgspec.json.decode(document, type=WorkerSettings)
     if settings.driver != "process":  # functions would be confined with it, and not enough
         Path(settings.chunks_dir).mkdir(mode=0o700, exist_ok=True)
-        confine(read=[Path(settings.chunks_dir), Path("/sys/fs/cgroup")], write=[Path(settings.run_dir)])
+        read = [Path(settings.chunks_dir), Path("/sys/fs/cgroup")]
+        # It connects to whatever port an extension in an environment listens on, by a socket of that network.
+        confine(read=read, write=[Path(settings.run_dir)], connect=None)
     await serve_worker(settings)
 
 

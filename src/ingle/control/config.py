@@ -1,5 +1,7 @@
 """Settings of control."""
 
+from urllib.parse import urlsplit
+
 import msgspec
 
 from ingle.transport import Links
@@ -29,6 +31,15 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     event_retry_s: float = 60.0
     """When a failed event is tried again for the first time; all delays are in proportion to it."""
     urls: UrlSettings
+    s3_endpoint: str | None = None
     https_port: int | None = None
     """Callers whose Host names this port came by HTTPS."""
     ready_fd: int | None = None
+
+    @property
+    def s3_port(self) -> int | None:
+        """The one port that control connects to, where it fetches code from S3."""
+        if self.s3_endpoint is None:
+            return None
+        parts = urlsplit(self.s3_endpoint)
+        return parts.port or (443 if parts.scheme == "https" else 80)

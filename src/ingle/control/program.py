@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from ingle.artifacts import FileChunks
+from ingle.control.code_bucket import CodeBucket
 from ingle.control.code_store import CodeStore
 from ingle.control.config import ControlSettings
 from ingle.control.credentials import load_root_credentials
@@ -18,6 +19,7 @@ from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.services.lambda_ import (
+    AccountSettings,
     Aliases,
     Concurrency,
     EventInvokeConfigs,
@@ -31,6 +33,7 @@ from ingle.control.services.lambda_ import (
     RuntimeManagementConfigs,
     TaggableFunctions,
     Tags,
+    Uploads,
 )
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
@@ -67,19 +70,20 @@ async def serve_control(settings: ControlSettings) -> None:
     optimiser = Optimiser(repository, code, publisher)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
     events = EventQueue(EventRepository(open_queue(data_dir / "queue.sqlite")), keyring, clock)
+    uploads = Uploads(CodeBucket(settings.s3_endpoint) if settings.s3_endpoint else None)
     downloads = Downloads(keyring, repository, layers, code, clock)
     functions = Functions(
-        repository, layers, code, optimiser, publisher, events, downloads, clock, settings.runtimes,
-        settings.concurrency_limit,
-    )  # fmt: skip
+        repository, layers, code, optimiser, publisher, events, uploads, downloads, clock, settings.runtimes
+    )
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
     event_sources = EventSources(EventSourceRepository(database), repository, clock)
     resources = (
         functions,
+        AccountSettings(repository, settings.concurrency_limit),
         concurrency,
         Aliases(repository, publisher),
         FunctionUrls(repository, publisher, clock, settings.urls),
-        Layers(layers, code, downloads, clock),
+        Layers(layers, code, uploads, downloads, clock),
         EventInvokeConfigs(repository, clock),
         RecursionConfigs(repository),
         Permissions(repository, publisher),

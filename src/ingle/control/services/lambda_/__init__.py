@@ -1,5 +1,6 @@
 """Lambda's management API, a module a resource."""
 
+from ingle.control.services.lambda_.account import AccountSettings
 from ingle.control.services.lambda_.aliases import Aliases
 from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.event_invoke import EventInvokeConfigs
@@ -12,9 +13,11 @@ from ingle.control.services.lambda_.recursion import RecursionConfigs
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.runtime_management import RuntimeManagementConfigs
 from ingle.control.services.lambda_.tags import TaggableFunctions, Tags
+from ingle.control.services.lambda_.uploads import Uploads
 from ingle.control.services.lambda_.urls import FunctionUrls
 
 __all__ = [
+    "AccountSettings",
     "Aliases",
     "Concurrency",
     "EventInvokeConfigs",
@@ -28,5 +31,6 @@ __all__ = [
     "RuntimeManagementConfigs",
     "TaggableFunctions",
     "Tags",
+    "Uploads",
     "render_configuration",
 ]

@@ -16,12 +16,12 @@ from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marke
 from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.settings import (
-    ZIP_LIMIT_BYTES,
     check_architectures,
     logging_of,
     refuse_unsupported,
     settings_of,
 )
+from ingle.control.services.lambda_.uploads import Uploads
 from ingle.functions import (
     LATEST,
     Code,
@@ -34,7 +34,6 @@ from ingle.functions import (
     check_tags,
     check_variables,
 )
-from ingle.protocol import AwsError
 from ingle.store import FunctionRepository, LayerRepository
 from ingle.values import Clock, FunctionArn, IngleError
 
@@ -57,10 +56,10 @@ class Functions:
         optimiser: Optimiser,
         publisher: Publisher,
         events: EventQueue,
+        uploads: Uploads,
         downloads: Downloads,
         clock: Clock,
         runtimes: list[str],
-        concurrency_limit: int,
     ) -> None:
         self._repository = repository
         self._layers = layers
@@ -68,16 +67,15 @@ class Functions:
         self._optimiser = optimiser
         self._publisher = publisher
         self._events = events
+        self._uploads = uploads
         self._downloads = downloads
         self._clock = clock
         self._runtimes = runtimes
-        self._concurrency_limit = concurrency_limit
 
     def handlers(self) -> dict[str, Handler]:
         return {
             "CreateFunction": self.create,
             "DeleteFunction": self.delete,
-            "GetAccountSettings": self.account_settings,
             "GetFunction": self.get,
             "GetFunctionConfiguration": self.get_configuration,
             "ListFunctions": self.list_functions,
@@ -123,7 +121,7 @@ class Functions:
         if self._repository.find(arn.account, arn.region, arn.name) is not None:
             raise FunctionExistsError(arn.name)
         chosen = choose_layers(self._layers, arn.region, wishes.get("Layers", []))
-        code = await self._keep_with_layers(arn, self._zip(wishes["Code"]), chosen)
+        code = await self._keep_with_layers(arn, await self._zip(request, wishes["Code"]), chosen)
         now = self._clock.now_ms()
         latest = Version(
             version=LATEST, code=code, pending_code=code, pending_publish=bool(wishes.get("Publish")),
@@ -160,17 +158,10 @@ class Functions:
             return Answered(self._show(function, version, qualifier=version.version))
         return Answered(self._show(function, version))
 
-    def _zip(self, code: dict[str, Any]) -> bytes:
-        if code.get("ImageUri") or code.get("S3Bucket") or code.get("S3Key"):
-            raise InvalidSettingError("Ingle takes code as ZipFile only, for now: neither from S3 nor as an image.")
-        content = code.get("ZipFile")
-        if not content:
-            raise InvalidSettingError("Please provide a source for function code.")
-        if len(content) > ZIP_LIMIT_BYTES:
-            raise AwsError(
-                "RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIP_LIMIT_BYTES} bytes"
-            )
-        return bytes(content)
+    async def _zip(self, request: Request, code: dict[str, Any]) -> bytes:
+        if code.get("ImageUri"):
+            raise InvalidSettingError("Ingle takes code as a zip only, for now: not as an image.")
+        return await self._uploads.zip_of(code, request.region, "function code")
 
     def _variables(self, arn: FunctionArn, wishes: dict[str, Any]) -> dict[str, Any]:
         if "Environment" not in wishes:
@@ -241,26 +232,6 @@ class Functions:
         more = {"NextMarker": make_marker(names[start + count - 1])} if is_more else {}
         return Answered({"Versions": shown, **more})
 
-    async def account_settings(self, request: Request) -> Answered:
-        """GetAccountSettings."""
-        mine = [
-            one for one in self._repository.every() if (one.account, one.region) == (request.account, request.region)
-        ]
-        reserved = sum(one.reserved_concurrency or 0 for one in mine)
-        size = sum(version.code.size_bytes for one in mine for version in one.versions.values())
-        return Answered(
-            {
-                "AccountLimit": {
-                    "TotalCodeSize": 322_122_547_200,
-                    "CodeSizeUnzipped": 262_144_000,
-                    "CodeSizeZipped": ZIP_LIMIT_BYTES,
-                    "ConcurrentExecutions": self._concurrency_limit,
-                    "UnreservedConcurrentExecutions": self._concurrency_limit - reserved,
-                },
-                "AccountUsage": {"TotalCodeSize": size, "FunctionCount": len(mine)},
-            }
-        )
-
     # changing
 
     def _to_change(self, request: Request) -> Function:
@@ -290,7 +261,7 @@ class Functions:
             raise InvalidSettingError("Please don't provide ImageUri when updating a function with packageType Zip.")
         if "Architectures" in wishes:
             check_architectures(wishes["Architectures"])
-        content = self._zip(wishes)
+        content = await self._zip(request, wishes)
         if wishes.get("DryRun"):
             await self._code.check(content, function.latest.layers)
             sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()

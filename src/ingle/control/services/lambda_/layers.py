@@ -9,7 +9,7 @@ from ingle.control.downloads import Downloads
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.rendering import render_time
-from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
+from ingle.control.services.lambda_.uploads import Uploads
 from ingle.functions import InvalidSettingError, Layer, LayerVersion, LayerVersionNotFoundError, check_layers
 from ingle.protocol import AwsError
 from ingle.store import LayerRepository
@@ -44,9 +44,12 @@ def layer_arn_of(request: Request) -> LayerArn:
 class Layers:
     """The handlers; each takes a checked request and returns the members of its response."""
 
-    def __init__(self, repository: LayerRepository, code: CodeStore, downloads: Downloads, clock: Clock) -> None:
+    def __init__(
+        self, repository: LayerRepository, code: CodeStore, uploads: Uploads, downloads: Downloads, clock: Clock
+    ) -> None:
         self._repository = repository
         self._code = code
+        self._uploads = uploads
         self._downloads = downloads
         self._clock = clock
 
@@ -81,7 +84,7 @@ class Layers:
             )
         made = await self._code.keep_layer(
             arn,
-            _zip(wishes["Content"]),
+            await self._uploads.zip_of(wishes["Content"], request.region, "layer content"),
             created_ms=self._clock.now_ms(),
             description=wishes.get("Description", ""),
             license_info=wishes.get("LicenseInfo"),
@@ -153,17 +156,6 @@ class Layers:
             self._repository.save(layer.without_version(number))
             self._code.delete_layer_version(version)
         return Answered({}, status=204)
-
-
-def _zip(content: dict[str, Any]) -> bytes:
-    if content.get("S3Bucket") or content.get("S3Key"):
-        raise InvalidSettingError("Ingle takes layers as ZipFile only, for now: not from S3.")
-    given = content.get("ZipFile")
-    if not given:
-        raise InvalidSettingError("Please provide a source for layer content.")
-    if len(given) > ZIP_LIMIT_BYTES:
-        raise AwsError("RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIP_LIMIT_BYTES} bytes")
-    return bytes(given)
 
 
 def _named_ones(wishes: dict[str, Any], name: str) -> tuple[str, ...] | None:

@@ -1,0 +1,37 @@
+"""What an account has and may have: GetAccountSettings."""
+
+from ingle.control.request import Answered, Handler, Request
+from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
+from ingle.store import FunctionRepository
+
+
+class AccountSettings:
+    """The handler."""
+
+    def __init__(self, repository: FunctionRepository, concurrency_limit: int) -> None:
+        self._repository = repository
+        self._concurrency_limit = concurrency_limit
+
+    def handlers(self) -> dict[str, Handler]:
+        """Return the handler of each operation, by its name."""
+        return {"GetAccountSettings": self.get}
+
+    async def get(self, request: Request) -> Answered:
+        """GetAccountSettings."""
+        mine = [
+            one for one in self._repository.every() if (one.account, one.region) == (request.account, request.region)
+        ]
+        reserved = sum(one.reserved_concurrency or 0 for one in mine)
+        size = sum(version.code.size_bytes for one in mine for version in one.versions.values())
+        return Answered(
+            {
+                "AccountLimit": {
+                    "TotalCodeSize": 322_122_547_200,
+                    "CodeSizeUnzipped": 262_144_000,
+                    "CodeSizeZipped": ZIP_LIMIT_BYTES,
+                    "ConcurrentExecutions": self._concurrency_limit,
+                    "UnreservedConcurrentExecutions": self._concurrency_limit - reserved,
+                },
+                "AccountUsage": {"TotalCodeSize": size, "FunctionCount": len(mine)},
+            }
+        )
