@@ -6,19 +6,15 @@ import struct
 from collections.abc import Iterator
 
 import pytest
+from assignments import sample_assignment
 
-from ingle.environments import Assignment, VersionKey
 from ingle.worker import log_capture
 from ingle.worker.drivers.sandbox import log_pipe
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import EVENT_LIMIT_BYTES, LogCapture
 from ingle.worker.platform_events import Fault
 
-ASSIGNMENT = Assignment(
-    version=VersionKey(account="000000000000", region="eu-west-1", function="f", version="3", revision="r"),
-    runtime="python3.11", handler="app.handler", timeout_s=3, memory_mib=256, ephemeral_mib=512, environment={},
-    log_group="/aws/lambda/f", manifest=b"", data_key=b"k" * 32, context={}, expires_at_ms=0,
-)  # fmt: skip
+ASSIGNMENT = sample_assignment()
 
 
 class Pipes:

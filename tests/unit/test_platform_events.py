@@ -5,8 +5,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from assignments import sample_assignment
 
-from ingle.environments import ON_DEMAND, Assignment, VersionKey
+from ingle.environments import ON_DEMAND
 from ingle.worker.platform_events import (
     SUCCESS,
     TIMEOUT,
@@ -31,11 +32,7 @@ from ingle.worker.platform_events import (
     runtime_version,
 )
 
-ASSIGNMENT = Assignment(
-    version=VersionKey(account="000000000000", region="eu-west-1", function="f", version="3", revision="r"),
-    runtime="python3.11", handler="app.handler", timeout_s=3, memory_mib=256, ephemeral_mib=512, environment={},
-    log_group="/aws/lambda/f", manifest=b"", data_key=b"k" * 32, context={}, expires_at_ms=0,
-)  # fmt: skip
+ASSIGNMENT = sample_assignment()
 NOW_MS = 1_700_000_000_123
 EXITED = failed("Runtime.ExitError")
 RAISED = failed("Function.Unknown")

@@ -5,20 +5,19 @@ import signal
 
 import msgspec
 import pytest
+from assignments import CREDENTIALS, sample_assignment
 
-from ingle.environments import Assignment, VersionKey
+from ingle.environments import SNAP_START, Assignment
 from ingle.worker import error_payloads
 from ingle.worker.variables import variables_for
 
-KEY = VersionKey(account="000000000000", region="eu-west-1", function="f", version="3", revision="r")
-
 
 def assignment(**environment: str) -> Assignment:
-    return Assignment(
-        version=KEY, runtime="python3.11", handler="app.handler", timeout_s=3, memory_mib=256, ephemeral_mib=512,
-        environment=environment, log_group="/aws/lambda/f", manifest=b"", data_key=b"k" * 32, context={},
-        expires_at_ms=0,
-    )  # fmt: skip
+    return sample_assignment(environment=environment)
+
+
+def variables(given: Assignment) -> dict[str, str]:
+    return variables_for(given, "stream", "token")
 
 
 @pytest.mark.parametrize(
@@ -53,12 +52,12 @@ def test_an_oversize_response_names_the_limit() -> None:
 
 
 def test_the_functions_variables_override_what_lambda_lets_them() -> None:
-    made = variables_for(assignment(TZ="Europe/Berlin", MINE="1", AWS_REGION="mars"), "stream")
+    made = variables(assignment(TZ="Europe/Berlin", MINE="1", AWS_REGION="mars"))
     assert (made["TZ"], made["MINE"], made["AWS_REGION"]) == ("Europe/Berlin", "1", "eu-west-1")
 
 
 def test_lambdas_own_variables_are_all_there() -> None:
-    made = variables_for(assignment(), "stream")
+    made = variables(assignment())
     expected = {
         "_HANDLER": "app.handler", "AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "3",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "256", "AWS_EXECUTION_ENV": "AWS_Lambda_python3.11",
@@ -70,21 +69,33 @@ def test_lambdas_own_variables_are_all_there() -> None:
 
 
 def test_json_logging_is_told_to_the_runtime_and_cannot_be_contradicted() -> None:
-    assert not [name for name in variables_for(assignment(), "stream") if name.startswith("AWS_LAMBDA_LOG_LEVEL")]
+    assert not [name for name in variables(assignment()) if name.startswith("AWS_LAMBDA_LOG_LEVEL")]
     chosen = assignment(AWS_LAMBDA_LOG_LEVEL="TRACE")
-    made = variables_for(
-        msgspec.structs.replace(chosen, log_format="JSON", application_log_level="WARN", system_log_level="INFO"),
-        "stream",
+    made = variables(
+        msgspec.structs.replace(chosen, log_format="JSON", application_log_level="WARN", system_log_level="INFO")
     )
     assert (made["AWS_LAMBDA_LOG_FORMAT"], made["AWS_LAMBDA_LOG_LEVEL"]) == ("JSON", "WARN")
 
 
 def test_the_x_ray_variables_name_a_daemon_and_what_to_do_without_a_context() -> None:
-    made = variables_for(assignment(), "stream")
+    made = variables(assignment())
     assert made["AWS_XRAY_CONTEXT_MISSING"] == "LOG_ERROR"
     assert made["AWS_XRAY_DAEMON_ADDRESS"] == f"{made['_AWS_XRAY_DAEMON_ADDRESS']}:{made['_AWS_XRAY_DAEMON_PORT']}"
+
+
+def test_a_function_has_its_roles_credentials_and_a_snapshot_has_none() -> None:
+    given = variables(assignment(AWS_SESSION_TOKEN="mine"))
+    assert given["AWS_ACCESS_KEY_ID"] == CREDENTIALS.access_key_id
+    assert given["AWS_SECRET_ACCESS_KEY"] == CREDENTIALS.secret_access_key
+    assert given["AWS_SESSION_TOKEN"] == CREDENTIALS.session_token
+    parked = variables(msgspec.structs.replace(assignment(), initialization_type=SNAP_START))
+    assert CREDENTIALS.secret_access_key not in parked.values()
+    assert parked["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:9001/2021-04-23/credentials"
+    assert parked["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == "token"
 
 
 def test_an_assignment_never_shows_its_key_or_variables() -> None:
     assert "kkkk" not in repr(assignment(SECRET="s3cret"))
     assert "s3cret" not in repr(assignment(SECRET="s3cret"))
+    assert "s3cret" not in repr(CREDENTIALS)
+    assert "t0ken" not in repr(CREDENTIALS)

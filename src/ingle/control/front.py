@@ -8,9 +8,10 @@ import structlog
 
 from ingle.control.downloads import PREFIX, Downloads
 from ingle.control.errors import to_aws
+from ingle.control.identities import Identities
 from ingle.control.request import Handler, Request
+from ingle.control.role_sessions import SessionExpiredError
 from ingle.environments import Principal
-from ingle.iam import AccessKey, root_arn
 from ingle.protocol import AwsError, Operation, ServiceModel, json_rpc, load_service, not_implemented, rest_json, sigv4
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import MIB, Clock, IngleError, new_request_id
@@ -31,14 +32,14 @@ class Front:
     def __init__(
         self,
         account: str,
-        root: AccessKey,
+        identities: Identities,
         clock: Clock,
         handlers: dict[str, dict[str, Handler]],
         downloads: Downloads,
         https_port: int | None,
     ) -> None:
         self._account = account
-        self._root = root
+        self._identities = identities
         self._clock = clock
         self._downloads = downloads
         self._https_port = https_port
@@ -65,7 +66,7 @@ class Front:
 
     async def _answer(self, exchange: Exchange) -> rest_json.Answer:
         signed = sigv4.parse_authorization(exchange.target, exchange.headers)
-        secret = self._secret(signed)
+        secret, principal = self._whose(signed)
         sigv4.check_time(signed, self._clock.now_ms())
         if signed.service not in self._models:
             known = "', '".join(self._models)
@@ -78,7 +79,6 @@ class Front:
         payload_hash = sigv4.payload_sha256(signed, exchange.headers, digest.hexdigest())
         key = sigv4.derive_signing_key(secret, signed.date, signed.region, signed.service)
         sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
-        principal = Principal(arn=root_arn(self._account), account=self._account, is_root=True)
         action = f"{signed.service}:{operation.name}"
         authorize(principal, self._account, action)
         handler = self._handlers.get(operation.service, {}).get(operation.name)
@@ -95,10 +95,14 @@ class Front:
         )
         return await _act(model, operation, handler, request)
 
-    def _secret(self, signed: sigv4.SignedRequest) -> str:
-        if signed.access_key_id != self._root.access_key_id or signed.session_token is not None:
+    def _whose(self, signed: sigv4.SignedRequest) -> tuple[str, Principal]:
+        try:
+            found = self._identities.find(signed.access_key_id, signed.session_token)
+        except SessionExpiredError:
+            raise AwsError("ExpiredTokenException", "The security token included in the request is expired") from None
+        if found is None:
             raise AwsError("UnrecognizedClientException", "The security token included in the request is invalid.")
-        return self._root.secret_access_key
+        return found
 
 
 def _endpoint(exchange: Exchange, https_port: int | None) -> str:

@@ -7,10 +7,11 @@ import structlog
 
 from ingle.control.code_store import CodeStore, image_context
 from ingle.control.event_queue import Delivery, EventQueue
+from ingle.control.identities import Identities
 from ingle.control.log_store import LogStore
 from ingle.control.publisher import Publisher
-from ingle.environments import Assignment, GrantRequest, LogBatch, Principal, SigningKey, SigningKeyRequest
-from ingle.iam import AccessKey, root_arn
+from ingle.control.role_sessions import RoleSessions, SessionExpiredError
+from ingle.environments import Assignment, GrantRequest, LogBatch, SigningKey, SigningKeyRequest
 from ingle.protocol import sigv4
 from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
@@ -26,10 +27,15 @@ class GatewayLink:
     """Signing keys, routing and events. A gateway never gets a secret access key, only what signs for one day."""
 
     def __init__(
-        self, token: str, root: AccessKey, functions: FunctionRepository, publisher: Publisher, events: EventQueue
+        self,
+        token: str,
+        identities: Identities,
+        functions: FunctionRepository,
+        publisher: Publisher,
+        events: EventQueue,
     ) -> None:
         self._token = token
-        self._root = root
+        self._identities = identities
         self._functions = functions
         self._publisher = publisher
         self._events = events
@@ -68,20 +74,33 @@ class GatewayLink:
 
     async def _signing_key(self, exchange: Exchange) -> None:
         wanted = msgspec.json.decode(await exchange.read(MIB), type=SigningKeyRequest)
-        root = self._root
-        if wanted.access_key_id != root.access_key_id or wanted.session_token is not None:
+        try:
+            found = self._identities.find(wanted.access_key_id, wanted.session_token)
+        except SessionExpiredError:
+            exchange.respond(410, ())
+            return
+        if found is None:
             exchange.respond(404, ())
             return
-        key = sigv4.derive_signing_key(root.secret_access_key, wanted.date, wanted.region, wanted.service)
-        principal = Principal(arn=root_arn(root.account_id), account=root.account_id, is_root=True)
+        secret, principal = found
+        key = sigv4.derive_signing_key(secret, wanted.date, wanted.region, wanted.service)
         exchange.respond(200, (), msgspec.json.encode(SigningKey(key=key, principal=principal)))
 
 
 class WorkerLink:
     """Grants and logs. A worker gets what one version takes to run, and only while that version is there."""
 
-    def __init__(self, token: str, publisher: Publisher, code: CodeStore, logs: LogStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        token: str,
+        publisher: Publisher,
+        code: CodeStore,
+        sessions: RoleSessions,
+        logs: LogStore,
+        clock: Clock,
+    ) -> None:
         self._token = token
+        self._sessions = sessions
         self._publisher = publisher
         self._code = code
         self._logs = logs
@@ -120,6 +139,7 @@ class WorkerLink:
             "manifest": version.code.image_manifest,
             "opt_manifest": version.code.opt_manifest,
             "extensions": list(version.code.extensions),
+            "credentials": self._sessions.begin(version.role, function.name),
             "data_key": self._code.data_key(arn, version.code),
             "context": image_context(arn),
             "expires_at_ms": self._clock.now_ms() + _GRANT_MS,

@@ -14,10 +14,12 @@ from ingle.control.dispatcher import Dispatcher
 from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
 from ingle.control.front import CREATE_LIMIT_BYTES, Front
+from ingle.control.identities import Identities
 from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
+from ingle.control.role_sessions import RoleSessions
 from ingle.control.services.lambda_ import (
     AccountSettings,
     Aliases,
@@ -43,6 +45,7 @@ from ingle.store import (
     FunctionRepository,
     LayerRepository,
     LogGroupRepository,
+    SessionKeyRepository,
     open_database,
     open_queue,
 )
@@ -96,10 +99,12 @@ async def serve_control(settings: ControlSettings) -> None:
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
         "logs": Logs(log_store).handlers(),
     }
-    front = Front(root.account_id, root, clock, handlers, downloads, settings.https_port)
+    sessions = RoleSessions(SessionKeyRepository(database), keyring, clock)
+    identities = Identities(root, sessions)
+    front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
-    gateway_link = GatewayLink(settings.links.control_gateway, root, repository, publisher, events)
-    worker_link = WorkerLink(settings.links.control_worker, publisher, code, log_store, clock)
+    gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events)
+    worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, clock)
     servers = [
         await serve_http(front, unix_listener(run_dir / "control.sock"), limits=limits),
         await serve_http(gateway_link, unix_listener(run_dir / "control-gateway.sock")),

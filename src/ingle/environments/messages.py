@@ -2,7 +2,7 @@
 
 import msgspec
 
-ON_DEMAND, PROVISIONED = "on-demand", "provisioned-concurrency"
+ON_DEMAND, PROVISIONED, SNAP_START = "on-demand", "provisioned-concurrency", "snap-start"
 """What an environment can be initialised for (execution reference, section 2)."""
 
 
@@ -67,6 +67,18 @@ class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
     version: VersionKey
 
 
+class RoleCredentials(msgspec.Struct, frozen=True, kw_only=True):
+    """Temporary credentials of a function's execution role."""
+
+    access_key_id: str
+    secret_access_key: str
+    session_token: str
+    expires_at_ms: int
+
+    def __repr__(self) -> str:
+        return f"RoleCredentials({self.access_key_id})"
+
+
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """Control's answer: everything that running this one version takes, until `expires_at_ms`."""
 
@@ -86,6 +98,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """The image of the layers, for /opt; empty where there is none. It is sealed under `data_key` as well."""
     extensions: list[str] = []
     """The names of the executable files directly in /opt/extensions, in order."""
+    credentials: RoleCredentials
     data_key: bytes
     context: dict[str, str]
     expires_at_ms: int

@@ -61,4 +61,6 @@ class Authenticator:
             body = await response.read(MIB)
         except IngleError:
             raise AwsError("ServiceUnavailableException", "The control plane can't be reached; try again.") from None
+        if response.status == 410:
+            raise AwsError("ExpiredTokenException", "The security token included in the request is expired")
         return msgspec.json.decode(body, type=SigningKey) if response.status == 200 else None

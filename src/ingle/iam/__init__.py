@@ -1,5 +1,14 @@
 """Principals, roles, sessions and policy evaluation, as pure functions."""
 
 from ingle.iam.principal import AccessKey, new_root_access_key, root_arn
+from ingle.iam.session import RoleSession, assumed_role_arn, function_session_name, new_role_session
 
-__all__ = ["AccessKey", "new_root_access_key", "root_arn"]
+__all__ = [
+    "AccessKey",
+    "RoleSession",
+    "assumed_role_arn",
+    "function_session_name",
+    "new_role_session",
+    "new_root_access_key",
+    "root_arn",
+]

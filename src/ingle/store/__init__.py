@@ -5,6 +5,7 @@ from ingle.store.event_sources import EventSourceRepository
 from ingle.store.functions import FunctionRepository
 from ingle.store.layers import LayerRepository
 from ingle.store.queues import EventRepository, SealedEvent
+from ingle.store.sessions import SessionKeyRepository
 from ingle.store.telemetry import LogGroupRepository, LogGroupRow
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LogGroupRepository",
     "LogGroupRow",
     "SealedEvent",
+    "SessionKeyRepository",
     "open_database",
     "open_queue",
 ]

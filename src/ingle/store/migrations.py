@@ -23,6 +23,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (account, region, uuid)
         ) WITHOUT ROWID""",
     ),
+    ("CREATE TABLE session_keys (created_ms INTEGER PRIMARY KEY, wrapped_key BLOB NOT NULL)",),
 )
 
 QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (

@@ -22,6 +22,7 @@ from ingle.worker.environment import Environment, stream_name
 from ingle.worker.invocation import Invocation
 from ingle.worker.loader import Loader
 from ingle.worker.log_shipping import LogShipper
+from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.variables import variables_for
 
 _log = structlog.get_logger("ingle.worker")
@@ -43,6 +44,7 @@ class Environments:
         self._tasks: set[asyncio.Task[None]] = set()
         self._thawed: set[Environment] = set()
         self.gone: asyncio.Queue[str] = asyncio.Queue()
+        self._credentials = ContainerCredentials()
         self.census = Census()
 
     def find(self, identifier: bytes) -> Environment | None:
@@ -69,7 +71,7 @@ class Environments:
             if runtime is None:
                 raise SpawnError(f"this host has no {assignment.runtime}")
             configuration = {
-                "environment": variables_for(assignment, name),
+                "environment": variables_for(assignment, name, self._credentials.token(key)),
                 "handler": assignment.handler,
                 "runtime": assignment.runtime,
                 "interpreter": runtime.interpreter,
@@ -89,7 +91,9 @@ class Environments:
         except BaseException:
             await self._loader.release(key)
             raise
-        environment = Environment(identifier, assignment, running, stream, self._left, self._became_idle)
+        environment = Environment(
+            identifier, assignment, running, stream, self._credentials, self._left, self._became_idle
+        )
         self._running[identifier.encode()] = environment
         self.census.add(environment, running)
         failed = await environment.start()

@@ -18,6 +18,7 @@ from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
 from ingle.worker.platform_events import TIMEOUT, Fault, InitReport, InitStart, Outcome, failed
+from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
 
@@ -41,6 +42,7 @@ class Environment:
         assignment: Assignment,
         running: RunningEnvironment,
         stream: LogStream,
+        credentials: ContainerCredentials,
         on_gone: Callable[["Environment"], None],
         on_idle: Callable[["Environment"], None],
     ) -> None:
@@ -49,6 +51,7 @@ class Environment:
         self.state = advance(State.STARTING, Event.SPAWNED)
         self.exit: Exit | None = None
         self._running = running
+        self._credentials = credentials
         self._journal = Journal(assignment, stream.add)
         self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
         self._serving = Serving(self, self._capture, self._journal)
@@ -146,6 +149,9 @@ class Environment:
     @property
     def is_initializing(self) -> bool:
         return self._is_in_init
+
+    def asks_for_credentials(self, exchange: Exchange) -> None:
+        self._credentials.answer(exchange, self.assignment.version, self.assignment.credentials)
 
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange

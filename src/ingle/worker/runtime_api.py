@@ -10,6 +10,7 @@ import msgspec
 
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
+from ingle.worker import role_credentials
 from ingle.worker.error_payloads import fit_type
 
 _BASE = b"/2018-06-01/runtime/"
@@ -31,6 +32,10 @@ class Runtime(Protocol):
 
     @property
     def is_initializing(self) -> bool: ...
+
+    def asks_for_credentials(self, exchange: Exchange) -> None:
+        """The function wants its role's credentials."""
+        ...
 
     def asks(self, exchange: Exchange) -> None:
         """The runtime waits for its next event on `exchange`."""
@@ -94,6 +99,8 @@ class RuntimeApi:
                 return self._error(exchange, request_id)
         if target == b"/ping" and method == b"GET":
             _answer_later(exchange, 200, ((b"content-type", b"text/plain"),), b"pong")
+        elif target == role_credentials.PATH and method == b"GET":
+            self._runtime.asks_for_credentials(exchange)
         elif target == _BASE + b"init/error" and method == b"POST":
             return self._init_error(exchange)
         elif target in (_BASE + b"restore/next", _BASE + b"restore/error"):

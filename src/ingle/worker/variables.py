@@ -1,12 +1,19 @@
 """The environment variables that a function finds (execution reference, section 2)."""
 
-from ingle.environments import Assignment
+from ingle.environments import SNAP_START, Assignment
+from ingle.worker import role_credentials
 
 _XRAY = "169.254.100.1"
 
 
-def variables_for(assignment: Assignment, log_stream: str) -> dict[str, str]:
-    """Return Lambda's own variables, overlaid by the function's where these may be."""
+_RUNTIME_API = "127.0.0.1:9001"
+
+
+def variables_for(assignment: Assignment, log_stream: str, credentials_token: str) -> dict[str, str]:
+    """Return Lambda's own variables, overlaid by the function's where these may be.
+
+    `credentials_token` is what the container credentials endpoint asks for.
+    """
     key = assignment.version
     overridable = {
         "LANG": "en_US.UTF-8",
@@ -31,7 +38,7 @@ def variables_for(assignment: Assignment, log_stream: str) -> dict[str, str]:
         "AWS_LAMBDA_INITIALIZATION_TYPE": assignment.initialization_type,
         "AWS_LAMBDA_LOG_GROUP_NAME": assignment.log_group,
         "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
-        "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:9001",
+        "AWS_LAMBDA_RUNTIME_API": _RUNTIME_API,
         "LAMBDA_TASK_ROOT": "/var/task",
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
         "_AWS_XRAY_DAEMON_ADDRESS": _XRAY,
@@ -42,4 +49,17 @@ def variables_for(assignment: Assignment, log_stream: str) -> dict[str, str]:
     if assignment.log_format == "JSON":
         reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         reserved["AWS_LAMBDA_LOG_LEVEL"] = assignment.application_log_level
-    return {**overridable, **assignment.environment, **reserved}
+    return {**overridable, **assignment.environment, **reserved, **_credentials(assignment, credentials_token)}
+
+
+def _credentials(assignment: Assignment, token: str) -> dict[str, str]:
+    if assignment.initialization_type == SNAP_START:
+        return {
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{_RUNTIME_API}{role_credentials.PATH.decode()}",
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
+        }
+    return {
+        "AWS_ACCESS_KEY_ID": assignment.credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": assignment.credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": assignment.credentials.session_token,
+    }

@@ -1,0 +1,26 @@
+"""Whose an access key is, and the secret that it signs with."""
+
+from ingle.control.role_sessions import RoleSessions
+from ingle.environments import Principal
+from ingle.iam import AccessKey, root_arn
+
+
+class Identities:
+    """The root of the account, by its access key, and the sessions of execution roles, by their tokens."""
+
+    def __init__(self, root: AccessKey, sessions: RoleSessions) -> None:
+        self._root = root
+        self._sessions = sessions
+
+    def find(self, access_key_id: str, session_token: str | None) -> tuple[str, Principal] | None:
+        """Return secret access key and principal, None for one that nobody has. Raises SessionExpiredError."""
+        if session_token is not None:
+            session = self._sessions.find(access_key_id, session_token)
+            if session is None:
+                return None
+            principal = Principal(arn=session.arn, account=session.account_id, is_root=False)
+            return session.secret_access_key, principal
+        root = self._root
+        if access_key_id != root.access_key_id:
+            return None
+        return root.secret_access_key, Principal(arn=root_arn(root.account_id), account=root.account_id, is_root=True)
