@@ -91,6 +91,9 @@ def test_a_sam_template_is_made_once_and_then_only_what_differs(run: Run, tmp_pa
         "created   Greet  function shop-greet-dev",
         "alias shop-greet-dev:live",
         "layer shop-words:1",
+        ".lambda-url.us-east-1.localhost:",
+        "created   GreetEventInvokeConfig  event-invoke config",
+        "permission of * to lambda:InvokeFunctionUrl",
         "created   Ask  function shop-Ask",
         "not made  Visits  AWS::DynamoDB::Table",
         "not made  GreetMorning  AWS::Events::Rule",
@@ -121,7 +124,29 @@ def test_a_sam_template_is_made_once_and_then_only_what_differs(run: Run, tmp_pa
     ):
         assert line.lower() in told.lower()
     assert invoke("shop-greet-dev:live").payload == "Bye, the dev world!"
-    assert "no default" not in told
     assert "one of dev, prod" in run("deploy", template, "--parameter", "Stage=x", status=1)
     run("delete", "shop-greet-dev")
     run("delete", "shop-Ask")
+
+
+def test_a_rollback_gives_back_the_code_of_a_version_or_moves_an_alias(
+    run: Run, source: Path, invoke: Any, functions: Any
+) -> None:
+    name = "rolled"
+    for word in ("one", "two"):
+        (source / "app.py").write_text(f"def handler(event, context):\n    return '{word}'\n")
+        run("deploy", source, "--name", name, "--publish")
+    assert run("rollback", name).startswith("rolled back rolled: to the code of version 1\n  code: ")
+    assert invoke(name).payload == "one"
+    run("rollback", name, "--to", 2)
+    assert invoke(name).payload == "two"
+
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="2")
+    assert run("rollback", name) == "rolled back rolled:live: version 2 -> 1\n"
+    assert (invoke(f"{name}:live").payload, invoke(name).payload) == ("one", "two")
+    assert "no version before it has other code" in run("rollback", f"{name}:live", status=1)
+    assert "no alias staging" in run("rollback", f"{name}:staging", status=1)
+    run("rollback", f"{name}:live", "--to", 2)
+    assert invoke(f"{name}:live").payload == "two"
+    run("delete", name)
+    assert "not found" in run("rollback", name, status=1).lower()

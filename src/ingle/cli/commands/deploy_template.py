@@ -44,6 +44,8 @@ def _tell(told: Told) -> None:
 
 
 def _tell_rest(template: Template) -> None:
+    for role in template.roles:
+        console.print(f"  [yellow]not enforced yet[/] role {role}", highlight=False)
     for function, policies in template.policies.items():
         given = policies if isinstance(policies, list) else [policies]
         names = ", ".join(one if isinstance(one, str) else next(iter(one), "a statement") for one in given)

@@ -8,9 +8,8 @@ from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from ingle.cli.sam.intrinsics import Document, Resolver, Scope, TemplateError, references
 from ingle.cli.sam.resources import MAKERS, Wanted
-from ingle.cli.sam.template import Place, Template
+from ingle.cli.sam.template import ROLE, Place, Template
 
-_ROLE = "AWS::IAM::Role"
 _OPTIONAL = {"AWS::Lambda::EventInvokeConfig": ("DestinationConfig",)}
 """What a resource can do without, where it names something that isn't made."""
 _STANDING_IN = ("AWS::Lambda::Function",)
@@ -64,7 +63,7 @@ def deploy_stack(client: Any, template: Template, place: Place) -> Iterator[Told
         if told is not None:
             yield told
     for name, resource in resources.items():
-        if name not in made and resource["Type"] != _ROLE and _is_wanted(scope, resource):
+        if name not in made and resource["Type"] != ROLE and _is_wanted(scope, resource):
             yield Told("not made", name, resource["Type"])
 
 
@@ -75,7 +74,7 @@ def _is_wanted(scope: Scope, resource: Document) -> bool:
 def _stand_for_roles(scope: Scope, resources: dict[str, Document], place: Place) -> None:
     """Give each role the ARN that it would have: Lambda wants one, nothing is enforced by it yet."""
     for name, resource in resources.items():
-        if resource.get("Type") == _ROLE:
+        if resource.get("Type") == ROLE:
             given = Resolver(scope).resolve(resource.get("Properties", {}).get("RoleName"))
             role = given or f"{place.stack}-{name}"[:64]
             scope.values[name] = role

@@ -10,6 +10,7 @@ from ingle.cli.sam.intrinsics import Document, Scope, TemplateError
 LOCAL_BUCKET = "ingle-local-code"
 """The translator wants code to lie in S3; what lies beside the template is named by a bucket that nobody has."""
 
+ROLE = "AWS::IAM::Role"
 _CODE = {"AWS::Serverless::Function": "CodeUri", "AWS::Serverless::LayerVersion": "ContentUri"}
 
 
@@ -24,11 +25,12 @@ class Place:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Template:
-    """A translated template; `policies` are what the declared functions ask to be allowed."""
+    """A translated template; `roles` are those it declares itself, `policies` what its functions ask to be allowed."""
 
     directory: Path
     scope: Scope
     outputs: Document
+    roles: list[str]
     policies: dict[str, Any]
 
     @property
@@ -48,11 +50,11 @@ def load_template(path: Path, place: Place, parameters: dict[str, str]) -> Templ
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise TemplateError(f"{path} has no Resources")
     values = _parameters(document.get("Parameters") or {}, parameters) | _pseudo(place)
-    policies = {
-        name: resource["Properties"]["Policies"]
-        for name, resource in document["Resources"].items()
-        if isinstance(resource, dict) and "Policies" in (resource.get("Properties") or {})
-    }
+    if not all(isinstance(resource, dict) for resource in document["Resources"].values()):
+        raise TemplateError(f"{path} has a resource that is not a map")
+    declared = {name: resource.get("Properties") or {} for name, resource in document["Resources"].items()}
+    policies = {name: properties["Policies"] for name, properties in declared.items() if "Policies" in properties}
+    roles = [name for name, resource in document["Resources"].items() if resource.get("Type") == ROLE]
     _name_local_code(document)
     translated = _translate(document, values, place.region)
     scope = Scope(
@@ -62,7 +64,7 @@ def load_template(path: Path, place: Place, parameters: dict[str, str]) -> Templ
         conditions=translated.get("Conditions") or {},
     )
     outputs = translated.get("Outputs") or {}
-    return Template(directory=path.parent, scope=scope, outputs=outputs, policies=policies)
+    return Template(directory=path.parent, scope=scope, outputs=outputs, roles=roles, policies=policies)
 
 
 def _pseudo(place: Place) -> dict[str, str]:
@@ -98,7 +100,7 @@ def _name_local_code(document: Document) -> None:
     everywhere = (document.get("Globals") or {}).get("Function")
     properties = [("CodeUri", everywhere)] if isinstance(everywhere, dict) else []
     for resource in document["Resources"].values():
-        if isinstance(resource, dict) and isinstance(resource.get("Properties"), dict):
+        if isinstance(resource.get("Properties"), dict):
             properties.append((_CODE.get(str(resource.get("Type")), ""), resource["Properties"]))
     for name, holder in properties:
         where = holder.get(name)
