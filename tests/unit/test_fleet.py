@@ -149,3 +149,28 @@ async def test_tenants_have_so_many_environments_together_and_everybody_else_as_
     assert (await world.fleet.wait(KEY)).state is State.BUSY
     world.fleet.drop(first)
     assert (await world.fleet.wait(keys[2])).state is State.BUSY
+
+
+async def test_provisioned_environments_are_made_anew_when_they_or_their_worker_are_lost(world: World) -> None:
+    function = (KEY.account, KEY.region, KEY.function)
+
+    async def until_ready(count: int, started: int) -> None:
+        async with asyncio.timeout(10):
+            while (world.fleet.provisioned_levels(function)[0].ready, world.worker.started) != (count, started):
+                await asyncio.sleep(0)
+
+    world.fleet.provision(function, {KEY: 3})
+    await until_ready(3, 3)
+    taken = world.fleet.take_nowait(KEY)
+    assert taken is not None
+    world.fleet.drop(taken)
+    await until_ready(3, 4)
+    world.fleet.lose_worker()
+    world.fleet.restock()
+    await until_ready(3, 7)
+    world.clock.seconds += 3600
+    world.fleet.sweep_now()
+    assert world.worker.deleted == []
+    world.fleet.provision(function, {KEY: 1})
+    await world.until_deleted(2)
+    assert world.fleet.provisioned_levels(function)[0].ready == 1

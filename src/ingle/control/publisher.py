@@ -5,20 +5,27 @@ import asyncio
 import msgspec
 import structlog
 
-from ingle.environments import VersionKey
+from ingle.environments import ProvisionedLevel, ProvisionedRequest, VersionKey
 from ingle.functions import LATEST, Function, Version, lets_everybody_call
 from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, UrlRoute, VersionRoute
 from ingle.store import FunctionRepository
 from ingle.transport import HttpClient
-from ingle.values import IngleError
+from ingle.values import MIB, IngleError
 
 _log = structlog.get_logger("ingle.control")
 
 
 def route_of(function: Function) -> FunctionRoute:
     """Return what a gateway is told of a function."""
+    provisioned = function.provisioned_versions()
     versions = {
-        name: VersionRoute(version=name, revision=one.revision_id, state=one.state, runtime=one.runtime)
+        name: VersionRoute(
+            version=name,
+            revision=one.revision_id,
+            state=one.state,
+            runtime=one.runtime,
+            provisioned=provisioned.get(name, 0),
+        )
         for name, one in ((name, version.serving) for name, version in function.versions.items())
     }
     aliases = {
@@ -93,6 +100,17 @@ class Publisher:
     async def refresh(self) -> None:
         """Have a gateway that is already there take the snapshot: it may know what an earlier control never stored."""
         await self._send(b"/routing/refresh", b"")
+
+    async def provisioned(self, function: Function) -> dict[str, ProvisionedLevel]:
+        """Return what there is of a function's provisioned concurrency, by version; nothing while nobody knows."""
+        request = ProvisionedRequest(account=function.account, region=function.region, function=function.name)
+        try:
+            answer = await self._gateway.request(b"POST", b"/provisioned", (), msgspec.json.encode(request))
+            levels = msgspec.json.decode(await answer.read(MIB), type=list[ProvisionedLevel])
+        except (IngleError, msgspec.MsgspecError) as error:
+            _log.warning("provisioned.not_known", reason=str(error))
+            return {}
+        return {level.version: level for level in levels}
 
     async def _push(self, account: str, region: str, name: str, route: FunctionRoute | None) -> None:
         async with self._pushing:

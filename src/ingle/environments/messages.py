@@ -61,6 +61,25 @@ class PoolLevel(msgspec.Struct, frozen=True, kw_only=True):
     wanted: int
 
 
+class ProvisionedRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Control to gateway, POST /provisioned: what is there of a function's provisioned concurrency?"""
+
+    account: str
+    region: str
+    function: str
+
+
+class ProvisionedLevel(msgspec.Struct, frozen=True, kw_only=True):
+    """How many environments of a version are initialised and kept so; the answer is a list of them.
+
+    `failure` is AWS's reason where one could not be initialised lately.
+    """
+
+    version: str
+    ready: int
+    failure: str = ""
+
+
 class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Worker to control, POST /grants."""
 

@@ -1,9 +1,11 @@
 """What users declare: functions, versions, aliases, layers, concurrency settings, event source mappings."""
 
 from ingle.functions.alias import Alias
+from ingle.functions.concurrency import Provisioned
 from ingle.functions.errors import (
     AliasExistsError,
     AliasNotFoundError,
+    AliasProvisionedError,
     CodeSha256MismatchError,
     FunctionDoesNotExistError,
     FunctionExistsError,
@@ -17,18 +19,20 @@ from ingle.functions.errors import (
     MappingInUseError,
     PolicyNotFoundError,
     PolicyTooLongError,
+    ProvisionedNotFoundError,
     RevisionMismatchError,
     StatementExistsError,
     StatementNotFoundError,
     UpdateInProgressError,
     VersionInUseError,
+    VersionProvisionedError,
 )
 from ingle.functions.event_invoke import EventInvokeConfig
 from ingle.functions.event_source import NEXT as MAPPING_NEXT
 from ingle.functions.event_source import NO_POLLER, EventSourceMapping, MappingEvent, MappingState
 from ingle.functions.event_source_rules import KINDS, SETTINGS, check_settings, kind_of
 from ingle.functions.filter_pattern import check_pattern
-from ingle.functions.function import LATEST, Code, Function, RuntimeManagement, Version
+from ingle.functions.function import LATEST, NOT_ON_LATEST, Code, Function, RuntimeManagement, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
 from ingle.functions.policy import (
     ResourcePolicy,
@@ -48,12 +52,14 @@ __all__ = [
     "KINDS",
     "LATEST",
     "MAPPING_NEXT",
+    "NOT_ON_LATEST",
     "NO_POLLER",
     "RESERVED_VARIABLES",
     "SETTINGS",
     "Alias",
     "AliasExistsError",
     "AliasNotFoundError",
+    "AliasProvisionedError",
     "Code",
     "CodeSha256MismatchError",
     "EventInvokeConfig",
@@ -77,6 +83,8 @@ __all__ = [
     "MappingState",
     "PolicyNotFoundError",
     "PolicyTooLongError",
+    "Provisioned",
+    "ProvisionedNotFoundError",
     "ResourcePolicy",
     "RevisionMismatchError",
     "RuntimeManagement",
@@ -86,6 +94,7 @@ __all__ = [
     "UpdateInProgressError",
     "Version",
     "VersionInUseError",
+    "VersionProvisionedError",
     "check_layers",
     "check_pattern",
     "check_runtime",

@@ -159,3 +159,26 @@ class CodeSha256MismatchError(IngleError):
             f"CodeSHA256 ({given}) is different from current CodeSHA256 in $LATEST ({current}). Please try again with the"
             " CodeSHA256 in $LATEST."
         )
+
+
+class VersionProvisionedError(IngleError):
+    """An alias can't have provisioned concurrency beside that of its version."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Alias can't be used for Provisioned Concurrency configuration on an already Provisioned version"
+        )
+
+
+class AliasProvisionedError(IngleError):
+    """A version can't have provisioned concurrency beside that of an alias of it."""
+
+    def __init__(self) -> None:
+        super().__init__("Version is pointed by a Provisioned Concurrency alias")
+
+
+class ProvisionedNotFoundError(IngleError):
+    """The version or alias has no provisioned concurrency."""
+
+    def __init__(self) -> None:
+        super().__init__("No Provisioned Concurrency Config found for this function")

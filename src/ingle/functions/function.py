@@ -6,13 +6,16 @@ from typing import Any
 import msgspec
 
 from ingle.functions.alias import Alias
+from ingle.functions.concurrency import Provisioned, divide
 from ingle.functions.errors import (
+    AliasProvisionedError,
     FunctionNotFoundError,
     FunctionNotReadyError,
     InvalidSettingError,
     RevisionMismatchError,
     UpdateInProgressError,
     VersionInUseError,
+    VersionProvisionedError,
 )
 from ingle.functions.event_invoke import EventInvokeConfig
 from ingle.functions.layer import LayerUse
@@ -21,6 +24,7 @@ from ingle.functions.url import FunctionUrl
 from ingle.values import FunctionArn
 
 LATEST = "$LATEST"
+NOT_ON_LATEST = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,6 +123,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     tags: dict[str, str] = {}
     next_version: int = 1
     reserved_concurrency: int | None = None
+    provisioned: dict[str, Provisioned] = {}
+    """By version or alias."""
     tenant_isolation_mode: str = ""
     """PER_TENANT or nothing; it never changes."""
     versions: dict[str, Version]
@@ -148,7 +154,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     def with_alias(self, alias: Alias) -> "Function":
         """Return the function with an alias made or changed.
 
-        Raises InvalidSettingError for weights that it may not have, FunctionNotFoundError for versions that aren't there.
+        Raises InvalidSettingError for weights that it may not have, FunctionNotFoundError for versions that aren't there,
+        VersionProvisionedError where both alias and version are provisioned.
         """
         alias.check_weights()
         for name in alias.versions:
@@ -156,12 +163,67 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
                 raise FunctionNotFoundError(self.arn.qualified(name))
         if len({self.versions[name].role for name in alias.versions}) > 1:
             raise InvalidSettingError("The versions that an alias points to must have the same execution role.")
+        if alias.name in self.provisioned and any(name in self.provisioned for name in alias.versions):
+            raise VersionProvisionedError
         changed = self if alias.name in self.aliases else self.without_url(alias.name)
         return msgspec.structs.replace(changed, aliases={**self.aliases, alias.name: alias})
 
     def without_alias(self, name: str) -> "Function":
         kept = {key: alias for key, alias in self.aliases.items() if key != name}
         return msgspec.structs.replace(self._without_settings(name), aliases=kept)
+
+    @property
+    def claimed_concurrency(self) -> int:
+        """What the account's other functions can't have: what it reserves, or else what it has provisioned."""
+        return self.provisioned_units if self.reserved_concurrency is None else self.reserved_concurrency
+
+    @property
+    def provisioned_units(self) -> int:
+        return sum(one.units for one in self.provisioned.values())
+
+    def provisioned_of(self, qualifier: str) -> dict[str, int]:
+        """Return how many units of a qualifier's provisioned concurrency each version gets."""
+        units = self.provisioned[qualifier].units
+        return divide(units, self.aliases[qualifier]) if qualifier in self.aliases else {qualifier: units}
+
+    def provisioned_versions(self) -> dict[str, int]:
+        """Return how many environments of each version are kept initialised."""
+        found: dict[str, int] = {}
+        for qualifier in self.provisioned:
+            for version, units in self.provisioned_of(qualifier).items():
+                found[version] = found.get(version, 0) + units
+        return found
+
+    def with_provisioned(self, qualifier: str, units: int, now_ms: int) -> "Function":
+        """Return the function with provisioned concurrency for a version or an alias that it has.
+
+        Raises InvalidSettingError, and AliasProvisionedError or VersionProvisionedError where a version would be
+        provisioned both ways.
+        """
+        if self.tenant_isolation_mode:
+            raise InvalidSettingError("Provisioned Concurrency is not supported for functions with tenant isolation.")
+        alias = self.aliases.get(qualifier)
+        if alias is None and any(
+            qualifier in self.aliases[name].versions for name in self.provisioned if name in self.aliases
+        ):
+            raise AliasProvisionedError
+        if alias is not None and alias.weights:
+            raise InvalidSettingError("Alias with weights can not be used with Provisioned Concurrency")
+        if alias is not None and alias.function_version == LATEST:
+            raise InvalidSettingError(NOT_ON_LATEST)
+        if alias is not None and alias.function_version in self.provisioned:
+            raise VersionProvisionedError
+        made = {**self.provisioned, qualifier: Provisioned(units=units, modified_ms=now_ms)}
+        changed = msgspec.structs.replace(self, provisioned=made)
+        if self.reserved_concurrency is not None and changed.provisioned_units > self.reserved_concurrency:
+            raise InvalidSettingError(
+                "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
+            )
+        return changed
+
+    def without_provisioned(self, qualifier: str) -> "Function":
+        kept = {key: one for key, one in self.provisioned.items() if key != qualifier}
+        return msgspec.structs.replace(self, provisioned=kept)
 
     def with_url(self, qualifier: str, url: FunctionUrl) -> "Function":
         return msgspec.structs.replace(self, urls={**self.urls, qualifier: url})
@@ -187,6 +249,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
             self,
             event_invoke_configs={key: one for key, one in self.event_invoke_configs.items() if key != qualifier},
             policies={key: one for key, one in self.policies.items() if key != qualifier},
+            provisioned={key: one for key, one in self.provisioned.items() if key != qualifier},
             runtime_management={key: one for key, one in self.runtime_management.items() if key != qualifier},
         )
 

@@ -20,6 +20,8 @@ class Environment:
     key: VersionKey
     state: State
     idle_since_ns: int = 0
+    is_provisioned: bool = False
+    """Whether it is one of those that are kept initialised, whether or not anybody needs them."""
     path: bytes = b""
 
     def __post_init__(self) -> None:
@@ -29,7 +31,10 @@ class Environment:
 class Pool:
     """The environments of one version and the arrivals that wait for one."""
 
-    __slots__ = ("busy", "idle", "is_retired", "starting", "waiting")
+    __slots__ = (
+        "busy", "failure", "idle", "is_retired", "paused_until_ns", "provisioned", "provisioning", "ready", "starting",
+        "waiting", "wanted",
+    )  # fmt: skip
 
     def __init__(self) -> None:
         self.idle: list[Environment] = []
@@ -38,10 +43,20 @@ class Pool:
         self.starting = 0
         self.is_retired = False
         """Whether the version is no longer served: its environments end when they have finished."""
+        self.wanted = 0
+        """How many provisioned environments there shall be; those that are idle are `ready`."""
+        self.provisioned: set[Environment] = set()
+        self.ready: list[Environment] = []
+        self.provisioning = 0
+        self.failure = ""
+        """Why the last provisioned environment could not be made, as AWS names it."""
+        self.paused_until_ns = 0
 
     @property
     def is_empty(self) -> bool:
-        return not (self.idle or self.busy or self.waiting or self.starting)
+        return not (
+            self.idle or self.busy or self.waiting or self.starting or self.wanted or self.ready or self.provisioning
+        )
 
     @property
     def size(self) -> int:
@@ -49,7 +64,9 @@ class Pool:
         return len(self.idle) + len(self.busy) + self.starting
 
     def take_nowait(self) -> Environment | None:
-        """Return the idle environment used last, now busy; None where there is none."""
+        """Return the idle environment used last, now busy, provisioned ones first; None where there is none."""
+        if self.ready:
+            return self._occupy(self.ready.pop())
         if not self.idle:
             return None
         return self._occupy(self.idle.pop())
@@ -72,7 +89,7 @@ class Pool:
                 waiting.set_result(self._occupy(environment))
                 return
         environment.idle_since_ns = now_ns
-        self.idle.append(environment)
+        (self.ready if environment.is_provisioned else self.idle).append(environment)
 
     def refuse(self, error: Exception) -> None:
         """Tell whoever has waited longest that its environment could not be started."""
@@ -85,8 +102,24 @@ class Pool:
     def remove(self, environment: Environment) -> None:
         """Forget an environment that is gone."""
         self.busy.discard(environment)
-        if environment in self.idle:
-            self.idle.remove(environment)
+        self.provisioned.discard(environment)
+        for idle in (self.idle, self.ready):
+            if environment in idle:
+                idle.remove(environment)
+
+    def release(self, environments: list[Environment], count: int) -> list[Environment]:
+        """Let go `count` provisioned environments of these, idle ones first; return those that can end now.
+
+        The others serve to their end and are on demand from then on.
+        """
+        chosen = sorted(environments, key=lambda one: (one in self.busy, one.idle_since_ns))[:count]
+        for environment in chosen:
+            environment.is_provisioned = False
+            self.provisioned.discard(environment)
+        ended = [one for one in chosen if one not in self.busy]
+        for environment in ended:
+            self.ready.remove(environment)
+        return ended
 
     def expired(self, older_than_ns: int) -> list[Environment]:
         """Take out and return what has been idle since before `older_than_ns`."""

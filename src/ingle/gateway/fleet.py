@@ -7,10 +7,21 @@ from typing import Any
 import msgspec
 import structlog
 
-from ingle.environments import EnvironmentStarted, Event, StartEnvironment, State, VersionKey, advance
+from ingle.environments import (
+    ON_DEMAND,
+    PROVISIONED,
+    EnvironmentStarted,
+    Event,
+    ProvisionedLevel,
+    StartEnvironment,
+    State,
+    VersionKey,
+    advance,
+)
 from ingle.gateway.admission import FunctionKey, throttled
 from ingle.gateway.assignment import Environment, Pool
 from ingle.gateway.metrics import Metrics
+from ingle.gateway.provisioning import Stock, plan
 from ingle.gateway.scaling import Scaling
 from ingle.protocol import AwsError
 from ingle.transport import HttpClient
@@ -18,6 +29,8 @@ from ingle.values import Clock, IngleError
 
 _log = structlog.get_logger("ingle.gateway")
 _SWEEP_S = 1.0
+_SHORT_PAUSE_NS, _LONG_PAUSE_NS = 500_000_000, 30_000_000_000
+"""Before a provisioned environment is tried anew: when the worker has none to give, and when its init has failed."""
 
 
 class NotStartedError(AwsError):
@@ -50,6 +63,8 @@ class Fleet:
         self._scaling = scaling
         self._tenant_limit = tenant_limit
         """How many environments all tenants together may have."""
+        self._wishes: dict[FunctionKey, dict[VersionKey, int]] = {}
+        """How many provisioned environments each version of a function shall have."""
 
     def prepare(self, runtimes: set[str]) -> None:
         """Have the worker warm up runtimes that functions need, so that no first invocation waits for that."""
@@ -103,13 +118,7 @@ class Fleet:
 
     async def _start(self, key: VersionKey, pool: Pool) -> None:
         try:
-            response = await self._worker.request(
-                b"POST", b"/environments", (), msgspec.json.encode(StartEnvironment(version=key))
-            )
-            body = await response.read(65536)
-            if response.status != 201:
-                raise NotStartedError(f"The environment could not be started: {body.decode()[:200]}")
-            started = msgspec.json.decode(body, type=EnvironmentStarted)
+            environment = await self._make(key, ON_DEMAND)
         except IngleError as error:
             pool.starting -= 1
             self._scaling.give_back(_function(key))
@@ -117,14 +126,89 @@ class Fleet:
             pool.refuse(error if is_told else NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
-            self._metrics.environment_started(key, started)
-            state = State.FAILED if started.init_failed else State.IDLE
-            environment = Environment(started.environment_id, key, state)
-            self._known[environment.identifier] = environment
             if pool.is_retired and not pool.waiting:
                 self._spawn(self._delete(environment))
             else:
                 pool.offer(environment, self._clock.monotonic_ns())
+
+    async def _make(self, key: VersionKey, initialization_type: str) -> Environment:
+        """Have the worker make and initialise an environment. Raises IngleError."""
+        wanted = StartEnvironment(version=key, initialization_type=initialization_type)
+        response = await self._worker.request(b"POST", b"/environments", (), msgspec.json.encode(wanted))
+        body = await response.read(65536)
+        if response.status != 201:
+            raise NotStartedError(f"The environment could not be started: {body.decode()[:200]}")
+        started = msgspec.json.decode(body, type=EnvironmentStarted)
+        self._metrics.environment_started(key, started)
+        state = State.FAILED if started.init_failed else State.IDLE
+        environment = Environment(started.environment_id, key, state)
+        self._known[environment.identifier] = environment
+        return environment
+
+    # provisioned concurrency
+
+    def provision(self, function: FunctionKey, wishes: dict[VersionKey, int]) -> None:
+        """Keep so many environments of a function's versions initialised from now on."""
+        before = self._wishes.pop(function, {})
+        if wishes:
+            self._wishes[function] = wishes
+        for key in {*before, *wishes}:
+            pool = self._pools.setdefault(key, Pool())
+            wanted = wishes.get(key, 0)
+            if wanted != pool.wanted:
+                pool.wanted, pool.failure, pool.paused_until_ns = wanted, "", 0
+            self._restock(key, pool)
+
+    @property
+    def provisioned_functions(self) -> set[FunctionKey]:
+        return set(self._wishes)
+
+    def provisioned_levels(self, function: FunctionKey) -> list[ProvisionedLevel]:
+        """Return what there is of a function's provisioned environments."""
+        pools = {key: self._pools[key] for key in self._wishes.get(function, {})}
+        return [
+            ProvisionedLevel(version=key.version, ready=len(pool.provisioned), failure=pool.failure)
+            for key, pool in pools.items()
+        ]
+
+    def restock(self) -> None:
+        """Have made what is missing of the provisioned environments."""
+        for wishes in self._wishes.values():
+            for key in wishes:
+                self._restock(key, self._pools[key])
+
+    def _restock(self, key: VersionKey, pool: Pool) -> None:
+        now_ns = self._clock.monotonic_ns()
+        stock = Stock(wanted=pool.wanted, ready=len(pool.provisioned), due=0, starting=pool.provisioning)
+        made = plan(stock)
+        if now_ns >= pool.paused_until_ns:
+            for _ in range(made.start):
+                pool.provisioning += 1
+                self._spawn(self._provision(key, pool))
+        for environment in pool.release(list(pool.provisioned), made.release_ready):
+            self._spawn(self._delete(environment))
+
+    async def _provision(self, key: VersionKey, pool: Pool) -> None:
+        try:
+            environment = await self._make(key, PROVISIONED)
+        except IngleError as error:
+            _log.warning("environment.not_provisioned", function=key.function, reason=str(error))
+            pool.provisioning -= 1
+            pool.paused_until_ns = self._clock.monotonic_ns() + _SHORT_PAUSE_NS
+            return
+        pool.provisioning -= 1
+        now_ns = self._clock.monotonic_ns()
+        if environment.state is State.FAILED:
+            pool.failure, pool.paused_until_ns = "FUNCTION_ERROR_INIT_FAILURE", now_ns + _LONG_PAUSE_NS
+            await self._delete(environment)
+        else:
+            pool.failure = ""
+            environment.is_provisioned = True
+            pool.provisioned.add(environment)
+            pool.offer(environment, now_ns)
+        self._restock(key, pool)
+
+    # ends
 
     def give_back(self, environment: Environment) -> None:
         """An environment has served and can serve again."""
@@ -146,6 +230,8 @@ class Fleet:
         pool = self._pools.get(environment.key)
         if pool is not None:
             pool.remove(environment)
+            if environment.is_provisioned:
+                self._restock(environment.key, pool)
 
     def discard(self, environment: Environment) -> None:
         """Nobody knows what an environment is doing: have the worker end it."""
@@ -162,9 +248,10 @@ class Fleet:
         for key, pool in self._pools.items():
             if not pool.is_retired and not is_served(key):
                 pool.is_retired = True
-                for environment in pool.idle:
+                for environment in (*pool.idle, *pool.ready):
                     self._spawn(self._delete(environment))
-                pool.idle = []
+                pool.idle, pool.ready = [], []
+                pool.provisioned.clear()
 
     def lose_worker(self) -> None:
         """Every environment is gone; those that wait get new ones."""
@@ -173,8 +260,9 @@ class Fleet:
             environment.state = advance(environment.state, Event.WORKER_LOST)
         self._known.clear()
         for pool in self._pools.values():
-            pool.idle = []
+            pool.idle, pool.ready = [], []
             pool.busy.clear()
+            pool.provisioned.clear()
 
     async def _delete(self, environment: Environment) -> None:
         self._known.pop(environment.identifier, None)
@@ -191,7 +279,7 @@ class Fleet:
             self.sweep_now()
 
     def sweep_now(self) -> None:
-        """Retire what has been idle too long by now."""
+        """Retire what has been idle too long by now, and see that what is provisioned is there."""
         now_ns = self._clock.monotonic_ns()
         before = now_ns - self._idle_expiry_ns
         self._scaling.forget_rested(now_ns / 1e9)
@@ -200,6 +288,7 @@ class Fleet:
                 self._spawn(self._delete(environment))
             if pool.is_empty:
                 del self._pools[key]
+        self.restock()
 
 
 def _function(key: VersionKey) -> FunctionKey:

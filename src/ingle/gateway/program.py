@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from ingle.environments import VersionKey
+from ingle.environments import ProvisionedRequest, VersionKey
 from ingle.gateway.admission import Admission, FunctionKey
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.config import GatewaySettings
@@ -59,8 +59,8 @@ class Routing:
         snapshot = msgspec.json.decode(await response.read(_SNAPSHOT_LIMIT_BYTES), type=RoutingSnapshot)
         self._invoker.routes = {(one.account, one.region, one.name): one for one in snapshot.functions}
         self._generation = snapshot.generation
-        for gone in self._admission.configured - self._invoker.routes.keys():
-            self._admission.configure(gone, None, {})
+        for gone in (self._admission.configured | self._fleet.provisioned_functions) - self._invoker.routes.keys():
+            self._let_go(gone)
         for key, route in self._invoker.routes.items():
             self._hold(key, route)
         self._urls.follow_all(self._invoker.routes)
@@ -90,14 +90,35 @@ class Routing:
         if change.function is None:
             self._invoker.routes.pop(key, None)
             self._metrics.forget(change.region, change.name)
-            self._admission.configure(key, None, {})
+            self._let_go(key)
         else:
             self._invoker.routes[key] = change.function
             self._hold(key, change.function)
         self._follow()
 
     def _hold(self, key: FunctionKey, route: FunctionRoute) -> None:
-        self._admission.configure(key, route.reserved_concurrency, {})
+        provisioned = {name: version.provisioned for name, version in route.versions.items() if version.provisioned}
+        self._admission.configure(key, route.reserved_concurrency, provisioned)
+        account, region, name = key
+        wishes = {
+            VersionKey(
+                account=account, region=region, function=name, version=one, revision=route.versions[one].revision
+            ): units
+            for one, units in provisioned.items()
+            if route.versions[one].state == "Active"
+        }
+        self._fleet.provision(key, wishes)
+
+    def _let_go(self, key: FunctionKey) -> None:
+        """Hold nothing for a function that is gone."""
+        self._admission.configure(key, None, {})
+        self._fleet.provision(key, {})
+
+    async def tell_provisioned(self, exchange: Exchange) -> None:
+        """Answer control, which asks what there is of a function's provisioned concurrency."""
+        asked = msgspec.json.decode(await exchange.read(65536), type=ProvisionedRequest)
+        levels = self._fleet.provisioned_levels((asked.account, asked.region, asked.function))
+        exchange.respond(200, (), msgspec.json.encode(levels))
 
     def _follow(self) -> None:
         """Have what is not served any more retired, and what is new prepared."""
@@ -122,7 +143,11 @@ class ControlDoor:
         if not is_linked(exchange.headers, self._token):
             exchange.respond(403, ())
             return None
-        return self._deliveries.run(exchange) if exchange.target == TARGET else self._routing.take(exchange)
+        if exchange.target == TARGET:
+            return self._deliveries.run(exchange)
+        if exchange.target == b"/provisioned":
+            return self._routing.tell_provisioned(exchange)
+        return self._routing.take(exchange)
 
 
 async def _follow_worker(worker: HttpClient, fleet: Fleet, routing: Routing) -> None:
@@ -132,6 +157,7 @@ async def _follow_worker(worker: HttpClient, fleet: Fleet, routing: Routing) -> 
             answer = await worker.request(b"POST", b"/reset")
             await answer.read(1024)
             routing.prepare()
+            fleet.restock()
             changes = await worker.request(b"GET", b"/environments/changes")
             pending = b""
             async for piece in changes.chunks():

@@ -20,6 +20,7 @@ _STATUS = {
     "NotImplementedException": 501,
     "PolicyLengthExceededException": 400,
     "PreconditionFailedException": 412,
+    "ProvisionedConcurrencyConfigNotFoundException": 404,
     "RequestEntityTooLargeException": 413,
     "RequestTooLargeException": 413,
     "ResourceConflictException": 409,

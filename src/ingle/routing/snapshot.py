@@ -12,6 +12,8 @@ class VersionRoute(msgspec.Struct, frozen=True, kw_only=True):
     revision: str
     state: str
     runtime: str
+    provisioned: int = 0
+    """How many environments are kept initialised."""
 
 
 class AliasRoute(msgspec.Struct, frozen=True, kw_only=True):

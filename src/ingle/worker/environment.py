@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from ingle.environments import Assignment, Event, State, advance
+from ingle.environments import ON_DEMAND, PROVISIONED, Assignment, Event, State, advance
 from ingle.transport import Exchange, HttpServer, ServerLimits, serve_http
 from ingle.values import MIB, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
@@ -23,6 +23,7 @@ from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
 
 INIT_LIMIT_S = 10.0
+AHEAD_INIT_LIMIT_S = 130
 _API_LIMITS = ServerLimits(
     header_bytes=32 * 1024,
     header_count=64,
@@ -81,7 +82,7 @@ class Environment:
         self._capture.watch()
         self._running.exited.add_done_callback(self._exited)
         self._journal.tell(InitStart(assignment=self.assignment))
-        self._init_timer = self._loop.call_later(INIT_LIMIT_S, self._init_timed_out)
+        self._init_timer = self._loop.call_later(init_limit_s(self.assignment), self._init_timed_out)
         self._server = await serve_http(RuntimeApi(self, self._serving), self._running.listener, limits=_API_LIMITS)
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
@@ -210,9 +211,16 @@ class Environment:
     # resets
 
     def reset(self) -> None:
-        if self.state in (State.IDLE, State.FROZEN):
+        if self.is_replaced:
+            self.retire()
+        elif self.state in (State.IDLE, State.FROZEN):
             self.state = advance(self.state, Event.RESET)
             self._empty()
+
+    @property
+    def is_replaced(self) -> bool:
+        """Whether another one, initialised ahead, takes its place instead of a reset."""
+        return self.assignment.initialization_type == PROVISIONED
 
     def _empty(self) -> None:
         """Kill everything that runs; the next init waits until nothing is left of it."""
@@ -308,6 +316,13 @@ class Environment:
         if self._init_timer is not None:
             self._init_timer.cancel()
             self._init_timer = None
+
+
+def init_limit_s(assignment: Assignment) -> float:
+    """Return how long init may take: longer where nobody waits for it (execution reference, section 2)."""
+    if assignment.initialization_type == ON_DEMAND:
+        return INIT_LIMIT_S
+    return float(max(AHEAD_INIT_LIMIT_S, assignment.timeout_s))
 
 
 def stream_name(version: str, now: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import msgspec
 
-from ingle.environments import Assignment
+from ingle.environments import ON_DEMAND, Assignment
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _ENDS = frozenset({"Runtime.ExitError", "Extension.ExitError", "Extension.Crash"})
@@ -122,7 +122,7 @@ class InitRuntimeDone:
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class InitReport:
-    """Init has ended; text tells only of one that failed."""
+    """Init has ended; text tells only of one that failed, or that was ahead of any invocation."""
 
     kind: ClassVar[str] = "platform.initReport"
     initialization_type: str
@@ -132,10 +132,10 @@ class InitReport:
 
     @property
     def level(self) -> str:
-        return "WARN" if self.outcome.is_failure else "DEBUG"
+        return "WARN" if self.outcome.is_failure else "DEBUG" if self.initialization_type == ON_DEMAND else "INFO"
 
     def text(self) -> Sequence[str]:
-        if not self.outcome.is_failure:
+        if self.initialization_type == ON_DEMAND and not self.outcome.is_failure:
             return ()
         return (f"INIT_REPORT Init Duration: {self.duration_ms:.2f} ms\tPhase: {self.phase}\t{self.outcome.text()}",)
 

@@ -25,6 +25,11 @@ class Host(Protocol):
     @property
     def assignment(self) -> Assignment: ...
 
+    @property
+    def is_replaced(self) -> bool:
+        """Whether it ends instead of a reset, and another takes its place."""
+        ...
+
     def take_init_ms(self) -> float | None:
         """Return how long init took, to the first that asks."""
         ...
@@ -142,7 +147,8 @@ class Serving:
 
     def break_off(self, outcome: Outcome, body: bytes) -> None:
         """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays."""
-        self._finish(outcome, (JSON, _UNHANDLED), body)
+        headers = (JSON, _UNHANDLED)
+        self._finish(outcome, (*headers, _GONE) if self._host.is_replaced else headers, body)
         self._host.reset()
 
     def lose(self, outcome: Outcome, body: bytes) -> None:

@@ -9,6 +9,7 @@ from ingle.control.services.lambda_.functions import Functions
 from ingle.control.services.lambda_.layer_permissions import LayerPermissions
 from ingle.control.services.lambda_.layers import Layers
 from ingle.control.services.lambda_.permissions import Permissions
+from ingle.control.services.lambda_.provisioned import ProvisionedConcurrency
 from ingle.control.services.lambda_.recursion import RecursionConfigs
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.runtime_management import RuntimeManagementConfigs
@@ -27,6 +28,7 @@ __all__ = [
     "LayerPermissions",
     "Layers",
     "Permissions",
+    "ProvisionedConcurrency",
     "RecursionConfigs",
     "RuntimeManagementConfigs",
     "TaggableFunctions",

@@ -21,7 +21,7 @@ class AccountSettings:
         mine = [
             one for one in self._repository.every() if (one.account, one.region) == (request.account, request.region)
         ]
-        reserved = sum(one.reserved_concurrency or 0 for one in mine)
+        reserved = sum(one.claimed_concurrency for one in mine)
         size = sum(version.code.size_bytes for one in mine for version in one.versions.values())
         return Answered(
             {

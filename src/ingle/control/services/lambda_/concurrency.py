@@ -31,13 +31,13 @@ class Concurrency:
         """PutFunctionConcurrency; invocations are held to it when this returns."""
         function = find_unqualified(self._repository, request)
         wanted = request.input["ReservedConcurrentExecutions"]
-        others = sum(
-            one.reserved_concurrency or 0
-            for one in self._repository.every()
-            if (one.account, one.region) == (function.account, function.region) and one.name != function.name
-        )
+        if wanted < function.provisioned_units:
+            raise InvalidSettingError(
+                f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned concurrency"
+                f" [{function.provisioned_units}]."
+            )
         least = min(UNRESERVED_MINIMUM, self._limit)
-        if wanted and self._limit - others - wanted < least:
+        if wanted and self._limit - claimed_by_others(self._repository, function) - wanted < least:
             raise InvalidSettingError(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
                 f" below its minimum value of [{least}]."
@@ -60,3 +60,12 @@ class Concurrency:
         changed = msgspec.structs.replace(function, reserved_concurrency=units)
         self._repository.save(changed)
         await self._publisher.announce(changed)
+
+
+def claimed_by_others(repository: FunctionRepository, function: Function) -> int:
+    """Return what the other functions of the account and region reserve or have provisioned."""
+    return sum(
+        one.claimed_concurrency
+        for one in repository.every()
+        if (one.account, one.region) == (function.account, function.region) and one.name != function.name
+    )
