@@ -112,6 +112,32 @@ def test_a_fastapi_application_checks_answers_and_documents_itself(publish: Any,
     assert fastapi.ask("GET", "/openapi.json").value["info"]["title"] == "Notes"
 
 
+TEMPLATE = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Web:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return event['rawPath']"
+      FunctionUrlConfig: {AuthType: NONE}
+Outputs:
+  Url: {Value: !GetAtt WebUrl.FunctionUrl}
+"""
+
+
+def test_a_sam_template_with_an_open_url_is_open(ingle: Ingle, client: Any, tmp_path: Path) -> None:
+    template = tmp_path / "template.yaml"
+    template.write_text(TEMPLATE)
+    runner, data = CliRunner(), ["--data", str(ingle.data_dir)]
+    told = runner.invoke(app, ["deploy", str(template), "--name", "example-sam-web", *data])
+    assert told.exit_code == 0, told.output
+    url = told.output.partition("output Url: ")[2].split()[0]
+    assert Caller(ingle, url).ask("GET", "/hello").body == b"/hello"
+    client.delete_function(FunctionName="example-sam-web-Web")
+
+
 @pytest.mark.skipif(not Path("/usr/bin/node").exists(), reason="this host has no node")
 def test_a_node_function_counts_visits_in_a_cookie(publish: Any) -> None:
     node = publish("node")

@@ -225,6 +225,8 @@ def test_cors_is_answered_without_the_function(client: Any, caller: Caller, name
     }
     answer = caller.signed("GET", "/", Origin="https://a.test")
     assert (answer.headers["access-control-allow-origin"], answer.headers["vary"]) == ("https://a.test", "Origin")
+    refusal = caller.ask("GET", "/", Origin="https://a.test")
+    assert (refusal.status, refusal.headers["access-control-allow-origin"]) == (403, "https://a.test")
     client.update_function_url_config(FunctionName=named, Cors={})
     assert caller.signed("OPTIONS").value["event"]["requestContext"]["http"]["method"] == "OPTIONS"
 

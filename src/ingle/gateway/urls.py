@@ -13,7 +13,7 @@ from ingle.gateway.invoke import STREAM, Invoker, event_headers, read_payload, r
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.url_event import Signer, UrlRequest, render_event
 from ingle.gateway.url_index import UrlIndex
-from ingle.gateway.url_reply import BufferedReply, StreamedReply
+from ingle.gateway.url_reply import BufferedReply, Shaper, StreamedReply
 from ingle.protocol import AwsError, rest_json
 from ingle.routing import UrlRoute
 from ingle.transport import Exchange
@@ -47,27 +47,30 @@ class Urls:
         host, _, port = (exchange.header(b"host") or b"").decode("latin-1").lower().partition(":")
         found = self._index.find(host)
         if found is None:
-            _refuse(exchange, None)
+            _respond(exchange, _refusal(None), list)
             return
         function, url = found
+        shape: Shaper = list if url.cors is None else partial(cors.apply, url.cors, exchange.header(b"origin"))
         if url.cors is not None and exchange.method == b"OPTIONS":
             self._count(function, 200)
             exchange.respond(200, [*cors.preflight_headers(url.cors, exchange.header(b"origin")), _request_id()])
             return
         try:
-            await self._serve(exchange, function, url, host, port)
+            await self._serve(exchange, function, url, (host, port), shape)
         except AwsError as error:
             self._count(function, error.status)
             self._metrics.refused(error)
             if exchange.answered:
                 exchange.abort()
-            elif error.code in _REFUSED:
-                _refuse(exchange, _FORBIDDEN)
             else:
-                status, headers, body = rest_json.render_error(error)
-                exchange.respond(status, [*headers, _request_id()], body)
+                refusal = _refusal(_FORBIDDEN) if error.code in _REFUSED else rest_json.render_error(error)
+                _respond(exchange, refusal, shape)
 
-    async def _serve(self, exchange: Exchange, function: FunctionKey, url: UrlRoute, host: str, port: str) -> None:
+    async def _serve(
+        self, exchange: Exchange, function: FunctionKey, url: UrlRoute, named: tuple[str, str], shape: Shaper
+    ) -> None:
+        """Have a request to host and port `named` served. Raises AwsError."""
+        host, port = named
         account, region, name = function
         arn = FunctionArn(account=account, region=region, name=name, qualifier=url.qualifier)
         if url.auth_type == "NONE" and not url.is_public:
@@ -96,7 +99,6 @@ class Urls:
             raise request_too_large()
         draw = random.random()  # noqa: S311 - it divides invocations between versions, and hides nothing
         is_streamed = url.invoke_mode == "RESPONSE_STREAM"
-        shape = partial(cors.apply, url.cors, exchange.header(b"origin")) if url.cors is not None else list
         reply = (StreamedReply if is_streamed else BufferedReply)(exchange, shape, partial(self._count, function))
         await self._invoker.run(arn, draw, [*told, STREAM] if is_streamed else told, event, reply)
 
@@ -115,7 +117,12 @@ def _request_id() -> tuple[bytes, bytes]:
     return b"x-amzn-requestid", new_request_id().encode()
 
 
-def _refuse(exchange: Exchange, message: str | None) -> None:
-    """Answer 403; an id that nobody has, or no longer, has no message."""
-    headers = (_JSON, (b"x-amzn-errortype", b"AccessDeniedException"), _request_id())
-    exchange.respond(403, headers, msgspec.json.encode({"Message": message}))
+def _refusal(message: str | None) -> rest_json.Answer:
+    """Return an answer of 403; to an id that nobody has, or no longer, it has no message."""
+    headers = [_JSON, (b"x-amzn-errortype", b"AccessDeniedException")]
+    return 403, headers, msgspec.json.encode({"Message": message})
+
+
+def _respond(exchange: Exchange, answer: rest_json.Answer, shape: Shaper) -> None:
+    status, headers, body = answer
+    exchange.respond(status, [*shape(headers), _request_id()], body)
