@@ -116,6 +116,40 @@ def resident_mib(ingle: Ingle) -> float:
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS"))) / 1024
 
 
+SENDS_DESCRIPTORS = """
+import array, os, socket
+def handler(event, context):
+    for number in range(3, 16):
+        try:
+            link = socket.socket(fileno=os.dup(number))
+        except OSError:
+            continue
+        if link.family == socket.AF_UNIX:
+            held = array.array("i", [os.open("/dev/null", os.O_RDONLY) for _ in range(100)])
+            for _ in range(20):
+                link.sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, held)])
+            return "sent"
+    return "no Unix socket"
+"""
+
+
+def open_descriptors(ingle: Ingle) -> int:
+    pid = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["worker"]
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_descriptors_that_a_runtime_sends_reach_nobody(ingle: Ingle, deploy: Any, functions: Any) -> None:
+    """Python functions hold a Unix socket to their worker, which takes bytes from it and nothing else."""
+    name = deploy(SENDS_DESCRIPTORS)
+    before = open_descriptors(ingle)
+    answer = functions.invoke(
+        FunctionName=name
+    )  # what it sends is no HTTP: the connection ends, and so does its runtime
+    assert "FunctionError" in answer
+    assert open_descriptors(ingle) - before < 30
+    assert ingle.is_healthy()
+
+
 def test_who_asks_without_reading_is_answered_no_further(ingle: Ingle) -> None:
     before = resident_mib(ingle)
     request = b"GET /nothing HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -146,7 +180,7 @@ def test_no_environment_is_handed_to_a_worker_that_did_not_ask_for_it() -> None:
     with running_ingle() as ingle:
         for who in ("x", "y"):
             ingle.deploy(who, {"app.py": source}, Environment={"Variables": {"WHO": who}})
-        for _ in range(4):
+        for _ in range(2):
             worker = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["worker"]
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 asked = [pool.submit(invoke_quietly, ingle, "x") for _ in range(4)]
