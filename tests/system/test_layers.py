@@ -2,15 +2,13 @@
 
 import base64
 import hashlib
-import io
 import json
-import stat
-import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from harness import Ingle, running_ingle, zip_of
+from tests.system.layers import lay
 from tests.system.test_functions_api import FAST, create, refused
 
 OWN = "arn:aws:lambda:us-east-1:000000000000:layer:"
@@ -21,16 +19,6 @@ def handler(event, context):
     tool = subprocess.run(["/opt/bin/tool"], capture_output=True, text=True).stdout if event == "tool" else ""
     return {"said": greeting.SAID, "from": greeting.__file__, "tool": tool}
 """
-
-
-def executable_zip(files: Mapping[str, str]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            info = zipfile.ZipInfo(name)
-            info.external_attr = (stat.S_IFREG | 0o755) << 16
-            archive.writestr(info, content)
-    return buffer.getvalue()
 
 
 @pytest.fixture
@@ -253,12 +241,6 @@ def running(request: pytest.FixtureRequest) -> Iterator[Ingle]:
     else:
         with running_ingle("--isolation", "process", "--insecure") as other:
             yield other
-
-
-def lay(ingle: Ingle, name: str, files: Mapping[str, str]) -> str:
-    client = ingle.client()
-    made = client.publish_layer_version(LayerName=name, Content={"ZipFile": executable_zip(files)})
-    return str(made["LayerVersionArn"])
 
 
 def said(ingle: Ingle, name: str, event: Any = None) -> dict[str, Any]:

@@ -50,10 +50,11 @@ def test_levels_without_json_are_refused(deploy: Any, functions: Any) -> None:
 def test_json_reaches_the_function_and_the_platforms_lines(deploy: Any, invoke: Any, logs: Any) -> None:
     name = deploy(ENVIRONMENT, LoggingConfig=JSON)
     assert invoke(name).payload == {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "WARN"}
-    events = wait_for_events(logs, f"/aws/lambda/{name}", 4)
+    events = wait_for_events(logs, f"/aws/lambda/{name}", 6)
     told = [json.loads(event["message"]) for event in events]
     assert [one["type"] for one in told] == [
-        "platform.initStart", "platform.start", "platform.runtimeDone", "platform.report",
+        "platform.initStart", "platform.initRuntimeDone", "platform.initReport", "platform.start",
+        "platform.runtimeDone", "platform.report",
     ]  # fmt: skip
     assert told[-1]["record"]["metrics"]["memorySizeMB"] == 128
     assert told[-1]["record"]["metrics"]["initDurationMs"] > 0

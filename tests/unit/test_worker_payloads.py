@@ -32,7 +32,8 @@ def variables(given: Assignment) -> dict[str, str]:
     ],
 )
 def test_an_exit_is_told_as_lambda_tells_it(status: int, reason: str) -> None:
-    told = json.loads(error_payloads.exited("id", status, out_of_memory=False))
+    reason_given = error_payloads.exit_reason(status, out_of_memory=False)
+    told = json.loads(error_payloads.ended("Runtime.ExitError", "id", reason_given))
     assert told == {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: id Error: {reason}"}
 
 

@@ -23,9 +23,11 @@ class Environment:
     is_provisioned: bool = False
     """Whether it is one of those that are kept initialised, whether or not anybody needs them."""
     path: bytes = b""
+    settled_path: bytes = b""
 
     def __post_init__(self) -> None:
         self.path = b"/environments/%b/invocations" % self.identifier.encode()
+        self.settled_path = b"/environments/%b/settled" % self.identifier.encode()
 
 
 class Pool:

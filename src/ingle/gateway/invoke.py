@@ -27,6 +27,7 @@ from ingle.transport import BodyTooLargeError, ConnectionFailedError, Disconnect
 from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     FunctionArn,
+    IngleError,
     new_request_id,
     new_trace_id,
 )
@@ -41,7 +42,8 @@ TENANT = b"x-amz-tenant-id"
 _TENANT_LIMIT = 256
 _TENANT_PATTERN = re.compile(r"[a-zA-Z0-9\._:\/=+\-@ ]+")
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
-_GONE = (b"x-ingle-environment", b"gone")
+_FATE = b"x-ingle-environment"
+"""What becomes of an environment that has answered: it is `gone`, or still `settling`; else it is idle."""
 _check_json = msgspec.json.Decoder().decode
 _Routes = dict[tuple[str, str, str], FunctionRoute]
 EventHeaders = list[tuple[bytes, bytes]]
@@ -227,32 +229,50 @@ class Invoker:
             (b"x-amz-executed-version", environment.key.version.encode()),
             (b"x-amzn-trace-id", headers[2][1]),
         ]
-        is_gone = False
+        fate = b""
         for pair in answer.headers:
             if pair[0] in _PASSED_ON:
                 made.append(pair)
                 if pair[0] == b"x-amz-function-error":
                     self._metrics.of(environment.key.region, environment.key.function).function_errors += 1
-            elif pair[0] == b"x-ingle-environment":
-                is_gone = True
+            elif pair[0] == _FATE:
+                fate = pair[1]
         body = answer.body_nowait
         if body is not None and not reply.is_streaming:
-            self._settle(environment, is_gone=is_gone)
-            reply.respond(made, body)
+            if fate == b"settling":
+                reply.respond(made, body)
+                await self._settle(environment, fate)
+            else:
+                self._settle_nowait(environment, is_gone=fate == b"gone")
+                reply.respond(made, body)
             return
         try:
             await reply.relay(answer, made)
         finally:
             if answer.body.ended and answer.body.error is None:
-                self._settle(environment, is_gone=is_gone or _GONE in answer.trailers)
+                await self._settle(environment, dict(answer.trailers).get(_FATE, fate))
             else:
                 self._fleet.discard(environment)
 
-    def _settle(self, environment: Environment, *, is_gone: bool) -> None:
+    def _settle_nowait(self, environment: Environment, *, is_gone: bool) -> None:
         if is_gone:
             self._fleet.drop(environment)
         else:
             self._fleet.give_back(environment)
+
+    async def _settle(self, environment: Environment, fate: bytes) -> None:
+        """Take an environment back as soon as it can serve again: its extensions may take their time behind the answer."""
+        is_gone = fate == b"gone"
+        if fate == b"settling":
+            try:
+                settled = await self._worker.request(b"GET", environment.settled_path)
+                is_gone = settled.status != 204
+            except BaseException as error:
+                self._fleet.discard(environment)
+                if isinstance(error, IngleError):
+                    return
+                raise
+        self._settle_nowait(environment, is_gone=is_gone)
 
 
 def _key(arn: FunctionArn, version: VersionRoute, tenant: str) -> VersionKey:

@@ -23,12 +23,13 @@ from ingle.worker.invocation import Invocation
 from ingle.worker.loader import Loader
 from ingle.worker.log_shipping import LogShipper
 from ingle.worker.role_credentials import ContainerCredentials
-from ingle.worker.variables import variables_for
+from ingle.worker.variables import extension_variables_for, variables_for
 
 _log = structlog.get_logger("ingle.worker")
 _FREEZE_AFTER_S = 0.03
 _INVOCATIONS = b"/invocations"
 _ENVIRONMENTS = b"/environments/"
+_SETTLED = b"/settled"
 
 
 class Environments:
@@ -70,13 +71,14 @@ class Environments:
         try:
             if runtime is None:
                 raise SpawnError(f"this host has no {assignment.runtime}")
+            variables = variables_for(assignment, name, self._credentials.token(key))
             configuration = {
-                "environment": variables_for(assignment, name, self._credentials.token(key)),
+                "environment": variables,
                 "handler": assignment.handler,
                 "runtime": assignment.runtime,
                 "interpreter": runtime.interpreter,
                 "extensions": assignment.extensions,
-                "extension_environment": {},
+                "extension_environment": extension_variables_for(assignment, variables),
             }
             running = await self._driver.spawn(
                 EnvironmentSpec(
@@ -194,6 +196,8 @@ class Agent:
                 await self._changes(exchange)
             case b"GET", b"/health":
                 exchange.respond(503 if self._driver.lost.is_set() or self.is_draining else 200, ())
+            case b"GET", target if target.startswith(_ENVIRONMENTS) and target.endswith(_SETTLED):
+                await self._settle(exchange)
             case b"DELETE", target if target.startswith(_ENVIRONMENTS):
                 self._retire(target[len(_ENVIRONMENTS) :])
                 exchange.respond(202, ())
@@ -214,6 +218,12 @@ class Agent:
         if exchange.is_disconnected:  # the gateway that asked is gone, and its successor knows nothing of this one
             self._retire(started.environment_id.encode())
         exchange.respond(201, (), msgspec.json.encode(started))
+
+    async def _settle(self, exchange: Exchange) -> None:
+        """Answer once an environment can serve again; 410 where it never will."""
+        environment = self._environments.find(exchange.target[len(_ENVIRONMENTS) : -len(_SETTLED)])
+        can_serve = environment is not None and await environment.wait_until_settled()
+        exchange.respond(204 if can_serve else 410, ())
 
     def _retire(self, identifier: bytes) -> None:
         environment = self._environments.find(identifier)

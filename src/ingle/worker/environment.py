@@ -7,20 +7,36 @@ import signal
 import socket
 import time
 from collections.abc import Callable
+from typing import Any
 
 from ingle.environments import ON_DEMAND, PROVISIONED, Assignment, Event, State, advance
 from ingle.transport import Exchange, HttpServer, ServerLimits, serve_http
 from ingle.values import MIB, STREAM_LIMIT_BYTES
-from ingle.worker import error_payloads
+from ingle.worker import error_payloads, shutdown
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
+from ingle.worker.extensions import LIMIT as EXTENSION_LIMIT
+from ingle.worker.extensions import Extensions
+from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
+from ingle.worker.extensions_api import ExtensionsApi
 from ingle.worker.invocation import Invocation
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.log_shipping import LogStream
-from ingle.worker.platform_events import TIMEOUT, Fault, InitReport, InitStart, Outcome, failed
+from ingle.worker.platform_events import (
+    SUCCESS,
+    TIMEOUT,
+    ExtensionStatus,
+    Fault,
+    InitReport,
+    InitRuntimeDone,
+    InitStart,
+    Outcome,
+    failed,
+)
 from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
+from ingle.worker.shutdown import Living
 
 INIT_LIMIT_S = 10.0
 AHEAD_INIT_LIMIT_S = 130
@@ -30,7 +46,7 @@ _API_LIMITS = ServerLimits(
     body_bytes=STREAM_LIMIT_BYTES + MIB,
     idle_timeout_s=1e9,
     body_timeout_s=900.0,
-    connections=16,
+    connections=48,
 )
 
 
@@ -56,6 +72,8 @@ class Environment:
         self._journal = Journal(assignment, stream.add)
         self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
         self._serving = Serving(self, self._capture, self._journal)
+        self._extensions = Extensions()
+        self._living = Living()
         self._on_gone = on_gone
         self._on_idle = on_idle
         self._loop = asyncio.get_running_loop()
@@ -67,9 +85,12 @@ class Environment:
         self._idle_since = 0.0
         self._init_ms: float | None = None
         self._is_in_init = False
+        self._stopping: asyncio.Task[None] | None = None
         self._emptying: asyncio.Task[None] | None = None
         """The reset that is under way: until it is over, nothing can be started."""
         self._kills_known = 0
+        self._settled = asyncio.Event()
+        """Set whenever what `wait_until_settled` looks at has changed."""
         self.is_gone = asyncio.Event()
 
     def __repr__(self) -> str:
@@ -81,9 +102,8 @@ class Environment:
         """Run init to its end; return whether it failed."""
         self._capture.watch()
         self._running.exited.add_done_callback(self._exited)
-        self._journal.tell(InitStart(assignment=self.assignment))
         self._init_timer = self._loop.call_later(init_limit_s(self.assignment), self._init_timed_out)
-        self._server = await serve_http(RuntimeApi(self, self._serving), self._running.listener, limits=_API_LIMITS)
+        self._server = await serve_http(self._api(), self._running.listener, limits=_API_LIMITS)
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
         self._begin_init()
@@ -96,19 +116,51 @@ class Environment:
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
 
+    def _api(self) -> Callable[[Exchange], Any]:
+        runtime_api = RuntimeApi(self, self._serving)
+        extensions_api = ExtensionsApi(self, self._extensions)
+
+        def serve(exchange: Exchange) -> Any:
+            api = extensions_api if exchange.target.startswith(EXTENSIONS_PREFIX) else runtime_api
+            return api(exchange)
+
+        return serve
+
     def _begin_init(self) -> None:
+        """Start the external extensions, and once they have registered the runtime."""
+        self._journal.tell(InitStart(assignment=self.assignment, phase=self._phase))
         self._is_in_init = True
         self._started_ns = time.monotonic_ns()
-        self._running.processes.start(RUNTIME)
+        has_place = self._running.extensions >= 0
+        self._extensions.begin(self.assignment.extensions if has_place else ())
+        if len(self._extensions) > EXTENSION_LIMIT:
+            self._loop.call_soon(self._die, "Extension.LaunchError", "ErrTooManyExtensions")
+            return
+        for extension in self._extensions:
+            self._start_process(extension.number)
+        self._start_runtime()
+
+    def _start_process(self, number: int) -> None:
+        self._living.started(number)
+        self._running.processes.start(number)
+
+    def _start_runtime(self) -> None:
+        if self._is_in_init and RUNTIME not in self._living and self._extensions.have_registered:
+            self._start_process(RUNTIME)
+
+    def extension_registered(self) -> None:
+        self._start_runtime()
+
+    def extension_asks(self) -> None:
+        self._go_on()
 
     @property
     def _phase(self) -> str:
         return "init" if self.state is State.INITIALIZING else "invoke"
 
     def _init_finished(self) -> None:
-        """The runtime has asked for its first event."""
-        self._is_in_init = False
-        duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
+        """The runtime and its extensions have asked for their first event."""
+        duration_ms = self._end_init(SUCCESS)
         if self.state is not State.INITIALIZING:  # begun anew by the invocation that waits: its report counts it
             return
         self._stop_timing()
@@ -116,6 +168,20 @@ class Environment:
         self.state = advance(self.state, Event.INIT_FINISHED)
         self._became_idle()
         self._ready.set_result(False)
+
+    def _end_init(self, outcome: Outcome) -> float:
+        """Tell of the end of init; return how many milliseconds it took."""
+        self._is_in_init = False
+        self._extensions.close_registration()
+        duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
+        for one in self._extensions:
+            status = ExtensionStatus(name=one.name, state=one.state.value, events=one.events, error_type=one.error_type)
+            self._journal.tell(status)
+        kind = self.assignment.initialization_type
+        self._journal.tell(
+            InitReport(initialization_type=kind, phase=self._phase, outcome=outcome, duration_ms=duration_ms)
+        )
+        return duration_ms
 
     def _init_timed_out(self) -> None:
         if self.state is State.INITIALIZING:
@@ -126,16 +192,13 @@ class Environment:
 
     def _init_broke(self, outcome: Outcome, body: bytes) -> None:
         """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
-        duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
-        kind = self.assignment.initialization_type
-        self._journal.tell(
-            InitReport(initialization_type=kind, phase=self._phase, outcome=outcome, duration_ms=duration_ms)
-        )
-        self._is_in_init = False
+        if RUNTIME in self._living:
+            self._tell_runtime_done(outcome)
+        self._end_init(outcome)
         if self.state is State.INITIALIZING:
             self._stop_timing()
             self.state = advance(self.state, Event.INIT_FAILED)
-            self._empty()
+            self._empty(outcome)
             self._ready.set_result(True)
         else:
             self._serving.break_off(outcome, body)
@@ -158,8 +221,22 @@ class Environment:
         self._next = exchange
         exchange.on_disconnect(self._stopped_asking)
         if self._is_in_init:
+            self._extensions.close_registration()
+            self._tell_runtime_done(SUCCESS)
+        self._go_on()
+
+    def _go_on(self) -> None:
+        """Somebody has asked for what is next: end what all have done their part of, and begin what waits."""
+        if self._is_in_init:
+            if self._next is None or not self._extensions.are_done:
+                return
             self._init_finished()
+        self._serving.settle()
         self._deliver()
+
+    def _tell_runtime_done(self, outcome: Outcome) -> None:
+        kind = self.assignment.initialization_type
+        self._journal.tell(InitRuntimeDone(initialization_type=kind, phase=self._phase, outcome=outcome))
 
     def _stopped_asking(self) -> None:
         self._next = None
@@ -192,9 +269,33 @@ class Environment:
 
     def _deliver(self) -> None:
         """Bring the invocation and the runtime's question together, where both are here."""
-        if self._next is not None and self._serving.invocation is not None:
+        if self._next is not None and self._serving.is_waiting:
             exchange, self._next = self._next, None
             self._serving.deliver(exchange)
+
+    @property
+    def has_extensions(self) -> bool:
+        return len(self._extensions) > 0
+
+    @property
+    def is_runtime_ready(self) -> bool:
+        return self._next is not None
+
+    @property
+    def have_extensions_served(self) -> bool:
+        return self._extensions.have_served
+
+    def tell_extensions(self, event: bytes) -> None:
+        self._extensions.invoke(event)
+
+    async def wait_until_settled(self) -> bool:
+        """Return as soon as it can serve again, or never will: which of the two."""
+        while not self.state.can_serve or self._emptying is not None:
+            if self.state in (State.STOPPING, State.GONE):
+                return False
+            self._settled.clear()
+            await self._settled.wait()
+        return True
 
     def take_init_ms(self) -> float | None:
         init_ms, self._init_ms = self._init_ms, None
@@ -207,33 +308,36 @@ class Environment:
         if self.state is State.BUSY:
             self.state = advance(self.state, Event.INVOKE_FINISHED)
             self._became_idle()
+            self._settled.set()
 
     # resets
 
-    def reset(self) -> None:
+    def reset(self, outcome: Outcome) -> None:
         if self.is_replaced:
-            self.retire()
-        elif self.state in (State.IDLE, State.FROZEN):
+            self._end(_shutdown_reason(outcome))
+        elif self.state in (State.IDLE, State.FROZEN, State.BUSY):
             self.state = advance(self.state, Event.RESET)
-            self._empty()
+            self._empty(outcome)
 
     @property
     def is_replaced(self) -> bool:
         """Whether another one, initialised ahead, takes its place instead of a reset."""
         return self.assignment.initialization_type == PROVISIONED
 
-    def _empty(self) -> None:
-        """Kill everything that runs; the next init waits until nothing is left of it."""
+    def _empty(self, outcome: Outcome) -> None:
+        """Shut down what runs, kill what is left; the next init waits until nothing is."""
         if self._emptying is None:
             self._is_in_init = False
-            self._emptying = self._loop.create_task(self._empty_out())
+            self._emptying = self._loop.create_task(self._empty_out(_shutdown_reason(outcome)))
 
-    async def _empty_out(self) -> None:
+    async def _empty_out(self, reason: str) -> None:
+        await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes)
         with contextlib.suppress(SpawnError):  # it is gone altogether, and `_exited` says so
             await self._running.processes.reset()
         self._kills_known = self._running.out_of_memory_kills()
         self._next = None  # nobody listens there any more
         self._emptying = None
+        self._settled.set()
 
     # between invocations
 
@@ -245,7 +349,7 @@ class Environment:
         """Freeze what has been idle since before a time of the loop's clock; return whether to look again."""
         if self.state is not State.IDLE:
             return False
-        if self._idle_since > before or self._next is None:
+        if self._idle_since > before or self._next is None or not self._extensions.are_done:
             return True
         self.state = advance(self.state, Event.FROZE)
         self._running.processes.freeze()
@@ -254,47 +358,69 @@ class Environment:
     # ends
 
     def _process_ended(self, number: int, status: int) -> None:
-        """The runtime has ended by itself."""
-        if number != RUNTIME or self._emptying is not None:
+        """The runtime or an extension has ended: by itself, unless everything is being shut down."""
+        self._living.ended(number)
+        if self._emptying is not None or self.state in (State.STOPPING, State.GONE):
             return
-        out_of_memory = self._running.out_of_memory_kills() > self._kills_known
-        outcome = failed("Runtime.ExitError")
+        if number == RUNTIME:
+            out_of_memory = self._running.out_of_memory_kills() > self._kills_known
+            error_type, reason = "Runtime.ExitError", error_payloads.exit_reason(status, out_of_memory)
+        else:
+            error_type, reason = self._extensions.ended(number, status), error_payloads.process_exit_reason(status)
+        self._die(self._extensions.first_error or error_type, reason)
+
+    def _die(self, error_type: str, reason: str) -> None:
+        """Nothing goes on here without what has ended."""
+        outcome = failed(error_type)
         invocation = self._serving.invocation
         request_id = invocation.request_id.decode() if invocation is not None else ""
-        body = error_payloads.exited(request_id, status, out_of_memory=out_of_memory)
+        body = error_payloads.ended(error_type, request_id, reason)
         if self._is_in_init:
             self._init_broke(outcome, body)
         elif invocation is not None:
-            reason = error_payloads.exit_reason(status, out_of_memory)
             self._journal.tell(Fault(request_id=request_id, reason=reason))
             self._serving.break_off(outcome, body)
         else:
-            self.reset()
+            self.reset(outcome)
 
     def _exited(self, future: "asyncio.Future[Exit]") -> None:
         """Nothing of the environment is left, its init included."""
         self.exit = future.result()
         invocation = self._serving.invocation
         if invocation is not None:
-            status = int(signal.SIGKILL)
-            body = error_payloads.exited(invocation.request_id.decode(), status, out_of_memory=self.exit.out_of_memory)
+            reason = error_payloads.exit_reason(int(signal.SIGKILL), self.exit.out_of_memory)
+            body = error_payloads.ended("Runtime.ExitError", invocation.request_id.decode(), reason)
             self._serving.lose(failed("Runtime.ExitError"), body)
         self._leave()
 
     def retire(self) -> None:
         """End it: nobody wants it any more, or it can't serve again. `is_gone` is set when nothing of it is left."""
+        self._end(shutdown.SPINDOWN)
+
+    def _end(self, reason: str) -> None:
         if self.state in (State.STOPPING, State.GONE):
             return
         self.state = advance(self.state, Event.STOP_REQUESTED)
-        if self.exit is None:
-            self._running.stop()  # `_exited` follows
-        else:
+        self._settled.set()
+        if self.exit is not None:
             self._leave()
+        elif self.has_extensions:
+            self._stopping = self._loop.create_task(self._shut_down(reason))
+        else:
+            self._running.stop()  # `_exited` follows
+
+    async def _shut_down(self, reason: str) -> None:
+        if self._emptying is not None:  # who runs has heard of an end already
+            await asyncio.wait([self._emptying])
+        else:
+            await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes)
+        self._running.stop()
 
     def _leave(self) -> None:
         if self.state is State.GONE:
             return
         self.state = advance(self.state, Event.EXITED)
+        self._settled.set()
         self._stop_timing()
         self._serving.stop_timing()
         if not self._ready.done():
@@ -323,6 +449,10 @@ def init_limit_s(assignment: Assignment) -> float:
     if assignment.initialization_type == ON_DEMAND:
         return INIT_LIMIT_S
     return float(max(AHEAD_INIT_LIMIT_S, assignment.timeout_s))
+
+
+def _shutdown_reason(outcome: Outcome) -> str:
+    return shutdown.TIMEOUT if outcome == TIMEOUT else shutdown.FAILURE
 
 
 def stream_name(version: str, now: float) -> str:

@@ -18,9 +18,9 @@ def timed_out(request_id: str, timeout_s: float) -> bytes:
     )
 
 
-def exited(request_id: str, status: int, *, out_of_memory: bool) -> bytes:
-    """Return the payload for a runtime that ended by itself; `status` is its wait status (wait(2))."""
-    return render_payload("Runtime.ExitError", f"RequestId: {request_id} Error: {exit_reason(status, out_of_memory)}")
+def ended(error_type: str, request_id: str, reason: str) -> bytes:
+    """Return the payload for a runtime or an extension that ended by itself."""
+    return render_payload(error_type, f"RequestId: {request_id} Error: {reason}")
 
 
 def exit_reason(status: int, out_of_memory: bool) -> str:
@@ -31,6 +31,14 @@ def exit_reason(status: int, out_of_memory: bool) -> str:
         return f"Runtime exited with error: signal: {_signal_name(os.WTERMSIG(status))}"
     code = os.waitstatus_to_exitcode(status)
     return f"Runtime exited with error: exit status {code}" if code else "Runtime exited without providing a reason"
+
+
+def process_exit_reason(status: int) -> str:
+    """Return how an extension ended, as Lambda words it."""
+    if os.WIFSIGNALED(status):
+        return f"signal: {_signal_name(os.WTERMSIG(status))}"
+    code = os.waitstatus_to_exitcode(status)
+    return f"exit status {code}" if code else "exit code 0"
 
 
 _SIGNALS = {

@@ -2,8 +2,13 @@
 
 import base64
 import time
+from typing import Any
+
+import msgspec
 
 from ingle.transport import Exchange
+from ingle.worker.extensions import INVOKE
+from ingle.worker.platform_events import SUCCESS, Outcome, Span
 
 JSON = (b"content-type", b"application/json")
 
@@ -12,13 +17,17 @@ class Invocation:
     """An event on its way to the runtime, and the gateway's exchange that waits for the answer."""
 
     __slots__ = (
+        "answer_began_ns",
+        "answered_ns",
         "arn",
         "client_context",
         "exchange",
         "is_started",
+        "outcome",
         "payload",
         "produced_bytes",
         "request_id",
+        "runtime_done_ns",
         "started_ns",
         "trace_id",
         "wants_stream",
@@ -36,6 +45,8 @@ class Invocation:
         self.wants_stream = exchange.header(b"x-ingle-stream") is not None
         """Whether a streamed answer is passed on as it comes; else it is told whole."""
         self.started_ns = time.monotonic_ns()
+        self.answer_began_ns = self.answered_ns = self.runtime_done_ns = 0
+        self.outcome = SUCCESS
         self.produced_bytes = 0
         """How much of an answer the runtime has given."""
         self.is_started = False
@@ -44,6 +55,20 @@ class Invocation:
     def begin_duration(self) -> None:
         """The runtime has the event: what follows is the duration that is reported."""
         self.started_ns = time.monotonic_ns()
+
+    def begin_answer(self) -> None:
+        """The runtime has begun to answer."""
+        self.answer_began_ns = self.answer_began_ns or time.monotonic_ns()
+
+    def end_answer(self, outcome: Outcome) -> None:
+        """The gateway gets its answer now; extensions may go on."""
+        self.begin_answer()
+        self.answered_ns = time.monotonic_ns()
+        self.outcome = outcome
+
+    @property
+    def is_answered(self) -> bool:
+        return self.answered_ns > 0
 
     def event_headers(self, timeout_s: int, tenant: str) -> list[tuple[bytes, bytes]]:
         """Return the headers with which the Runtime API delivers the event."""
@@ -60,6 +85,35 @@ class Invocation:
             headers.append((b"lambda-runtime-aws-tenant-id", tenant.encode()))
         return headers
 
+    def event_for_extensions(self, timeout_s: int) -> bytes:
+        """Return the INVOKE event of the Extensions API."""
+        event: dict[str, Any] = {
+            "eventType": INVOKE,
+            "deadlineMs": time.time_ns() // 1_000_000 + timeout_s * 1000,
+            "requestId": self.request_id.decode(),
+            "invokedFunctionArn": self.arn.decode(),
+        }
+        if self.trace_id:
+            event["tracing"] = {"type": "X-Amzn-Trace-Id", "value": self.trace_id.decode("latin-1")}
+        return msgspec.json.encode(event)
+
+    def spans_of_runtime(self) -> list[Span]:
+        """Return the parts of the runtime's time, which is over (Telemetry API, "Span")."""
+        return [
+            _span("responseLatency", self.started_ns, self.answer_began_ns),
+            _span("responseDuration", self.answer_began_ns, self.answered_ns),
+            _span("runtimeOverhead", self.answered_ns, self.runtime_done_ns),
+        ]
+
+    def spans_of_extensions(self) -> list[Span]:
+        """Return what extensions have taken behind the runtime, up to now."""
+        return [_span("extensionOverhead", self.runtime_done_ns, time.monotonic_ns())]
+
     @property
     def duration_ms(self) -> float:
         return (time.monotonic_ns() - self.started_ns) / 1e6
+
+
+def _span(name: str, began_ns: int, ended_ns: int) -> Span:
+    ago_ms = (time.monotonic_ns() - began_ns) / 1e6
+    return Span(name, time.time_ns() / 1e6 - ago_ms, (ended_ns - began_ns) / 1e6)

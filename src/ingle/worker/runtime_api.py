@@ -3,23 +3,18 @@
 Its caller is customer code: every path, order and size is checked, and nothing it says touches another environment.
 """
 
-import asyncio
 from typing import Any, Protocol
 
-import msgspec
-
-from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 from ingle.worker import role_credentials
 from ingle.worker.error_payloads import fit_type
+from ingle.worker.replies import JSON_HEADERS, OK, answer_later, refuse, refuse_size
 
 _BASE = b"/2018-06-01/runtime/"
 _NEXT = b"/2018-06-01/runtime/invocation/next"
 _INVOCATION = b"/2018-06-01/runtime/invocation/"
-_JSON = ((b"content-type", b"application/json"),)
-_OK = b'{"status":"OK"}\n'
 _ERROR_LIMIT_BYTES = MIB
-_IDLE_TALK_S = 0.005
 
 
 class Runtime(Protocol):
@@ -61,25 +56,6 @@ class Answers(Protocol):
     def answered_too_much(self, limit_bytes: int) -> None: ...
 
 
-def refuse(exchange: Exchange, status: int, error_type: str, message: str) -> None:
-    """Answer a runtime's mistake, in a while."""
-    _answer_later(exchange, status, _JSON, msgspec.json.encode({"errorMessage": message, "errorType": error_type}))
-
-
-def _answer_later(exchange: Exchange, status: int, headers: Headers, body: bytes) -> None:
-    """Answer what serves no invocation so late that no number of such requests takes the worker's time from others.
-
-    A connection carries one exchange at a time and an environment has few of them.
-    """
-    asyncio.get_running_loop().call_later(_IDLE_TALK_S, exchange.respond, status, headers, body)
-
-
-def refuse_size(exchange: Exchange, limit_bytes: int) -> None:
-    """Answer a response that is larger than `limit_bytes`."""
-    message = f"Exceeded maximum allowed payload size ({limit_bytes} bytes)."
-    refuse(exchange, 413, "RequestEntityTooLarge", message)
-
-
 class RuntimeApi:
     """The handler of one environment's listener."""
 
@@ -98,7 +74,7 @@ class RuntimeApi:
             if verb == b"error":
                 return self._error(exchange, request_id)
         if target == b"/ping" and method == b"GET":
-            _answer_later(exchange, 200, ((b"content-type", b"text/plain"),), b"pong")
+            answer_later(exchange, 200, ((b"content-type", b"text/plain"),), b"pong")
         elif target == role_credentials.PATH and method == b"GET":
             self._runtime.asks_for_credentials(exchange)
         elif target == _BASE + b"init/error" and method == b"POST":
@@ -156,7 +132,7 @@ class RuntimeApi:
             self._too_large(exchange)
             return
         self._answers.succeeded(body)
-        exchange.respond(202, _JSON, _OK)
+        exchange.respond(202, JSON_HEADERS, OK)
 
     def _too_large(self, exchange: Exchange) -> None:
         refuse_size(exchange, RESPONSE_LIMIT_BYTES)
@@ -168,14 +144,14 @@ class RuntimeApi:
         body, error_type = await _read_error(exchange)
         if self._is_current(exchange, request_id):
             self._answers.failed(body, error_type)
-            exchange.respond(202, _JSON, _OK)
+            exchange.respond(202, JSON_HEADERS, OK)
 
     async def _init_error(self, exchange: Exchange) -> None:
         if not self._runtime.is_initializing:
             refuse(exchange, 403, "InvalidStateTransition", "Init has ended")
             return
         body, error_type = await _read_error(exchange)
-        exchange.respond(202, _JSON, _OK)
+        exchange.respond(202, JSON_HEADERS, OK)
         self._runtime.init_failed(body, error_type)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import time
 from typing import Protocol
 
 from ingle.environments import Assignment
@@ -11,12 +12,14 @@ from ingle.worker import error_payloads
 from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
-from ingle.worker.platform_events import SUCCESS, TIMEOUT, Outcome, Report, RuntimeDone, Start, failed
-from ingle.worker.runtime_api import refuse_size
+from ingle.worker.platform_events import SUCCESS, TIMEOUT, Outcome, Report, RuntimeDone, Span, Start, failed
+from ingle.worker.replies import refuse_size
 from ingle.worker.streaming import EXIT_GRACE_S, end_of_stream, take_stream, trailer_error
 
 _UNHANDLED = (b"x-amz-function-error", b"Unhandled")
 _GONE = (b"x-ingle-environment", b"gone")
+_SETTLING = (b"x-ingle-environment", b"settling")
+"""The answer is whole, but the environment can't serve yet: the gateway asks when it can."""
 
 
 class Host(Protocol):
@@ -28,6 +31,23 @@ class Host(Protocol):
     @property
     def is_replaced(self) -> bool:
         """Whether it ends instead of a reset, and another takes its place."""
+        ...
+
+    @property
+    def has_extensions(self) -> bool:
+        """Whether an invocation goes on, behind its answer, until runtime and extensions have asked for the next."""
+        ...
+
+    @property
+    def is_runtime_ready(self) -> bool:
+        """Whether the runtime waits for its next event."""
+        ...
+
+    @property
+    def have_extensions_served(self) -> bool: ...
+
+    def tell_extensions(self, event: bytes) -> None:
+        """Tell of an invocation the extensions that want to hear of it."""
         ...
 
     def take_init_ms(self) -> float | None:
@@ -42,7 +62,7 @@ class Host(Protocol):
         """The invocation has ended: be idle, unless that is over too."""
         ...
 
-    def reset(self) -> None:
+    def reset(self, outcome: Outcome) -> None:
         """The invocation has been broken off: lose what is in memory."""
         ...
 
@@ -87,8 +107,15 @@ class Serving:
         self.is_delivered = True
         invocation.begin_duration()
         assignment = self._host.assignment
+        if self._host.has_extensions:
+            self._host.tell_extensions(invocation.event_for_extensions(assignment.timeout_s))
         headers = invocation.event_headers(assignment.timeout_s, assignment.version.tenant)
         exchange.respond(200, headers, invocation.payload)
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether there is an event that the runtime has not been given."""
+        return self.invocation is not None and not self.is_delivered and not self.invocation.is_answered
 
     # what the runtime answers
 
@@ -118,6 +145,7 @@ class Serving:
         invocation = self.invocation
         assert invocation is not None
         invocation.is_started = True
+        invocation.begin_answer()
         try:
             body = await take_stream(exchange, invocation, lambda: self.invocation is invocation)
         except BodyTooLargeError:
@@ -147,13 +175,44 @@ class Serving:
 
     def break_off(self, outcome: Outcome, body: bytes) -> None:
         """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays."""
-        headers = (JSON, _UNHANDLED)
-        self._finish(outcome, (*headers, _GONE) if self._host.is_replaced else headers, body)
-        self._host.reset()
+        invocation = self.invocation
+        if invocation is not None:
+            is_answered, is_last = invocation.is_answered, self._capture.is_full
+            if not is_answered:
+                invocation.end_answer(outcome)
+            self._end(invocation, outcome)
+            if not is_answered:
+                is_settling = (_SETTLING,) if self._host.has_extensions else ()
+                fate = (_GONE,) if is_last or self._host.is_replaced else is_settling
+                self._answer(invocation, (JSON, _UNHANDLED, *fate), body)
+            if is_last:
+                self._loop.call_soon(self._host.retire)
+        self._host.reset(outcome)
 
     def lose(self, outcome: Outcome, body: bytes) -> None:
         """End the invocation, if there is one, because nothing of its environment is left."""
-        self._finish(outcome, (JSON, _UNHANDLED, _GONE), body)
+        invocation = self.invocation
+        if invocation is None:
+            return
+        is_answered = invocation.is_answered
+        invocation.end_answer(outcome)
+        self._end(invocation, outcome)
+        if not is_answered:
+            self._answer(invocation, (JSON, _UNHANDLED, _GONE), body)
+
+    def settle(self) -> None:
+        """End an invocation that has its answer, once runtime and extensions have asked for the next."""
+        invocation = self.invocation
+        if invocation is None or not invocation.is_answered or not self._host.is_runtime_ready:
+            return
+        if not invocation.runtime_done_ns:
+            self._runtime_is_done(invocation, invocation.outcome)
+        if self._host.have_extensions_served:
+            self._end(invocation, invocation.outcome)
+            if self._capture.is_full:
+                self._host.retire()
+            else:
+                self._host.served()
 
     def _timed_out(self) -> None:
         if self.invocation is not None:
@@ -161,52 +220,72 @@ class Serving:
             self.break_off(TIMEOUT, body)
 
     def _finish(self, outcome: Outcome, headers: Headers, body: bytes) -> None:
-        """Write END and REPORT, answer the gateway, and be idle again or on the way out."""
-        invocation, self.invocation = self.invocation, None
+        """Answer the gateway with what the runtime has said, and be idle again, or wait for extensions."""
+        invocation = self.invocation
         if invocation is None:
             return
         self.is_delivered = False
-        self.stop_timing()
-        self._write_report(invocation, outcome)
-        if invocation.wants_tail:
-            headers = (*headers, (b"x-amz-log-result", base64.b64encode(self._journal.take_tail())))
-        is_full = _GONE not in headers and self._capture.is_full
+        invocation.end_answer(outcome)
+        if self._host.has_extensions:
+            self._capture.end_invocation()
+            self._answer(invocation, (*headers, _SETTLING), body)
+            self.settle()
+            return
+        self._end(invocation, outcome)
+        is_full = self._capture.is_full
         if is_full:
             headers = (*headers, _GONE)
-        if _GONE not in headers:
+            self._loop.call_soon(self._host.retire)  # once the runtime has had its own answer
+        else:
             self._host.served()
+        self._answer(invocation, headers, body)
+
+    def _answer(self, invocation: Invocation, headers: Headers, body: bytes) -> None:
+        if invocation.wants_tail:
+            headers = (*headers, (b"x-amz-log-result", base64.b64encode(self._journal.take_tail())))
         if invocation.exchange.answered:
-            invocation.exchange.finish(end_of_stream(headers, outcome, body))
+            invocation.exchange.finish(end_of_stream(headers, invocation.outcome, body))
         else:
             invocation.exchange.respond(200, headers, body)
-        if is_full:
-            self._loop.call_soon(self._host.retire)  # once the runtime has had its own answer
 
-    def _write_report(self, invocation: Invocation, outcome: Outcome) -> None:
-        duration_ms = invocation.duration_ms
+    def _end(self, invocation: Invocation, outcome: Outcome) -> None:
+        """Nothing of the invocation goes on: write END and REPORT."""
+        self.invocation = None
+        self.is_delivered = False
+        self.stop_timing()
         self._capture.end_invocation()
-        request_id, trace_id = invocation.request_id.decode(), invocation.trace_id.decode("latin-1")
-        tenant = self._host.assignment.version.tenant
-        self._journal.tell(
-            RuntimeDone(
-                request_id=request_id,
-                outcome=outcome,
-                duration_ms=duration_ms,
-                produced_bytes=invocation.produced_bytes,
-                trace_id=trace_id,
-                tenant=tenant,
-            )
-        )
+        spans: list[Span] = []
+        if not invocation.runtime_done_ns:
+            self._runtime_is_done(invocation, outcome)
+        elif self._host.has_extensions:
+            spans = invocation.spans_of_extensions()
+        assignment = self._host.assignment
         self._journal.tell(
             Report(
-                request_id=request_id,
+                request_id=invocation.request_id.decode(),
                 outcome=outcome,
-                duration_ms=duration_ms,
-                memory_mib=self._host.assignment.memory_mib,
+                duration_ms=invocation.duration_ms,
+                memory_mib=assignment.memory_mib,
                 used_bytes=self._host.peak_memory_bytes(),
                 init_ms=self._host.take_init_ms(),
-                trace_id=trace_id,
-                tenant=tenant,
+                spans=spans,
+                trace_id=invocation.trace_id.decode("latin-1"),
+                tenant=assignment.version.tenant,
+            )
+        )
+
+    def _runtime_is_done(self, invocation: Invocation, outcome: Outcome) -> None:
+        invocation.runtime_done_ns = time.monotonic_ns()
+        has_spans = self._host.has_extensions and not outcome.is_failure
+        self._journal.tell(
+            RuntimeDone(
+                request_id=invocation.request_id.decode(),
+                outcome=outcome,
+                duration_ms=invocation.duration_ms,
+                produced_bytes=invocation.produced_bytes,
+                spans=invocation.spans_of_runtime() if has_spans else (),
+                trace_id=invocation.trace_id.decode("latin-1"),
+                tenant=self._host.assignment.version.tenant,
             )
         )
 

@@ -63,3 +63,21 @@ def _credentials(assignment: Assignment, token: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": assignment.credentials.secret_access_key,
         "AWS_SESSION_TOKEN": assignment.credentials.session_token,
     }
+
+
+_RUNTIMES_OWN = frozenset(
+    {
+        "AWS_EXECUTION_ENV", "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_XRAY_CONTEXT_MISSING",
+        "AWS_XRAY_DAEMON_ADDRESS", "LAMBDA_RUNTIME_DIR", "LAMBDA_TASK_ROOT",
+    }
+)  # fmt: skip
+_RUNTIMES_PATHS = frozenset({"PYTHONPATH", "NODE_PATH"})
+
+
+def extension_variables_for(assignment: Assignment, variables: dict[str, str]) -> dict[str, str]:
+    """Return what external extensions find of the function's variables (Lambda developer guide, "Extensions API").
+
+    Where a runtime looks for its modules is nothing to them, unless the function says so itself.
+    """
+    left_out = _RUNTIMES_OWN | (_RUNTIMES_PATHS - assignment.environment.keys())
+    return {name: value for name, value in variables.items() if name not in left_out and not name.startswith("_")}

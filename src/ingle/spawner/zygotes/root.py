@@ -20,11 +20,12 @@ _FILES = {
 }
 
 
-def build_root(place: str, trees: list[tuple[str, str]], *, with_host_proc: bool) -> None:
+def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_host_proc: bool) -> None:
     """Assemble the root at `place`, enter it by pivot_root and make it read-only.
 
-    `trees` are (host path, path inside) of further directories or files to show. The caller is in a mount namespace of
-    its own. Sources are opened before anything is covered, so they may lie under directories that nobody else may enter.
+    `trees` are (host path, path inside) of further directories or files to show; /var/lang leads to where the runtime's
+    `language` is installed, empty for none. The caller is in a mount namespace of its own. Sources are opened before
+    anything is covered, so they may lie under directories that nobody else may enter.
     Without root the kernel mounts a new /proc only where a whole one is to be seen already: `with_host_proc` shows it
     here, and each environment covers it with its own.
     """
@@ -48,6 +49,8 @@ def build_root(place: str, trees: list[tuple[str, str]], *, with_host_proc: bool
         os.close(proc)
     for name, target in _LINKS.items():
         os.symlink(target, "dev/" + name)
+    if language:
+        os.symlink(language, "var/lang")
     for name, content in _FILES.items():
         with open("etc/" + name, "w") as file:
             file.write(content)

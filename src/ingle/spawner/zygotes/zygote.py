@@ -35,8 +35,9 @@ def main(arguments: list[str]) -> None:
     pairs = list(zip(trees[::2], trees[1::2]))  # noqa: B905 - Python 3.9
     # A Python finds its library inside the root too; the others run on ours, which isn't there.
     run = None if kind == "python" else launch.preload(kind)
+    language = sys.base_prefix if kind == "python" else ""
     with open("/proc/self/smaps", "rb", buffering=0) as mappings:  # there is no /proc in the root
-        root.build_root(place, pairs, with_host_proc=is_rootless)
+        root.build_root(place, pairs, language=language, with_host_proc=is_rootless)
         if run is None:
             run = launch.preload(kind)
             memory_image.prepare(mappings)
