@@ -249,7 +249,7 @@ export const handler = awslambda.streamifyResponse(async (event, stream) => {
   if (wish.raw) stream.setContentType('text/plain');
   else stream = awslambda.HttpResponseStream.from(stream, { statusCode: 203, headers: { 'X-A': 'b' }, cookies: ['c=1'] });
   stream.write('one,');
-  await new Promise((go) => setTimeout(go, 200));
+  await new Promise((go) => setTimeout(go, Number(wish.wait ?? 0)));
   if (wish.fail) throw new Error('broken');
   stream.write('two');
   stream.end();
@@ -263,7 +263,7 @@ def test_a_streaming_url_passes_bytes_on_as_they_come(ingle: Ingle, client: Any,
     name = deploy("", files={"index.mjs": STREAMS}, runtime="nodejs20.x", Handler="index.handler")
     made = client.create_function_url_config(FunctionName=name, AuthType="AWS_IAM", InvokeMode="RESPONSE_STREAM")
     caller = Caller(ingle, made["FunctionUrl"])
-    with contextlib.closing(caller.open("GET", "/", caller.sign(), b"")) as connection:
+    with contextlib.closing(caller.open("GET", "/?wait=1000", caller.sign("GET", "/?wait=1000"), b"")) as connection:
         raw = connection.getresponse()
         assert (raw.status, raw.getheader("x-a"), raw.getheader("set-cookie")) == (203, "b", "c=1")
         began = time.monotonic()

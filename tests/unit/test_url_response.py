@@ -4,6 +4,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingle.gateway import cors
 from ingle.gateway.url_response import MalformedAnswerError, interpret, interpret_prelude
@@ -81,6 +83,31 @@ def test_headers_of_the_connection_get_another_name_or_go() -> None:
 def test_what_cannot_be_a_response_is_malformed(value: Any) -> None:
     with pytest.raises(MalformedAnswerError):
         read(value)
+
+
+_TEXT = st.text(max_size=8) | st.sampled_from(["X-A", "Content-Type", "\r\n", "a: b", "é", "200", "AA=="])
+_ANY = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | _TEXT, lambda inner: st.lists(inner, max_size=3)
+)
+_ANSWER = st.fixed_dictionaries(
+    {"statusCode": st.integers(190, 610) | _ANY},
+    optional={
+        "headers": st.dictionaries(_TEXT, _ANY, max_size=3) | _ANY,
+        "cookies": st.lists(_ANY, max_size=2) | _ANY,
+        "body": _ANY,
+        "isBase64Encoded": _ANY,
+    },
+)
+
+
+@given(_ANSWER)
+def test_any_answer_is_one_response_or_malformed(value: Any) -> None:
+    try:
+        status, headers, _ = read(value)
+    except MalformedAnswerError:
+        return
+    assert 200 <= status <= 599
+    assert all(name and not set(name + held) & set(b"\r\n\0") and b":" not in name for name, held in headers)
 
 
 def test_a_prelude_is_an_object() -> None:
