@@ -161,7 +161,7 @@ def test_no_function_is_a_copy_from_another_region(client: Any, contract: str) -
         ({"Architectures": ["x86_64", "arm64"]}, SHAPE, "less than or equal to 1"),
         ({"Tags": {"aws:a": "b"}}, INVALID, "aws: prefixed"),
         ({"PackageType": "Image"}, INVALID, "PackageType Zip"),
-        ({"Code": {"ImageUri": "repository/image"}}, INVALID, "ZipFile only"),
+        ({"Code": {"ImageUri": "repository/image"}}, INVALID, "not as an image"),
         ({"Code": {"ZipFile": CODE, "SourceKMSKeyArn": "arn:aws:kms:us-east-1:1:key/k"}}, INVALID, "SourceKMSKeyArn"),
     ],
 )  # fmt: skip

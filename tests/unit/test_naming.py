@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingle.gateway.naming import NAME, QUALIFIER, read_arn
+from ingle.gateway.naming import DURABLE_NAME, NAME, QUALIFIER, TENANT_ID, read_arn
 from ingle.protocol import AwsError, load_service
 from ingle.values import FunctionArn
 
@@ -19,7 +19,10 @@ def read(name: str, query: bytes = b"") -> FunctionArn:
 def test_the_constraints_are_those_of_the_service_model(operation: str) -> None:
     model = load_service("lambda")
     members = model.shapes[model.operations[operation].input or ""]["members"]
-    for member, ours in (("FunctionName", NAME), ("Qualifier", QUALIFIER)):
+    held = {"FunctionName": NAME, "Qualifier": QUALIFIER, "TenantId": TENANT_ID, "DurableExecutionName": DURABLE_NAME}
+    for member, ours in held.items():
+        if member not in members:
+            continue
         theirs = model.shapes[members[member]["shape"]]
         assert ours == {key: value for key, value in theirs.items() if key in ours}
         assert theirs.keys() <= ours.keys() | {"documentation"}

@@ -4,7 +4,6 @@ import asyncio
 import base64
 import binascii
 import random
-import re
 import time
 from urllib.parse import unquote
 
@@ -19,9 +18,9 @@ from ingle.gateway.decision_cache import authorize
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
-from ingle.gateway.naming import read_arn
+from ingle.gateway.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.reply import EventReply, PlainReply, Reply
-from ingle.protocol import AwsError, validation_error
+from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange, HttpClient
 from ingle.values import (
@@ -39,8 +38,6 @@ _ASYNC_SUFFIX = b"/invoke-async"
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _CONTEXT_LIMIT = 3583
 TENANT = b"x-amz-tenant-id"
-_TENANT_LIMIT = 256
-_TENANT_PATTERN = re.compile(r"[a-zA-Z0-9\._:\/=+\-@ ]+")
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
 _FATE = b"x-ingle-environment"
 """What becomes of an environment that has answered: it is `gone`, or still `settling`; else it is idle."""
@@ -177,6 +174,7 @@ class Invoker:
     def _tenant(self, exchange: Exchange, arn: FunctionArn) -> str:
         """Return the tenant, who must be named where the function has tenant isolation and nowhere else."""
         given = exchange.header(TENANT)
+        tenant = check_member(TENANT_ID, given, "tenantId") if given is not None else ""
         if self.routes[arn.account, arn.region, arn.name].is_per_tenant:
             if given is None:
                 raise AwsError(
@@ -184,7 +182,7 @@ class Invoker:
                     "The invoked function is enabled with tenancy configuration. Add a valid tenant ID in your request"
                     " and try again.",
                 )
-            return _check_tenant(given.decode("latin-1"))
+            return tenant
         if given is not None:
             raise AwsError(
                 "InvalidParameterValueException",
@@ -286,19 +284,6 @@ def _key(arn: FunctionArn, version: VersionRoute, tenant: str) -> VersionKey:
     )
 
 
-def _check_tenant(tenant: str) -> str:
-    problems = []
-    if not _TENANT_PATTERN.fullmatch(tenant):
-        problems.append(f"Member must satisfy regular expression pattern: {_TENANT_PATTERN.pattern}")
-    if len(tenant) > _TENANT_LIMIT:
-        problems.append(f"Member must have length less than or equal to {_TENANT_LIMIT}")
-    if problems:
-        raise validation_error(
-            [f"Value '{tenant}' at 'tenantId' failed to satisfy constraint: {one}" for one in problems]
-        )
-    return tenant
-
-
 def _not_found(arn: FunctionArn) -> AwsError:
     named = arn if arn.qualifier else arn.qualified("$LATEST")
     return AwsError("ResourceNotFoundException", f"Function not found: {named}")
@@ -326,14 +311,10 @@ def _kind(exchange: Exchange) -> bytes:
         return b"Event"
     kind = exchange.header(b"x-amz-invocation-type") or b"RequestResponse"
     known = ("RequestResponse", "DryRun") if _wants_stream(exchange) else ("Event", "RequestResponse", "DryRun")
-    if kind.decode("latin-1") not in known:
-        raise validation_error(
-            [
-                f"Value '{kind.decode('latin-1')}' at 'invocationType' failed to satisfy constraint: Member must"
-                f" satisfy enum value set: [{', '.join(known)}]"
-            ]
-        )
-    if exchange.header(b"x-amz-durable-execution-name") is not None:
+    check_member({"enum": known}, kind, "invocationType")
+    durable = exchange.header(b"x-amz-durable-execution-name")
+    if durable is not None:
+        check_member(DURABLE_NAME, durable, "durableExecutionName")
         raise AwsError(
             "InvalidParameterValueException", "Ingle has no durable functions: DurableExecutionName is refused."
         )
@@ -367,12 +348,7 @@ def _event_headers(exchange: Exchange, arn: FunctionArn) -> EventHeaders:
     if log_type == b"Tail":
         headers.append((b"x-ingle-tail", b"1"))
     elif log_type not in (None, b"None"):
-        raise validation_error(
-            [
-                f"Value '{(log_type or b'').decode('latin-1')}' at 'logType' failed to satisfy constraint: Member must"
-                " satisfy enum value set: [None, Tail]"
-            ]
-        )
+        check_member({"enum": ("None", "Tail")}, log_type or b"", "logType")
     if _wants_stream(exchange):
         headers.append(STREAM)
     context = exchange.header(b"x-amz-client-context")

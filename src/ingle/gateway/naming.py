@@ -1,13 +1,13 @@
-"""Which function, version or alias an invocation names; what can't be a name is refused in AWS's own words."""
+"""Which function, version or alias an invocation names; what no member of it can be is refused in AWS's own words."""
 
 import functools
+from typing import Any
 from urllib.parse import unquote
 
 from ingle.protocol import AwsError, check_text, validation_error
 from ingle.values import FunctionArn, FunctionReference, InvalidFunctionNameError, parse_function_reference
 
-# The shapes NamespacedFunctionName and NumericLatestPublishedOrAliasQualifier of the service model, which is itself too
-# large for the gateway; a test holds them against it.
+# Shapes of the service model, which is itself too large for the gateway; a test holds them against it.
 NAME = {
     "type": "string",
     "min": 1,
@@ -16,6 +16,17 @@ NAME = {
     r"([a-zA-Z0-9-_\.]+)(:(\$LATEST(\.PUBLISHED)?|[a-zA-Z0-9-_]+))?",
 }
 QUALIFIER = {"type": "string", "min": 1, "max": 128, "pattern": r"\$(LATEST(\.PUBLISHED)?)|[a-zA-Z0-9-_$]+"}
+TENANT_ID = {"type": "string", "min": 1, "max": 256, "pattern": r"[a-zA-Z0-9\._:\/=+\-@ ]+"}
+DURABLE_NAME = {"type": "string", "min": 1, "max": 64, "pattern": "[a-zA-Z0-9-_]+"}
+
+
+def check_member(shape: dict[str, Any], value: bytes, path: str) -> str:
+    """Return a member that came as a header. Raises AwsError where its shape does not allow it."""
+    text = value.decode("latin-1")
+    problems = check_text(shape, text, path)
+    if problems:
+        raise validation_error(problems)
+    return text
 
 
 def read_arn(name: str, query: bytes, region: str, account: str) -> FunctionArn:

@@ -8,10 +8,7 @@ Fault = Literal["User", "Service"]
 
 _STATUS = {
     "AccessDeniedException": 403,
-    "CodeSigningConfigNotFoundException": 404,
     "CodeStorageExceededException": 400,
-    "CodeVerificationFailedException": 400,
-    "InvalidCodeSignatureException": 400,
     "ExpiredTokenException": 403,
     "IncompleteSignatureException": 400,
     "InvalidParameterValueException": 400,
@@ -39,15 +36,7 @@ _STATUS = {
     "ValidationException": 400,
 }
 _MESSAGE_WITH_CAPITAL = frozenset(
-    {
-        "CodeSigningConfigNotFoundException",
-        "CodeVerificationFailedException",
-        "InvalidCodeSignatureException",
-        "ResourceInUseException",
-        "ResourceNotFoundException",
-        "ServiceException",
-        "AccessDeniedException",
-    }
+    {"ResourceInUseException", "ResourceNotFoundException", "ServiceException", "AccessDeniedException"}
 )
 _WITHOUT_TYPE = frozenset(
     {

@@ -11,6 +11,7 @@ _REFUSED = {
     "KMSKeyArn": "customer managed keys",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
+    "CodeSigningConfigArn": "code signing",
     "DurableConfig": "durable executions",
     "CapacityProviderConfig": "capacity providers",
     "RuntimeConfig": "runtimes of one's own",

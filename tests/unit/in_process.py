@@ -1,0 +1,120 @@
+"""Control's handlers for functions, put together without sockets, and called as boto3 would call them.
+
+Requests go through botocore's serializer, our parser and validation, the handler, our serializer and a check against the
+model. What control does in the background waits for `finish`, so that a test decides what comes first.
+"""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from botocore_wire import described, read, receive, send
+from response_shapes import check_answer
+
+from ingle.artifacts import MemoryChunks
+from ingle.control.code_store import CodeStore
+from ingle.control.downloads import Downloads
+from ingle.control.errors import to_aws
+from ingle.control.event_queue import EventQueue
+from ingle.control.optimiser import Optimiser
+from ingle.control.publisher import Publisher
+from ingle.control.request import Request
+from ingle.control.services.lambda_ import Aliases, Concurrency, Functions, TaggableFunctions, Tags
+from ingle.control.services.lambda_.uploads import Uploads
+from ingle.environments import Principal
+from ingle.functions import Function
+from ingle.keys import FileRootKey, Keyring
+from ingle.protocol import AwsError, load_service, rest_json
+from ingle.store import EventRepository, FunctionRepository, LayerRepository, open_database, open_queue
+from ingle.transport import HttpClient
+from ingle.values import IngleError, SystemClock
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+RUNTIME = "python3.11"
+
+
+class HeldOptimiser(Optimiser):
+    """Begins nothing before it is told to."""
+
+    def __init__(self, functions: FunctionRepository, code: CodeStore, publisher: Publisher) -> None:
+        super().__init__(functions, code, publisher)
+        self.held: dict[str, Function] = {}
+
+    def begin(self, function: Function) -> None:
+        self.held[function.name] = function
+
+    async def finish(self) -> None:
+        """Do all that has been held back."""
+        for function in self.held.values():
+            super().begin(function)
+        self.held.clear()
+        await self.close()
+
+
+class ControlPlane:
+    """Functions, aliases, concurrency and tags on a database of their own; there is no gateway to be told."""
+
+    def __init__(self, folder: Path) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._database, queue = open_database(folder / "metadata.sqlite"), open_queue(folder / "queue.sqlite")
+        self.repository = FunctionRepository(self._database)
+        keyring, clock = Keyring(FileRootKey(folder / "root.key")), SystemClock()
+        code = CodeStore(keyring, MemoryChunks())
+        self.publisher = Publisher(self.repository, HttpClient(str(folder / "no-gateway.sock")))
+        self.optimiser = HeldOptimiser(self.repository, code, self.publisher)
+        self._events = EventQueue(EventRepository(queue), keyring, clock)
+        layers = LayerRepository(self._database)
+        downloads = Downloads(keyring, self.repository, layers, code, clock)
+        functions = Functions(
+            self.repository, layers, code, self.optimiser, self.publisher, self._events, Uploads(None), downloads, clock,
+            [RUNTIME],
+        )  # fmt: skip
+        resources = (
+            functions,
+            Concurrency(self.repository, self.publisher, 1000),
+            Aliases(self.repository, self.publisher),
+            Tags({"function": TaggableFunctions(self.repository)}),
+        )
+        self._handlers = {name: handler for one in resources for name, handler in one.handlers().items()}
+
+    def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
+        """Return what an operation answers. Raises AwsError."""
+        return self._loop.run_until_complete(self._call(operation, arguments))
+
+    async def _call(self, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        operation, wishes = receive("lambda", send("lambda", name, arguments))
+        assert operation.name == name
+        root = Principal(arn=f"arn:aws:iam::{ACCOUNT}:root", account=ACCOUNT, is_root=True)
+        request = Request(principal=root, action=f"lambda:{name}", account=ACCOUNT, region=REGION, input=wishes)
+        try:
+            answered = await self._handlers[name](request)
+        except IngleError as error:
+            self._check(name, rest_json.render_error(to_aws(error)))
+            raise to_aws(error) from None
+        answer = rest_json.serialize(load_service("lambda"), operation, answered.result, status=answered.status)
+        self._check(name, answer)
+        return read("lambda", name, answer)
+
+    def _check(self, name: str, answer: rest_json.Answer) -> None:
+        status, headers, body = answer
+        fields = {key.decode(): value.decode() for key, value in headers}
+        raw = SimpleNamespace(status_code=status, headers=fields, content=body)
+        check_answer(described("lambda").operation_model(name), raw)
+
+    def code_of(self, operation: str, **arguments: Any) -> str:
+        """Return the code of the error that an operation ends with, "" for none."""
+        try:
+            self.call(operation, **arguments)
+        except AwsError as error:
+            return error.code
+        return ""
+
+    def finish(self) -> None:
+        """Do what control would do in the background."""
+        self._loop.run_until_complete(self.optimiser.finish())
+
+    def close(self) -> None:
+        self._loop.run_until_complete(self._events.close())
+        self._loop.close()
+        self._database.close()
