@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from harness import Ingle
+from harness import Ingle, running_ingle
 
 from ingle.protocol import load_service
 
@@ -52,3 +52,18 @@ def test_an_operation_of_logs_that_is_not_built_answers_501(logs: Any) -> None:
     with pytest.raises(ClientError) as caught:
         logs.put_retention_policy(logGroupName="g", retentionInDays=1)
     assert caught.value.response["Error"]["Code"] == "NotImplementedException"
+
+
+def test_calls_beyond_the_rate_are_told_to_come_later() -> None:
+    with running_ingle("--call-rate", "3", "--isolation", "process", "--insecure") as running:
+        client, west = running.client(), running.client_in("eu-west-3")
+        with pytest.raises(client.exceptions.TooManyRequestsException) as caught:
+            for _ in range(1000):
+                client.get_account_settings()
+        answer = caught.value.response
+        assert (answer["message"], answer["Reason"]) == ("Rate exceeded", "CallerRateLimitExceeded")
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
+        assert answer["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
+        west.get_account_settings()
+        with pytest.raises(client.exceptions.ResourceNotFoundException):
+            client.get_function(FunctionName="nobody")

@@ -5,8 +5,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from ingle.gateway.admission import RATE_PER_UNIT, Admission, Bucket, FunctionKey
+from ingle.gateway.admission import RATE_PER_UNIT, Admission, FunctionKey
 from ingle.protocol import AwsError
+from ingle.values import Bucket
 
 LIMIT = 12
 KEYS = [("0", "r", name) for name in "abc"]

@@ -38,6 +38,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     insecure: bool = False
     account: str | None = None
     concurrency: int = 1000
+    call_rate: float | None = None
     event_retry_s: float = 60.0
     domain: str = "localhost"
     s3_endpoint: str | None = None
@@ -122,6 +123,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             account=account,
             runtimes=[entry.name for entry in runtimes],
             concurrency_limit=options.concurrency,
+            call_rate=options.call_rate,
             event_retry_s=options.event_retry_s,
             urls=UrlSettings(domain=options.domain, port=options.port),
             https_port=options.https_port,

@@ -83,6 +83,9 @@ def up(
     domain: Annotated[str, typer.Option(help="Function URLs are served under lambda-url.REGION.DOMAIN.")] = "localhost",
     s3_endpoint: Annotated[str | None, typer.Option(help="Where code in S3 is fetched from, as a URL.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, help="How many invocations may be in flight at once.")] = 1000,
+    call_rate: Annotated[
+        float | None, typer.Option(min=1, help="How many management calls a second an account may make. AWS: 15.")
+    ] = None,
     event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
 ) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
@@ -92,7 +95,7 @@ def up(
     directory = (data or default_data_dir()).absolute()
     options = Options(
         data_dir=directory, port=port, host=host, https_port=https_port,
-        isolation=isolation, insecure=insecure, account=account, concurrency=concurrency,
+        isolation=isolation, insecure=insecure, account=account, concurrency=concurrency, call_rate=call_rate,
         event_retry_s=event_retry, domain=domain, s3_endpoint=s3_endpoint,
     )  # fmt: skip
     try:

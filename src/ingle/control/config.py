@@ -28,6 +28,8 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     runtimes: list[str]
     links: Links
     concurrency_limit: int
+    call_rate: float | None = None
+    """How many management calls a second an account may make in a region."""
     event_retry_s: float = 60.0
     """When a failed event is tried again for the first time; all delays are in proportion to it."""
     urls: UrlSettings

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from ingle.control.call_rate import CallRate
 from ingle.control.downloads import PREFIX, Downloads
 from ingle.control.errors import to_aws
 from ingle.control.identities import Identities
@@ -37,12 +38,14 @@ class Front:
         handlers: dict[str, dict[str, Handler]],
         downloads: Downloads,
         https_port: int | None,
+        rate: CallRate | None,
     ) -> None:
         self._account = account
         self._identities = identities
         self._clock = clock
         self._downloads = downloads
         self._https_port = https_port
+        self._rate = rate
         self._handlers = handlers
         self._models: dict[str, ServiceModel] = {name: load_service(name) for name in handlers}
 
@@ -84,6 +87,8 @@ class Front:
         handler = self._handlers.get(operation.service, {}).get(operation.name)
         if handler is None:
             raise not_implemented(operation.service, operation.name)
+        if self._rate is not None and operation.service == "lambda":
+            self._rate.take(self._account, signed.region, operation.name, self._clock.monotonic_ns() / 1e9)
         wishes = await _parse(model, operation, labels, exchange, body)
         request = Request(
             principal=principal,

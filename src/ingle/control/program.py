@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 from ingle.artifacts import FileChunks
+from ingle.control.call_rate import CallRate
 from ingle.control.code_bucket import CodeBucket
 from ingle.control.code_store import CodeStore
 from ingle.control.config import ControlSettings
@@ -103,7 +104,8 @@ async def serve_control(settings: ControlSettings) -> None:
     }
     sessions = RoleSessions(SessionKeyRepository(database), keyring, clock)
     identities = Identities(root, sessions)
-    front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port)
+    rate = CallRate(settings.call_rate) if settings.call_rate is not None else None
+    front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events)
     worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, clock)

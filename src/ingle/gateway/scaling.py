@@ -4,7 +4,8 @@ Lambda's rule (developer guide, "Lambda scaling behavior"): each function gets a
 seconds. The allowance comes back all the time and is not saved up beyond that.
 """
 
-from ingle.gateway.admission import Bucket, FunctionKey
+from ingle.gateway.admission import FunctionKey
+from ingle.values import Bucket
 
 BURST = 1000
 PERIOD_S = 10.0

@@ -20,6 +20,7 @@ from ingle.values.quantities import (
     STREAM_BUFFER_BYTES,
     STREAM_LIMIT_BYTES,
 )
+from ingle.values.rate import Bucket
 
 __all__ = [
     "EVENT_LIMIT_BYTES",
@@ -28,6 +29,7 @@ __all__ = [
     "RESPONSE_LIMIT_BYTES",
     "STREAM_BUFFER_BYTES",
     "STREAM_LIMIT_BYTES",
+    "Bucket",
     "Clock",
     "Cors",
     "FunctionArn",
