@@ -25,7 +25,7 @@ def call(method, path, headers, body=None):
 
 def note(what):
     with open("/tmp/heard", "a") as file:
-        file.write(json.dumps(what) + "\\\\n")
+        file.write(json.dumps(what) + "\\n")
 
 def order(request):
     path = f"/tmp/order-{request}"
@@ -57,7 +57,7 @@ while True:
         case ["tell", kind]:
             call("POST", "exit/error", {**me, "Lambda-Extension-Function-Error-Type": kind}, {})
             os._exit(0)
-'''.replace("\\\\n", "\\n")
+'''
 
 ORDERS = """
 import json, os, signal, sys, time

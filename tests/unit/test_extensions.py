@@ -20,6 +20,7 @@ from ingle.worker.extensions import (
     State,
 )
 from ingle.worker.shutdown import Living, ShutdownPlan, plan_shutdown, shut_down
+from ingle.worker.telemetry_delivery import TelemetryHub
 
 
 def with_external(*names: str) -> Extensions:
@@ -196,10 +197,14 @@ def test_how_long_a_shutdown_takes_depends_on_who_is_there() -> None:
     assert plan_shutdown(with_external("outer")) == ShutdownPlan(2.0, 0.3)
 
 
+def telemetry_of(processes: Recorder) -> TelemetryHub:
+    return TelemetryHub(processes.connect, is_json=False)
+
+
 async def test_without_extensions_nobody_is_told_of_the_end() -> None:
     processes, living = Recorder(), Living()
     living.started(RUNTIME)
-    await shut_down(shutdown.SPINDOWN, with_external(), living, processes)
+    await shut_down(shutdown.SPINDOWN, with_external(), living, processes, telemetry_of(processes))
     assert processes.told == []
 
 
@@ -209,7 +214,7 @@ async def test_the_runtime_is_terminated_before_extensions_hear_of_the_end() -> 
     heard = asking(hears)
     for number in (RUNTIME, 1, 2):
         living.started(number)
-    ending = asyncio.create_task(shut_down(shutdown.FAILURE, extensions, living, processes))
+    ending = asyncio.create_task(shut_down(shutdown.FAILURE, extensions, living, processes, telemetry_of(processes)))
     await asyncio.sleep(0)
     assert processes.told == ["thaw", ("terminate", RUNTIME)]
     assert heard == []

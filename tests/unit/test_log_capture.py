@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import struct
 from collections.abc import Iterator
 
@@ -13,8 +14,13 @@ from ingle.worker.drivers.sandbox import log_pipe
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import EVENT_LIMIT_BYTES, LogCapture
 from ingle.worker.platform_events import Fault
+from ingle.worker.telemetry_delivery import TelemetryHub
 
 ASSIGNMENT = sample_assignment()
+
+
+async def nowhere(port: int) -> socket.socket:
+    raise ConnectionRefusedError(port)
 
 
 class Pipes:
@@ -25,7 +31,8 @@ class Pipes:
         self.telemetry, self.write_telemetry = log_pipe()
         self.extensions, self.write_extensions = log_pipe()
         self.events: list[bytes] = []
-        self.journal = Journal(ASSIGNMENT, lambda _, message: self.events.append(message))
+        hub = TelemetryHub(nowhere, is_json=False)
+        self.journal = Journal(ASSIGNMENT, lambda _, message: self.events.append(message), hub)
         self.capture = self.new_capture()
 
     def new_capture(self) -> LogCapture:

@@ -37,6 +37,8 @@ from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
 from ingle.worker.shutdown import Living
+from ingle.worker.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
+from ingle.worker.telemetry_delivery import TelemetryHub
 
 INIT_LIMIT_S = 10.0
 AHEAD_INIT_LIMIT_S = 130
@@ -69,7 +71,8 @@ class Environment:
         self.exit: Exit | None = None
         self._running = running
         self._credentials = credentials
-        self._journal = Journal(assignment, stream.add)
+        self._telemetry = TelemetryHub(running.processes.connect, is_json=assignment.log_format == "JSON")
+        self._journal = Journal(assignment, stream.add, self._telemetry)
         self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
         self._serving = Serving(self, self._capture, self._journal)
         self._extensions = Extensions()
@@ -119,15 +122,21 @@ class Environment:
     def _api(self) -> Callable[[Exchange], Any]:
         runtime_api = RuntimeApi(self, self._serving)
         extensions_api = ExtensionsApi(self, self._extensions)
+        telemetry_api = TelemetryApi(self._extensions, self._telemetry, self._journal.tell)
 
         def serve(exchange: Exchange) -> Any:
-            api = extensions_api if exchange.target.startswith(EXTENSIONS_PREFIX) else runtime_api
-            return api(exchange)
+            target = exchange.target
+            if target.startswith(EXTENSIONS_PREFIX):
+                return extensions_api(exchange)
+            if target.startswith((TELEMETRY_PATH, LOGS_PATH)):
+                return telemetry_api(exchange)
+            return runtime_api(exchange)
 
         return serve
 
     def _begin_init(self) -> None:
         """Start the external extensions, and once they have registered the runtime."""
+        self._telemetry.begin()
         self._journal.tell(InitStart(assignment=self.assignment, phase=self._phase))
         self._is_in_init = True
         self._started_ns = time.monotonic_ns()
@@ -181,6 +190,7 @@ class Environment:
         self._journal.tell(
             InitReport(initialization_type=kind, phase=self._phase, outcome=outcome, duration_ms=duration_ms)
         )
+        self._telemetry.close()
         return duration_ms
 
     def _init_timed_out(self) -> None:
@@ -249,6 +259,7 @@ class Environment:
         self.state = advance(before, Event.INVOKE_STARTED)
         if before is State.FROZEN:
             self._running.processes.thaw()
+            self._telemetry.thaw()
         self._serving.begin(invocation)
         if before is State.FAILED:
             self._init_again(invocation)
@@ -331,10 +342,11 @@ class Environment:
             self._emptying = self._loop.create_task(self._empty_out(_shutdown_reason(outcome)))
 
     async def _empty_out(self, reason: str) -> None:
-        await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes)
+        await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes, self._telemetry)
         with contextlib.suppress(SpawnError):  # it is gone altogether, and `_exited` says so
             await self._running.processes.reset()
         self._kills_known = self._running.out_of_memory_kills()
+        self._telemetry.stop()
         self._next = None  # nobody listens there any more
         self._emptying = None
         self._settled.set()
@@ -352,6 +364,7 @@ class Environment:
         if self._idle_since > before or self._next is None or not self._extensions.are_done:
             return True
         self.state = advance(self.state, Event.FROZE)
+        self._telemetry.freeze()
         self._running.processes.freeze()
         return False
 
@@ -413,7 +426,7 @@ class Environment:
         if self._emptying is not None:  # who runs has heard of an end already
             await asyncio.wait([self._emptying])
         else:
-            await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes)
+            await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes, self._telemetry)
         self._running.stop()
 
     def _leave(self) -> None:
@@ -426,6 +439,7 @@ class Environment:
         if not self._ready.done():
             self._ready.set_result(True)
         self._capture.finish()
+        self._telemetry.stop()
         if self._server is not None:
             draining = self._loop.create_task(self._server.drain(0))
             draining.add_done_callback(lambda _: self._closed())

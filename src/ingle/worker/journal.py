@@ -1,8 +1,8 @@
-"""What an environment tells, on its way out: to its log, and to the tail that a caller asked for."""
+"""What an environment tells, on its way out: to its log, to the tail that a caller asked for, and to telemetry."""
 
 import time
 from collections.abc import Callable
-from typing import Literal
+from typing import Literal, Protocol
 
 from ingle.environments import Assignment
 from ingle.worker.platform_events import LogsDropped, PlatformEvent, renderer_for
@@ -11,12 +11,25 @@ TAIL_BYTES = 4096
 Source = Literal["function", "extension"]
 
 
+class Telemetry(Protocol):
+    """Where all that is told goes besides the log."""
+
+    def hear_event(self, event: PlatformEvent, at_ms: int) -> None:
+        """Take an event of the platform's."""
+        ...
+
+    def hear_line(self, source: Source, at_ms: int, message: bytes) -> None:
+        """Take what the function or an extension has written."""
+        ...
+
+
 class Journal:
     """Everything that is told of one environment; `emit` adds an event to its log stream."""
 
-    def __init__(self, assignment: Assignment, emit: Callable[[int, bytes], None]) -> None:
+    def __init__(self, assignment: Assignment, emit: Callable[[int, bytes], None], telemetry: Telemetry) -> None:
         self._render = renderer_for(assignment)
         self._emit = emit
+        self._telemetry = telemetry
         self._tail: bytearray | None = None
 
     def tell(self, event: PlatformEvent) -> None:
@@ -24,10 +37,13 @@ class Journal:
         now_ms = time.time_ns() // 1_000_000
         for line in self._render(event, now_ms):
             self._keep(now_ms, line)
+        self._telemetry.hear_event(event, now_ms)
 
     def hear(self, source: Source, message: bytes) -> None:
         """Add what the function or an extension has written."""
-        self._keep(time.time_ns() // 1_000_000, message)
+        now_ms = time.time_ns() // 1_000_000
+        self._keep(now_ms, message)
+        self._telemetry.hear_line(source, now_ms, message)
 
     def miss(self, records: int, size_bytes: int) -> None:
         """Say that some of what was written is lost."""

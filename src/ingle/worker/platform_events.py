@@ -66,7 +66,8 @@ class Span:
 class PlatformEvent(Protocol):
     """One event: its name and record in the Telemetry API, its lines in a log of text, and how loud it is."""
 
-    kind: ClassVar[str]
+    @property
+    def kind(self) -> str: ...
 
     @property
     def level(self) -> str: ...
@@ -292,11 +293,14 @@ class ExtensionStatus:
 class Subscribed:
     """An extension has subscribed to the Telemetry API, or to the Logs API before it."""
 
-    kind: ClassVar[str] = "platform.telemetrySubscription"
     level: ClassVar[str] = "INFO"
     name: str
     types: Sequence[str]
     to_logs_api: bool = False
+
+    @property
+    def kind(self) -> str:
+        return "platform.logsSubscription" if self.to_logs_api else "platform.telemetrySubscription"
 
     def text(self) -> Sequence[str]:
         types = ", ".join(one.capitalize() for one in self.types)

@@ -13,7 +13,10 @@ import msgspec
 
 from ingle.worker.drivers import RUNTIME, Processes
 from ingle.worker.extensions import SHUTDOWN, Extensions
+from ingle.worker.telemetry_delivery import TelemetryHub
 
+_FLUSH_S = 0.2
+"""How long the telemetry that waits may take before extensions hear of the end."""
 SPINDOWN, TIMEOUT, FAILURE = "SPINDOWN", "TIMEOUT", "FAILURE"
 
 
@@ -60,17 +63,21 @@ class Living:
             return
 
 
-async def shut_down(reason: str, extensions: Extensions, living: Living, processes: Processes) -> None:
+async def shut_down(
+    reason: str, extensions: Extensions, living: Living, processes: Processes, telemetry: TelemetryHub
+) -> None:
     """Let the runtime and its extensions end by themselves, as far as there is time; what is left is the caller's."""
     plan = plan_shutdown(extensions)
     if not plan.total_s:
         return
     processes.thaw()
+    telemetry.thaw()
     loop = asyncio.get_running_loop()
     end = loop.time() + plan.total_s
     if RUNTIME in living:
         processes.terminate(RUNTIME)
         await living.wait_until_gone({RUNTIME}, plan.runtime_s)
+    await telemetry.flush(_FLUSH_S)
     left_s = max(0.0, end - loop.time())
     told = extensions.shut_down(render_shutdown(reason, time.time_ns() // 1_000_000 + int(left_s * 1000)))
     await living.wait_until_gone({one.number for one in told}, left_s)

@@ -13,7 +13,7 @@ _LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/se
 _FILES = {
     "passwd": "root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
     "group": "root:x:0:\nsbx_user1051:x:990:\n",
-    "hosts": "127.0.0.1 localhost sandbox.localdomain\n",
+    "hosts": "127.0.0.1 localhost sandbox.localdomain sandbox.local-domain sandbox\n",
     "nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
     "resolv.conf": "",
     "os-release": 'NAME="Ingle"\nID="ingle"\n',
