@@ -34,11 +34,13 @@ def free_port() -> int:
 
 
 def zip_of(files: Mapping[str, str | bytes], *, compress: bool = False) -> bytes:
-    """Return a zip archive of `files` (name to content)."""
+    """Return a zip archive of `files` (name to content); the same files give the same bytes."""
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
-            archive.writestr(name, content)
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o600 << 16
+            archive.writestr(entry, content, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
     return buffer.getvalue()
 
 
