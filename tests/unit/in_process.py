@@ -20,13 +20,20 @@ from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Request
-from ingle.control.services.lambda_ import Aliases, Concurrency, Functions, TaggableFunctions, Tags
+from ingle.control.services.lambda_ import Aliases, CodeSigning, Concurrency, Functions, TaggableFunctions, Tags
 from ingle.control.services.lambda_.uploads import Uploads
 from ingle.environments import Principal
 from ingle.functions import Function
 from ingle.keys import FileRootKey, Keyring
 from ingle.protocol import AwsError, load_service, rest_json
-from ingle.store import EventRepository, FunctionRepository, LayerRepository, open_database, open_queue
+from ingle.store import (
+    CodeSigningRepository,
+    EventRepository,
+    FunctionRepository,
+    LayerRepository,
+    open_database,
+    open_queue,
+)
 from ingle.transport import HttpClient
 from ingle.values import IngleError, SystemClock
 
@@ -67,8 +74,8 @@ class ControlPlane:
         layers = LayerRepository(self._database)
         downloads = Downloads(keyring, self.repository, layers, code, clock)
         functions = Functions(
-            self.repository, layers, code, self.optimiser, self.publisher, self._events, Uploads(None), downloads, clock,
-            [RUNTIME],
+            self.repository, layers, code, self.optimiser, self.publisher, self._events, Uploads(None), downloads,
+            CodeSigning(CodeSigningRepository(self._database), clock), clock, [RUNTIME],
         )  # fmt: skip
         resources = (
             functions,

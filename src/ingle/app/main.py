@@ -155,6 +155,26 @@ def doctor() -> None:
         fail(str(error))
 
 
+@app.command()
+def sign(
+    archive: Annotated[Path, typer.Argument(metavar="ZIP", help="The code of a function or a layer.")],
+    key: Annotated[Path, typer.Option(help="The publisher's Ed25519 private key, as PEM.")],
+    new_key: Annotated[bool, typer.Option("--new-key", help="Make that key now.")] = False,
+    profile: Annotated[str, typer.Option(help="The name of the signing profile.")] = "ingle",
+    days: Annotated[
+        int | None, typer.Option(min=1, help="For how long the signature is good. Default: for ever.")
+    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Where the signed zip goes. Default: over the other.")] = None,
+) -> None:
+    """Sign a zip, and print the ARN by which a code signing config trusts its publisher."""
+    from ingle.app.signing import sign_file
+
+    try:
+        console.print(sign_file(archive, key, output or archive, profile, days, new_key=new_key), soft_wrap=True)
+    except ConfigurationError as error:
+        fail(str(error))
+
+
 @app.command(hidden=True)
 def demo(data: Data = None, port: int = DEFAULT_PORT) -> None:
     """Start, deploy examples/hello, invoke it, and go on serving."""

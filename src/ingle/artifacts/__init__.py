@@ -15,6 +15,7 @@ from ingle.artifacts.chunks.memory import MemoryChunks
 from ingle.artifacts.erofs import lay_out_image
 from ingle.artifacts.layering import Layers
 from ingle.artifacts.manifest import Manifest
+from ingle.artifacts.signature import CodeSignature, describe_publisher, read_signature, sign_archive
 
 __all__ = [
     "UNZIPPED_LIMIT_BYTES",
@@ -24,14 +25,18 @@ __all__ = [
     "ChunkMissingError",
     "ChunkStore",
     "ChunkTamperedError",
+    "CodeSignature",
     "Entry",
     "FileChunks",
     "Layers",
     "Manifest",
     "MemoryChunks",
+    "describe_publisher",
     "lay_out_image",
     "open_object",
     "open_to_memfd",
     "read_archive",
+    "read_signature",
     "seal_object",
+    "sign_archive",
 ]

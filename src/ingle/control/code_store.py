@@ -10,12 +10,15 @@ import msgspec
 
 from ingle.artifacts import (
     UNZIPPED_LIMIT_BYTES,
+    Archive,
     ChunkStore,
+    CodeSignature,
     Layers,
     Manifest,
     lay_out_image,
     open_object,
     read_archive,
+    read_signature,
     seal_object,
 )
 from ingle.environments import opt_context
@@ -49,7 +52,12 @@ def layer_context(arn: LayerArn) -> dict[str, str]:
 def uses_of(chosen: Chosen) -> tuple[LayerUse, ...]:
     """Return what a function keeps of its layers beside their image."""
     return tuple(
-        LayerUse(arn=str(arn), size_bytes=version.size_bytes, unzipped_bytes=version.unzipped_bytes)
+        LayerUse(
+            arn=str(arn),
+            size_bytes=version.size_bytes,
+            unzipped_bytes=version.unzipped_bytes,
+            signature=version.signature,
+        )
         for arn, version in chosen
     )
 
@@ -81,18 +89,19 @@ class CodeStore:
         """Check an archive and keep it sealed. Raises ArchiveError, or InvalidSettingError if layers make it too large."""
         return await asyncio.to_thread(self._keep, arn, content, layers)
 
-    async def check(self, content: bytes, layers: tuple[LayerUse, ...]) -> int:
-        """Return the size of an archive's content. Raises as `keep`."""
-        return await asyncio.to_thread(_check, content, layers)
+    async def check(self, content: bytes, layers: tuple[LayerUse, ...]) -> CodeSignature | None:
+        """Return an archive's signature. Raises as `keep`."""
+        return await asyncio.to_thread(lambda: read_signature(_check(content, layers)))
 
     def _keep(self, arn: FunctionArn, content: bytes, layers: tuple[LayerUse, ...]) -> Code:
-        unzipped_bytes = _check(content, layers)
+        archive = _check(content, layers)
         key, wrapped = self._keyring.generate_data_key(context_of(arn))
         manifest = seal_object([content], key, zip_context(arn), self._chunks)
         return Code(
             sha256=base64.b64encode(hashlib.sha256(content).digest()).decode(),
             size_bytes=len(content),
-            unzipped_bytes=unzipped_bytes,
+            unzipped_bytes=archive.unzipped_bytes,
+            signature=read_signature(archive),
             wrapped_key=wrapped,
             zip_manifest=manifest.encode(),
         )
@@ -161,6 +170,7 @@ class CodeStore:
             unzipped_bytes=archive.unzipped_bytes,
             wrapped_key=wrapped,
             zip_manifest=seal_object([content], key, context, self._chunks).encode(),
+            signature=read_signature(archive),
             **described,
         )
 
@@ -205,7 +215,7 @@ class CodeStore:
         return msgspec.json.decode(open_sealed(version.sealed_variables, key, context_of(arn)), type=dict[str, str])
 
 
-def _check(content: bytes, layers: tuple[LayerUse, ...]) -> int:
-    unzipped_bytes = read_archive(content).unzipped_bytes
-    check_unzipped(unzipped_bytes, layers, UNZIPPED_LIMIT_BYTES)
-    return unzipped_bytes
+def _check(content: bytes, layers: tuple[LayerUse, ...]) -> Archive:
+    archive = read_archive(content)
+    check_unzipped(archive.unzipped_bytes, layers, UNZIPPED_LIMIT_BYTES)
+    return archive

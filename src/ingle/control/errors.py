@@ -19,6 +19,8 @@ CODES: dict[type[IngleError], str] = {
     functions.FunctionUrlExistsError: "ResourceConflictException",
     functions.FunctionUrlNotFoundError: "ResourceNotFoundException",
     functions.InvalidSettingError: "InvalidParameterValueException",
+    functions.CodeVerificationFailedError: "CodeVerificationFailedException",
+    functions.InvalidCodeSignatureError: "InvalidCodeSignatureException",
     functions.MappingExistsError: "ResourceConflictException",
     functions.MappingInUseError: "ResourceInUseException",
     functions.PolicyNotFoundError: "ResourceNotFoundException",

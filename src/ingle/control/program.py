@@ -24,6 +24,8 @@ from ingle.control.role_sessions import RoleSessions
 from ingle.control.services.lambda_ import (
     AccountSettings,
     Aliases,
+    CodeSigning,
+    CodeSigningConfigs,
     Concurrency,
     EventInvokeConfigs,
     EventSources,
@@ -42,6 +44,7 @@ from ingle.control.services.lambda_ import (
 from ingle.control.services.logs import Logs
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import (
+    CodeSigningRepository,
     EventRepository,
     EventSourceRepository,
     FunctionRepository,
@@ -77,8 +80,11 @@ async def serve_control(settings: ControlSettings) -> None:
     events = EventQueue(EventRepository(open_queue(data_dir / "queue.sqlite")), keyring, clock)
     uploads = Uploads(CodeBucket(settings.s3_endpoint) if settings.s3_endpoint else None)
     downloads = Downloads(keyring, repository, layers, code, clock)
+    signing_configs = CodeSigningRepository(database)
+    signing = CodeSigning(signing_configs, clock)
+    code_signing = CodeSigningConfigs(signing_configs, repository, signing, clock)
     functions = Functions(
-        repository, layers, code, optimiser, publisher, events, uploads, downloads, clock, settings.runtimes
+        repository, layers, code, optimiser, publisher, events, uploads, downloads, signing, clock, settings.runtimes
     )
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
     event_sources = EventSources(EventSourceRepository(database), repository, clock)
@@ -96,7 +102,14 @@ async def serve_control(settings: ControlSettings) -> None:
         LayerPermissions(layers),
         RuntimeManagementConfigs(repository),
         event_sources,
-        Tags({"function": TaggableFunctions(repository), "event-source-mapping": event_sources}),
+        code_signing,
+        Tags(
+            {
+                "function": TaggableFunctions(repository),
+                "event-source-mapping": event_sources,
+                "code-signing-config": code_signing,
+            }
+        ),
     )
     handlers = {  # of each operation that Ingle has; every other one answers 501
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},

@@ -1,18 +1,21 @@
 """What users declare: functions, versions, aliases, layers, concurrency settings, event source mappings."""
 
 from ingle.functions.alias import Alias
+from ingle.functions.code_signing import CodeSigningConfig, check_publishers
 from ingle.functions.concurrency import Provisioned
 from ingle.functions.errors import (
     AliasExistsError,
     AliasNotFoundError,
     AliasProvisionedError,
     CodeSha256MismatchError,
+    CodeVerificationFailedError,
     FunctionDoesNotExistError,
     FunctionExistsError,
     FunctionNotFoundError,
     FunctionNotReadyError,
     FunctionUrlExistsError,
     FunctionUrlNotFoundError,
+    InvalidCodeSignatureError,
     InvalidSettingError,
     LayerVersionNotFoundError,
     MappingExistsError,
@@ -62,6 +65,8 @@ __all__ = [
     "AliasProvisionedError",
     "Code",
     "CodeSha256MismatchError",
+    "CodeSigningConfig",
+    "CodeVerificationFailedError",
     "EventInvokeConfig",
     "EventSourceMapping",
     "Function",
@@ -72,6 +77,7 @@ __all__ = [
     "FunctionUrl",
     "FunctionUrlExistsError",
     "FunctionUrlNotFoundError",
+    "InvalidCodeSignatureError",
     "InvalidSettingError",
     "Layer",
     "LayerUse",
@@ -97,6 +103,7 @@ __all__ = [
     "VersionProvisionedError",
     "check_layers",
     "check_pattern",
+    "check_publishers",
     "check_runtime",
     "check_settings",
     "check_tags",

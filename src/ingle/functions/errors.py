@@ -88,6 +88,26 @@ class MappingInUseError(IngleError):
         super().__init__(f"Cannot {what} the event source mapping because it is in use.")
 
 
+class InvalidCodeSignatureError(IngleError):
+    """The code is not what was signed."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The code signature failed the integrity check. If the integrity check fails, then Lambda blocks deployment,"
+            " even if the code signing policy is set to WARN."
+        )
+
+
+class CodeVerificationFailedError(IngleError):
+    """No trusted publisher has signed the code, or its signature has expired."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The code signature failed one or more of the validation checks for signature mismatch or expiry, and the"
+            " code signing policy is set to ENFORCE. Lambda blocks the deployment."
+        )
+
+
 class InvalidSettingError(IngleError):
     """A setting breaks a rule that its shape doesn't express."""
 

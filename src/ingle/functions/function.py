@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ingle.artifacts import CodeSignature
 from ingle.functions.alias import Alias
 from ingle.functions.concurrency import Provisioned, divide
 from ingle.functions.errors import (
@@ -41,6 +42,7 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     """The image of the layers, merged; empty where the function has none."""
     extensions: tuple[str, ...] = ()
     """The names of the external extensions that the layers bring."""
+    signature: CodeSignature | None = None
 
 
 class Version(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,6 +137,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     runtime_management: dict[str, RuntimeManagement] = {}
     policies: dict[str, ResourcePolicy] = {}
     """By qualifier, `""` for the function itself."""
+    code_signing_config: str = ""
+    """The ARN of what its code is checked against; empty where it is deployed unchecked."""
     urls: dict[str, FunctionUrl] = {}
     """By alias, or `$LATEST`. That of a deleted alias stays, and lets nobody in, until an alias takes the name again."""
 

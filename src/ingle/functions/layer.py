@@ -2,6 +2,7 @@
 
 import msgspec
 
+from ingle.artifacts import CodeSignature
 from ingle.functions.errors import InvalidSettingError
 from ingle.functions.policy import ResourcePolicy
 from ingle.values import LayerArn
@@ -26,6 +27,7 @@ class LayerVersion(msgspec.Struct, frozen=True, kw_only=True):
     """Those that the publisher named as compatible; None where there are none."""
     architectures: tuple[str, ...] | None = None
     policy: ResourcePolicy | None = None
+    signature: CodeSignature | None = None
 
     def suits(self, runtime: str | None, architecture: str | None) -> bool:
         """Say whether it names this runtime and this architecture as compatible, as far as they are given."""
@@ -63,6 +65,7 @@ class LayerUse(msgspec.Struct, frozen=True, kw_only=True):
     arn: str
     size_bytes: int
     unzipped_bytes: int
+    signature: CodeSignature | None = None
 
 
 def check_layers(arns: list[LayerArn], region: str) -> None:

@@ -8,7 +8,10 @@ Fault = Literal["User", "Service"]
 
 _STATUS = {
     "AccessDeniedException": 403,
+    "CodeSigningConfigNotFoundException": 404,
     "CodeStorageExceededException": 400,
+    "CodeVerificationFailedException": 400,
+    "InvalidCodeSignatureException": 400,
     "ExpiredTokenException": 403,
     "IncompleteSignatureException": 400,
     "InvalidParameterValueException": 400,
@@ -36,7 +39,15 @@ _STATUS = {
     "ValidationException": 400,
 }
 _MESSAGE_WITH_CAPITAL = frozenset(
-    {"ResourceInUseException", "ResourceNotFoundException", "ServiceException", "AccessDeniedException"}
+    {
+        "CodeSigningConfigNotFoundException",
+        "CodeVerificationFailedException",
+        "InvalidCodeSignatureException",
+        "ResourceInUseException",
+        "ResourceNotFoundException",
+        "ServiceException",
+        "AccessDeniedException",
+    }
 )
 _WITHOUT_TYPE = frozenset(
     {

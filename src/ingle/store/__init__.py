@@ -1,5 +1,6 @@
 """The metadata store: one schema on SQLite and PostgreSQL, a repository for each domain package."""
 
+from ingle.store.code_signing import CodeSigningRepository
 from ingle.store.engine import open_database, open_queue
 from ingle.store.event_sources import EventSourceRepository
 from ingle.store.functions import FunctionRepository
@@ -9,6 +10,7 @@ from ingle.store.sessions import SessionKeyRepository
 from ingle.store.telemetry import LogGroupRepository, LogGroupRow
 
 __all__ = [
+    "CodeSigningRepository",
     "EventRepository",
     "EventSourceRepository",
     "FunctionRepository",

@@ -24,6 +24,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         ) WITHOUT ROWID""",
     ),
     ("CREATE TABLE session_keys (created_ms INTEGER PRIMARY KEY, wrapped_key BLOB NOT NULL)",),
+    (
+        """CREATE TABLE code_signing_configs (
+            account TEXT NOT NULL, region TEXT NOT NULL, id TEXT NOT NULL, document BLOB NOT NULL,
+            PRIMARY KEY (account, region, id)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (

@@ -2,6 +2,7 @@
 
 from ingle.control.services.lambda_.account import AccountSettings
 from ingle.control.services.lambda_.aliases import Aliases
+from ingle.control.services.lambda_.code_signing import CodeSigning, CodeSigningConfigs
 from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.event_invoke import EventInvokeConfigs
 from ingle.control.services.lambda_.event_sources import EventSources
@@ -20,6 +21,8 @@ from ingle.control.services.lambda_.urls import FunctionUrls
 __all__ = [
     "AccountSettings",
     "Aliases",
+    "CodeSigning",
+    "CodeSigningConfigs",
     "Concurrency",
     "EventInvokeConfigs",
     "EventSources",

@@ -11,6 +11,7 @@ from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
+from ingle.control.services.lambda_.code_signing import CodeSigning
 from ingle.control.services.lambda_.layers import choose_layers
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of, find_function
@@ -58,6 +59,7 @@ class Functions:
         events: EventQueue,
         uploads: Uploads,
         downloads: Downloads,
+        signing: CodeSigning,
         clock: Clock,
         runtimes: list[str],
     ) -> None:
@@ -69,6 +71,7 @@ class Functions:
         self._events = events
         self._uploads = uploads
         self._downloads = downloads
+        self._signing = signing
         self._clock = clock
         self._runtimes = runtimes
 
@@ -121,7 +124,8 @@ class Functions:
         if self._repository.find(arn.account, arn.region, arn.name) is not None:
             raise FunctionExistsError(arn.name)
         chosen = choose_layers(self._layers, arn.region, wishes.get("Layers", []))
-        code = await self._keep_with_layers(arn, await self._zip(request, wishes["Code"]), chosen)
+        config = wishes.get("CodeSigningConfigArn", "")
+        code = await self._keep_with_layers(arn, await self._zip(request, wishes["Code"]), chosen, config)
         now = self._clock.now_ms()
         latest = Version(
             version=LATEST, code=code, pending_code=code, pending_publish=bool(wishes.get("Publish")),
@@ -132,6 +136,7 @@ class Functions:
             region=arn.region,
             name=arn.name,
             tags=check_tags(wishes.get("Tags", {})),
+            code_signing_config=config,
             tenant_isolation_mode=wishes.get("TenancyConfig", {}).get("TenantIsolationMode", ""),
             versions={LATEST: latest},
         )
@@ -143,9 +148,10 @@ class Functions:
         self._optimiser.begin(function)
         return self._begun(function, latest)
 
-    async def _keep_with_layers(self, arn: FunctionArn, content: bytes, chosen: Chosen) -> Code:
+    async def _keep_with_layers(self, arn: FunctionArn, content: bytes, chosen: Chosen, config: str) -> Code:
         code = await self._code.keep(arn, content, uses_of(chosen))
         try:
+            self._signing.admit(arn, config, [code.signature, *(version.signature for _, version in chosen)])
             return await self._code.add_layers(arn, chosen, code)
         except BaseException:
             self._code.discard(code)
@@ -263,7 +269,8 @@ class Functions:
             check_architectures(wishes["Architectures"])
         content = await self._zip(request, wishes)
         if wishes.get("DryRun"):
-            await self._code.check(content, function.latest.layers)
+            signature = await self._code.check(content, function.latest.layers)
+            self._signing.admit(function.arn, function.code_signing_config, [signature])
             sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
             code = Code(sha256=sha256, size_bytes=len(content), wrapped_key=b"", zip_manifest=b"")
             return Answered(self._show(function, function.latest.replace(code=code)))
@@ -272,6 +279,7 @@ class Functions:
         code = await self._code.carry_layers(function.arn, latest.code, code)
         try:
             function = self._to_change(request)  # it may have changed while the code was being kept
+            self._signing.admit(function.arn, function.code_signing_config, [code.signature])
         except IngleError:
             self._code.discard(code)
             raise
@@ -291,6 +299,8 @@ class Functions:
         wanted = request.input.get("Layers")
         if wanted is not None and wanted != [layer.arn for layer in function.latest.layers]:
             chosen = choose_layers(self._layers, request.region, wanted)
+            signatures = [version.signature for _, version in chosen]
+            self._signing.admit(function.arn, function.code_signing_config, signatures)
             code = await self._code.add_layers(function.arn, chosen, function.latest.code)
             function = self._to_change(request)  # it may have changed while the layers were being merged
             fields.update(layers=uses_of(chosen), pending_code=code)

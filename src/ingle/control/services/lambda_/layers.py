@@ -8,7 +8,7 @@ from ingle.control.code_store import Chosen, CodeStore
 from ingle.control.downloads import Downloads
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
-from ingle.control.services.lambda_.rendering import render_time
+from ingle.control.services.lambda_.rendering import render_signature, render_time
 from ingle.control.services.lambda_.uploads import Uploads
 from ingle.functions import InvalidSettingError, Layer, LayerVersion, LayerVersionNotFoundError, check_layers
 from ingle.protocol import AwsError
@@ -116,7 +116,12 @@ class Layers:
     def _show(self, request: Request, layer: Layer, version: LayerVersion) -> dict[str, Any]:
         """Return a layer version with its content, as it is published and got."""
         location = self._downloads.url_of_layer(request.endpoint, layer, version.version)
-        content = {"Location": location, "CodeSha256": version.sha256, "CodeSize": version.size_bytes}
+        content = {
+            "Location": location,
+            "CodeSha256": version.sha256,
+            "CodeSize": version.size_bytes,
+            **render_signature(layer.account, layer.region, version.signature),
+        }
         return {**_describe(layer, version), "LayerArn": str(layer.arn), "Content": content}
 
     async def list_layers(self, request: Request) -> Answered:

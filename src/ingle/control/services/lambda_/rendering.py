@@ -3,12 +3,30 @@
 import time
 from typing import Any
 
-from ingle.functions import Alias, Function, Version
+from ingle.artifacts import CodeSignature
+from ingle.functions import Alias, Function, LayerUse, Version
+from ingle.values import parse_layer_arn
 
 
 def render_time(at_ms: int) -> str:
     """Return a time as `2026-01-02T03:04:05.678+0000`."""
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03d}+0000"
+
+
+def render_signature(account: str, region: str, signature: CodeSignature | None) -> dict[str, str]:
+    """Return the profile and the job of an intact signature, as ARNs of AWS Signer's form."""
+    if signature is None or not signature.is_intact:
+        return {}
+    signer = f"arn:aws:signer:{region}:{account}:"
+    return {
+        "SigningProfileVersionArn": f"{signer}/signing-profiles/{signature.profile}/{signature.fingerprint}",
+        "SigningJobArn": f"{signer}/signing-jobs/{signature.job}",
+    }
+
+
+def _render_signature_of(layer: LayerUse) -> dict[str, str]:
+    arn = parse_layer_arn(layer.arn)
+    return render_signature(arn.account, arn.region, layer.signature)
 
 
 def _render_logging(function: Function, version: Version) -> dict[str, str]:
@@ -45,11 +63,19 @@ def render_configuration(
         "EphemeralStorage": {"Size": version.ephemeral_mib},
         "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
         "LoggingConfig": _render_logging(function, version),
+        **render_signature(function.account, function.region, version.code.signature),
     }
     if function.tenant_isolation_mode:
         shown["TenancyConfig"] = {"TenantIsolationMode": function.tenant_isolation_mode}
     if version.layers:
-        shown["Layers"] = [{"Arn": layer.arn, "CodeSize": layer.size_bytes} for layer in version.layers]
+        shown["Layers"] = [
+            {
+                "Arn": layer.arn,
+                "CodeSize": layer.size_bytes,
+                **_render_signature_of(layer),
+            }
+            for layer in version.layers
+        ]
     if version.has_variables:
         shown["Environment"] = {"Variables": variables}
     if version.state_reason:

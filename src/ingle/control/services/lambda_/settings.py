@@ -11,7 +11,6 @@ _REFUSED = {
     "KMSKeyArn": "customer managed keys",
     "FileSystemConfigs": "file systems",
     "ImageConfig": "container images",
-    "CodeSigningConfigArn": "code signing",
     "DurableConfig": "durable executions",
     "CapacityProviderConfig": "capacity providers",
     "RuntimeConfig": "runtimes of one's own",
