@@ -58,7 +58,7 @@ class Optimiser:
             if self._functions.find(*key) == current:  # else an alias or the like has been set meanwhile
                 break
         self._functions.save(finished)
-        self._code.delete_unused(current, finished)
+        await asyncio.to_thread(self._code.delete_unused, current, finished)
 
     async def _prepare(self, function: Function) -> dict[str, Any]:
         """Return what changes in $LATEST once its code is ready, or has turned out to be none."""

@@ -1,5 +1,6 @@
 """Functions and versions: CreateFunction and its kin."""
 
+import asyncio
 import base64
 import hashlib
 import uuid
@@ -341,7 +342,7 @@ class Functions:
             self._repository.remove(arn.account, arn.region, arn.name)
             await self._publisher.withdraw(arn.account, arn.region, arn.name)
             await self._events.forget(arn)
-        self._code.delete_unused(function, kept)
+        await asyncio.to_thread(self._code.delete_unused, function, kept)
         return Answered({}, status=204)
 
 
