@@ -11,7 +11,8 @@ from ingle.control.identities import Identities
 from ingle.control.log_store import LogStore
 from ingle.control.publisher import Publisher
 from ingle.control.role_sessions import RoleSessions, SessionExpiredError
-from ingle.environments import Assignment, GrantRequest, LogBatch, SigningKey, SigningKeyRequest
+from ingle.control.snap_starts import SnapStarts
+from ingle.environments import Assignment, GrantRequest, LogBatch, SigningKey, SigningKeyRequest, TemplateReport
 from ingle.protocol import sigv4
 from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
@@ -97,6 +98,7 @@ class WorkerLink:
         code: CodeStore,
         sessions: RoleSessions,
         logs: LogStore,
+        snap_starts: SnapStarts,
         clock: Clock,
     ) -> None:
         self._token = token
@@ -104,6 +106,7 @@ class WorkerLink:
         self._publisher = publisher
         self._code = code
         self._logs = logs
+        self._snap_starts = snap_starts
         self._clock = clock
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -113,13 +116,16 @@ class WorkerLink:
             await self._grant(exchange)
         elif exchange.target == b"/logs":
             await self._take_logs(exchange)
+        elif exchange.target == b"/templates":
+            await self._snap_starts.settle(msgspec.json.decode(await exchange.read(MIB), type=TemplateReport))
+            exchange.respond(202, ())
         else:
             exchange.respond(404, ())
 
     async def _grant(self, exchange: Exchange) -> None:
         key = msgspec.json.decode(await exchange.read(MIB), type=GrantRequest).version
         found = self._publisher.find_served(key)
-        if found is None or found[1].state != "Active":
+        if found is None or not (found[1].state == "Active" or found[1].awaits_template):
             exchange.respond(404, ())
             return
         function, version = found
@@ -140,6 +146,9 @@ class WorkerLink:
             "opt_manifest": version.code.opt_manifest,
             "extensions": list(version.code.extensions),
             "credentials": self._sessions.begin(version.role, function.name),
+            "is_snap_start": version.snap_start and version.is_published,
+            "has_template": function.wants_template(version),
+            "is_isolated": function.is_isolated,
             "data_key": self._code.data_key(arn, version.code),
             "context": image_context(arn),
             "expires_at_ms": self._clock.now_ms() + _GRANT_MS,

@@ -42,6 +42,7 @@ from ingle.control.services.lambda_ import (
     Uploads,
 )
 from ingle.control.services.logs import Logs
+from ingle.control.snap_starts import SnapStarts
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import (
     CodeSigningRepository,
@@ -105,7 +106,7 @@ async def serve_control(settings: ControlSettings) -> None:
         code_signing,
         Tags(
             {
-                "function": TaggableFunctions(repository),
+                "function": TaggableFunctions(repository, publisher),
                 "event-source-mapping": event_sources,
                 "code-signing-config": code_signing,
             }
@@ -121,7 +122,8 @@ async def serve_control(settings: ControlSettings) -> None:
     front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events)
-    worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, clock)
+    snap_starts = SnapStarts(repository, publisher)
+    worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, snap_starts, clock)
     servers = [
         await serve_http(front, unix_listener(run_dir / "control.sock"), limits=limits),
         await serve_http(gateway_link, unix_listener(run_dir / "control-gateway.sock")),

@@ -25,6 +25,7 @@ def route_of(function: Function) -> FunctionRoute:
             state=one.state,
             runtime=one.runtime,
             provisioned=provisioned.get(name, 0),
+            has_template=function.wants_template(one),
         )
         for name, one in ((name, version.serving) for name, version in function.versions.items())
     }

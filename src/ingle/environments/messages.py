@@ -33,6 +33,26 @@ class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
     environment_id: str
     init_failed: bool
     init_ns: int = 0
+    serves_once: bool = False
+    """Whether it is gone after its first invocation, for which it was made."""
+
+
+class NotStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The worker's answer where none could be started; `code` is what a caller is told, empty for the usual error."""
+
+    message: str
+    code: str = ""
+
+
+class TemplateReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Worker to control, POST /templates: a version's template is there, or isn't for a reason.
+
+    `error` says which one it was where init has failed.
+    """
+
+    version: VersionKey
+    reason: str = ""
+    error: str = ""
 
 
 class EnvironmentReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,6 +137,11 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """The image of the layers, for /opt; empty where there is none. It is sealed under `data_key` as well."""
     extensions: list[str] = []
     """The names of the executable files directly in /opt/extensions, in order."""
+    is_snap_start: bool = False
+    has_template: bool = False
+    """Whether environments of it are copies of a template."""
+    is_isolated: bool = False
+    """Whether each of them serves a single invocation."""
     credentials: RoleCredentials
     data_key: bytes
     context: dict[str, str]

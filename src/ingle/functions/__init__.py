@@ -35,7 +35,7 @@ from ingle.functions.event_source import NEXT as MAPPING_NEXT
 from ingle.functions.event_source import NO_POLLER, EventSourceMapping, MappingEvent, MappingState
 from ingle.functions.event_source_rules import KINDS, SETTINGS, check_settings, kind_of
 from ingle.functions.filter_pattern import check_pattern
-from ingle.functions.function import LATEST, NOT_ON_LATEST, Code, Function, RuntimeManagement, Version
+from ingle.functions.function import BEING_CREATED, LATEST, NOT_ON_LATEST, Code, Function, RuntimeManagement, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
 from ingle.functions.policy import (
     ResourcePolicy,
@@ -47,11 +47,12 @@ from ingle.functions.policy import (
 )
 from ingle.functions.policy import render as render_policy
 from ingle.functions.public_access import lets_everybody_call
-from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_variables
+from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_snap_start, check_variables
 from ingle.functions.tags import check_tags
 from ingle.functions.url import FunctionUrl, new_url_id
 
 __all__ = [
+    "BEING_CREATED",
     "KINDS",
     "LATEST",
     "MAPPING_NEXT",
@@ -106,6 +107,7 @@ __all__ = [
     "check_publishers",
     "check_runtime",
     "check_settings",
+    "check_snap_start",
     "check_tags",
     "check_unzipped",
     "check_variables",

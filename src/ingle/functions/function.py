@@ -1,6 +1,7 @@
 """Functions and their versions, as they are stored."""
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -26,6 +27,9 @@ from ingle.values import FunctionArn
 
 LATEST = "$LATEST"
 NOT_ON_LATEST = "Provisioned Concurrency Configs cannot be applied to unpublished function versions."
+BEING_CREATED = "The function is being created."
+ISOLATION_TAG = "ingle:isolation"
+"""With the value `invocation`, ours alone: each invocation runs in a copy of the initialised function."""
 
 
 class Code(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +69,10 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Of the format JSON only, as `system_log_level`."""
     system_log_level: str = ""
     has_variables: bool = False
+    snap_start: bool = False
+    """Whether versions that are published of it are initialised once, and copied from then on (SnapStart)."""
+    is_optimized: bool = False
+    """Whether that has been done for this version."""
     layers: tuple[LayerUse, ...] = ()
     sealed_variables: bytes = b""
     variables_key: bytes = b""
@@ -91,10 +99,25 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
         parts = (
             self.code.sha256, self.runtime, self.role, self.handler, self.description, self.timeout_s, self.memory_mib,
             self.ephemeral_mib, self.tracing_mode, self.architectures, self.log_group, self.log_format,
-            self.application_log_level, self.system_log_level, self.sealed_variables.hex(),
+            self.application_log_level, self.system_log_level, self.sealed_variables.hex(), self.snap_start,
             *(layer.arn for layer in self.layers),
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+    @property
+    def is_published(self) -> bool:
+        return self.version != LATEST
+
+    @property
+    def awaits_template(self) -> bool:
+        """Whether it becomes active once it has been initialised for SnapStart."""
+        return self.is_published and self.snap_start and self.state == "Pending"
+
+    def optimized(self, reason: str, error: str) -> "Version":
+        """Return a version that awaited its template: it has one, or none for a reason, or its init has failed."""
+        if error:
+            return self.replace(state="Failed", state_reason=reason or error, state_reason_code="FunctionError")
+        return self.replace(state="Active", state_reason=reason, state_reason_code="", is_optimized=not reason)
 
     def check_can_change(self, arn: FunctionArn, revision_id: str | None) -> None:
         """Raises UpdateInProgressError, FunctionNotReadyError or RevisionMismatchError."""
@@ -154,6 +177,25 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         """Return the version that a qualifier names: by its number, by an alias, or `$LATEST` by none at all."""
         alias = self.aliases.get(qualifier or LATEST)
         return self.versions.get(alias.function_version if alias is not None else qualifier or LATEST)
+
+    @property
+    def is_isolated(self) -> bool:
+        """Whether each invocation gets an environment of its own, which nothing else ever sees."""
+        return self.tags.get(ISOLATION_TAG) == "invocation"
+
+    def wants_template(self, version: Version) -> bool:
+        """Say whether environments of a version are copies of one that has been initialised before."""
+        if version.snap_start and version.is_published:
+            return version.awaits_template or (version.state == "Active" and version.is_optimized)
+        return self.is_isolated and version.state == "Active" and version.runtime.startswith("python")
+
+    def with_tags(self, tags: dict[str, str], new_revision: Callable[[], str]) -> "Function":
+        """Return the function with other tags; where these change its isolation, every environment is made anew."""
+        changed = msgspec.structs.replace(self, tags=tags)
+        if changed.is_isolated == self.is_isolated:
+            return changed
+        versions = {key: one.replace(revision_id=new_revision()) for key, one in self.versions.items()}
+        return msgspec.structs.replace(changed, versions=versions)
 
     def with_alias(self, alias: Alias) -> "Function":
         """Return the function with an alias made or changed.
@@ -265,5 +307,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         if numbered and numbered[-1].content == wanted.content:
             return self, numbered[-1]
         made = wanted.replace(version=str(self.next_version), revision_id=revision_id, last_modified_ms=now_ms)
+        if made.snap_start:
+            made = made.replace(state="Pending", state_reason=BEING_CREATED, state_reason_code="Creating")
         grown = msgspec.structs.replace(self.with_version(made), next_version=self.next_version + 1)
         return grown, made

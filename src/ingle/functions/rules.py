@@ -31,6 +31,7 @@ RESERVED_VARIABLES = frozenset(
     ]
 )
 _VARIABLES_LIMIT_BYTES = 4096
+_SNAP_START_EPHEMERAL_MIB = 512
 _REMOVED = re.compile(
     r"nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)|python(2\.7|3\.6|3\.7)|ruby2\.[57]|dotnetcore.*|go1\.x|java8|provided|nodejs"
 )
@@ -51,6 +52,18 @@ def check_variables(variables: dict[str, str]) -> None:
             "Lambda was unable to configure your environment variables because the environment variables you have"
             f" provided exceeded the 4KB limit. String measured: {measured}"
         )
+
+
+def check_snap_start(runtime: str, ephemeral_mib: int, *, is_per_tenant: bool) -> None:
+    """Raises InvalidSettingError for what can't be had together with SnapStart (execution reference, section 11)."""
+    if not runtime.startswith("python"):
+        raise InvalidSettingError(f"{runtime} is not supported for SnapStart enabled functions.")
+    if ephemeral_mib > _SNAP_START_EPHEMERAL_MIB:
+        raise InvalidSettingError(
+            f"SnapStart is not supported for functions with more than {_SNAP_START_EPHEMERAL_MIB} MB of ephemeral storage."
+        )
+    if is_per_tenant:
+        raise InvalidSettingError("SnapStart is not supported for functions with tenant isolation.")
 
 
 def check_runtime(runtime: str, offered: list[str]) -> None:

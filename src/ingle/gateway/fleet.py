@@ -12,6 +12,7 @@ from ingle.environments import (
     PROVISIONED,
     EnvironmentStarted,
     Event,
+    NotStarted,
     ProvisionedLevel,
     StartEnvironment,
     State,
@@ -122,7 +123,7 @@ class Fleet:
         except IngleError as error:
             pool.starting -= 1
             self._scaling.give_back(_function(key))
-            is_told = isinstance(error, NotStartedError)
+            is_told = isinstance(error, AwsError)
             pool.refuse(error if is_told else NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
@@ -137,9 +138,11 @@ class Fleet:
         response = await self._worker.request(b"POST", b"/environments", (), msgspec.json.encode(wanted))
         body = await response.read(65536)
         if response.status != 201:
-            raise NotStartedError(f"The environment could not be started: {body.decode()[:200]}")
+            raise _not_started(msgspec.json.decode(body, type=NotStarted))
         started = msgspec.json.decode(body, type=EnvironmentStarted)
         self._metrics.environment_started(key, started)
+        if started.serves_once and initialization_type == ON_DEMAND:  # soon it is gone again: that isn't growth
+            self._scaling.give_back(_function(key))
         state = State.FAILED if started.init_failed else State.IDLE
         environment = Environment(started.environment_id, key, state)
         self._known[environment.identifier] = environment
@@ -293,3 +296,9 @@ class Fleet:
 
 def _function(key: VersionKey) -> FunctionKey:
     return key.account, key.region, key.function
+
+
+def _not_started(told: NotStarted) -> AwsError:
+    if told.code:
+        return AwsError(told.code, told.message)
+    return NotStartedError(f"The environment could not be started: {told.message[:200]}")

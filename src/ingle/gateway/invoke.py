@@ -163,6 +163,11 @@ class Invoker:
             version = resolve(function, arn.qualifier, draw)
         except UnknownVersionError:
             raise _not_found(arn) from None
+        if version.state == "Pending" and version.has_template:
+            raise AwsError(
+                "SnapStartNotReadyException",
+                "Lambda is initializing your function. It will be ready to invoke once your function state becomes ACTIVE.",
+            )
         if version.state != "Active":
             raise AwsError(
                 "ResourceConflictException",

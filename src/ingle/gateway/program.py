@@ -23,6 +23,7 @@ from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import Observation
 from ingle.gateway.scaling import Scaling
+from ingle.gateway.templates import Templates, wanted_templates
 from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.urls import Urls
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
@@ -42,6 +43,7 @@ class Routing:
         urls: UrlIndex,
         admission: Admission,
         fleet: Fleet,
+        templates: Templates,
         metrics: Metrics,
         control: HttpClient,
     ) -> None:
@@ -49,6 +51,7 @@ class Routing:
         self._urls = urls
         self._admission = admission
         self._fleet = fleet
+        self._templates = templates
         self._metrics = metrics
         self._control = control
         self._generation = -1
@@ -70,6 +73,12 @@ class Routing:
         """Have the worker warm up what the functions need."""
         routes = self._invoker.routes.values()
         self._fleet.prepare({version.runtime for route in routes for version in route.versions.values()})
+        self._templates.want(wanted_templates(routes))
+
+    def lose_worker(self) -> None:
+        """Nothing that the worker had is there any more."""
+        self._fleet.lose_worker()
+        self._templates.lose_worker()
 
     async def take(self, exchange: Exchange) -> None:
         """Answer control, which tells of a change."""
@@ -167,7 +176,7 @@ async def _follow_worker(worker: HttpClient, fleet: Fleet, routing: Routing) -> 
                     if identifier is not None:
                         fleet.drop_by_id(identifier)
         except IngleError:
-            fleet.lose_worker()
+            routing.lose_worker()
             await asyncio.sleep(0.05)
 
 
@@ -200,7 +209,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics, Events(control_link))
     index = UrlIndex(settings.url_domain)
     urls = Urls(index, invoker, authenticator, metrics, clock)
-    routing = Routing(invoker, index, admission, fleet, metrics, control_link)
+    routing = Routing(invoker, index, admission, fleet, Templates(worker), metrics, control_link)
     door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
     internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)

@@ -31,6 +31,9 @@ _STATUS = {
     "ResourceNotFoundException": 404,
     "SerializationException": 400,
     "ServiceException": 500,
+    "SnapStartException": 400,
+    "SnapStartNotReadyException": 409,
+    "SnapStartTimeoutException": 408,
     "ServiceUnavailableException": 503,
     "TooManyRequestsException": 429,
     "UnknownOperationException": 404,
@@ -47,6 +50,9 @@ _MESSAGE_WITH_CAPITAL = frozenset(
         "ResourceNotFoundException",
         "ServiceException",
         "AccessDeniedException",
+        "SnapStartException",
+        "SnapStartNotReadyException",
+        "SnapStartTimeoutException",
     }
 )
 _WITHOUT_TYPE = frozenset(

@@ -14,6 +14,8 @@ class VersionRoute(msgspec.Struct, frozen=True, kw_only=True):
     runtime: str
     provisioned: int = 0
     """How many environments are kept initialised."""
+    has_template: bool = False
+    """Whether its environments are copies of a template, which the worker shall have before they are wanted."""
 
 
 class AliasRoute(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,28 +2,38 @@
 
 import asyncio
 import contextlib
-import json
 import os
 import signal
 import time
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
-from ingle.environments import EnvironmentStarted, PoolLevel, StartEnvironment, State
+from ingle.environments import (
+    Assignment,
+    EnvironmentStarted,
+    NotStarted,
+    PoolLevel,
+    StartEnvironment,
+    State,
+    VersionKey,
+)
 from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
 from ingle.values import PAYLOAD_LIMIT_BYTES, IngleError
+from ingle.worker.beginnings import RestoreFailedError, beginning_of, check_restored
+from ingle.worker.births import Births, Grant
 from ingle.worker.census import Census
-from ingle.worker.config import RuntimeEntry, WorkerSettings
-from ingle.worker.drivers import Driver, EnvironmentSpec, ProcessDriver, SandboxDriver, SpawnError
-from ingle.worker.environment import Environment, stream_name
+from ingle.worker.config import WorkerSettings
+from ingle.worker.drivers import Driver, ProcessDriver, SandboxDriver, SpawnError
+from ingle.worker.environment import Environment
 from ingle.worker.invocation import Invocation
 from ingle.worker.loader import Loader
 from ingle.worker.log_shipping import LogShipper
 from ingle.worker.role_credentials import ContainerCredentials
-from ingle.worker.variables import extension_variables_for, variables_for
+from ingle.worker.templates import Image, Making, Reports, Template, Templates, template_key, why_no_template
 
 _log = structlog.get_logger("ingle.worker")
 _FREEZE_AFTER_S = 0.03
@@ -35,17 +45,17 @@ _SETTLED = b"/settled"
 class Environments:
     """The environments of this worker."""
 
-    def __init__(self, driver: Driver, loader: Loader, shipper: LogShipper, runtimes: list[RuntimeEntry]) -> None:
+    def __init__(self, driver: Driver, births: Births, credentials: ContainerCredentials, reports: Reports) -> None:
         self._driver = driver
-        self._loader = loader
-        self._shipper = shipper
-        self._runtimes = {runtime.name: runtime for runtime in runtimes}
+        self._births = births
+        self._credentials = credentials
+        self._templates = Templates(self._make_template, reports)
         self._running: dict[bytes, Environment] = {}
-        self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._thawed: set[Environment] = set()
+        self._ahead: dict[VersionKey, asyncio.Task[Environment]] = {}
+        """Of versions whose environments serve once: the next one."""
         self.gone: asyncio.Queue[str] = asyncio.Queue()
-        self._credentials = ContainerCredentials()
         self.census = Census()
 
     def find(self, identifier: bytes) -> Environment | None:
@@ -53,63 +63,126 @@ class Environments:
 
     async def prepare(self, runtime: str) -> None:
         """Warm up a runtime's zygote."""
-        entry = self._runtimes.get(runtime)
+        entry = self._births.runtimes.get(runtime)
         if entry is not None:
             await self._driver.prepare(entry.index)
 
     async def start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         """Start an environment and run its init. Raises IngleError where it can't be had."""
-        key = wanted.version
-        assignment, image, opt_image = await self._loader.acquire(key)
-        assignment = msgspec.structs.replace(assignment, version=key, initialization_type=wanted.initialization_type)
-        self._number += 1
-        identifier = f"{self._number:x}-{os.urandom(4).hex()}"
-        name = stream_name(key.version, time.time())
         began_ns = time.monotonic_ns()
-        stream = self._shipper.stream(key.account, key.region, assignment.log_group, name)
-        runtime = self._runtimes.get(assignment.runtime)
-        try:
-            if runtime is None:
-                raise SpawnError(f"this host has no {assignment.runtime}")
-            variables = variables_for(assignment, name, self._credentials.token(key))
-            configuration = {
-                "environment": variables,
-                "handler": assignment.handler,
-                "runtime": assignment.runtime,
-                "interpreter": runtime.interpreter,
-                "extensions": assignment.extensions,
-                "extension_environment": extension_variables_for(assignment, variables),
-            }
-            running = await self._driver.spawn(
-                EnvironmentSpec(
-                    runtime=runtime.index,
-                    memory_mib=assignment.memory_mib,
-                    ephemeral_mib=assignment.ephemeral_mib,
-                    image=image,
-                    opt_image=opt_image,
-                    configuration=json.dumps(configuration).encode(),
-                )
-            )
-        except BaseException:
-            await self._loader.release(key)
-            raise
-        environment = Environment(
-            identifier, assignment, running, stream, self._credentials, self._left, self._became_idle
+        environment = self._take_ahead(wanted.version) or await self._have_born(wanted)
+        if environment.serves_once and environment.beginning.is_copy:
+            self._make_ahead(wanted)
+        return EnvironmentStarted(
+            environment_id=environment.identifier,
+            init_failed=environment.state is State.FAILED,
+            init_ns=time.monotonic_ns() - began_ns,
+            serves_once=environment.serves_once,
         )
-        self._running[identifier.encode()] = environment
-        self.census.add(environment, running)
-        failed = await environment.start()
-        init_ns = time.monotonic_ns() - began_ns
-        return EnvironmentStarted(environment_id=identifier, init_failed=failed, init_ns=init_ns)
 
-    def _became_idle(self, environment: Environment) -> None:
+    async def _have_born(self, wanted: StartEnvironment) -> Environment:
+        grant = await self._births.acquire(wanted)
+        image = await self._template_of(grant.assignment)
+        environment = await self._run(grant, image)
+        if image is None or environment.state is not State.FAILED:
+            return environment
+        environment.retire()  # a copy that can't begin is of no use
+        grant = await self._births.acquire(wanted)
+        assert environment.broken is not None
+        try:
+            check_restored(grant.assignment, environment.broken)
+        except BaseException:
+            await self._births.release(wanted.version)
+            raise
+        self._templates.forget(template_key(wanted.version))
+        return await self._run(grant, None)
+
+    async def _run(self, grant: Grant, image: Image | None) -> Environment:
+        """Have an environment begin; it has ended its begin on return, well or not."""
+        try:
+            newborn = await self._births.spawn(grant, template=image, becomes_template=image is not None)
+        except BaseException:
+            await self._births.release(grant.assignment.version)
+            raise
+        identifier = self._births.new_identifier()
+        beginning = beginning_of(grant.assignment, is_copy=image is not None)
+        environment = Environment(identifier, grant.assignment, newborn, self._credentials, beginning, self)
+        self._running[identifier.encode()] = environment
+        self.census.add(environment, newborn.running)
+        await environment.start()
+        return environment
+
+    # templates, and what is copied of them ahead
+
+    async def _template_of(self, assignment: Assignment) -> Image | None:
+        """Return the image that an environment of a version shall become, None where it runs an init itself."""
+        if not (assignment.has_template and self._births.makes_copies):
+            return None
+        try:
+            return (await self._templates.get(template_key(assignment.version))).image
+        except IngleError:
+            return None
+
+    async def _make_template(self, key: VersionKey) -> Template:
+        """Run a version's init in an environment of its own and return its image. Raises IngleError."""
+        grant = await self._births.acquire(StartEnvironment(version=key))
+        try:
+            reason = why_no_template(grant.assignment, makes_copies=self._births.makes_copies)
+            if reason:
+                return Template(reason=reason)
+            newborn = await self._births.spawn(grant, is_template=True)
+            return await Making(grant.assignment, newborn, self._credentials).run()
+        finally:
+            await self._births.release(key)
+
+    def want_template(self, key: VersionKey) -> None:
+        """Have a version's template made, unless there is one, and report what came of it."""
+        self._spawn(self._templates.report(key))
+
+    def forget_template(self, key: VersionKey) -> None:
+        self._templates.forget(key)
+        for one in [one for one in self._ahead if template_key(one) == key]:
+            self._spawn(self._drop_ahead(self._ahead.pop(one)))
+
+    def forget_templates(self) -> None:
+        """The zygotes whose forks could have become them are gone, or nobody may want them any more."""
+        self._templates.forget_all()
+        self._ahead.clear()
+
+    def _make_ahead(self, wanted: StartEnvironment) -> None:
+        if wanted.version not in self._ahead:
+            self._ahead[wanted.version] = asyncio.create_task(self._have_born(wanted))
+
+    def _take_ahead(self, key: VersionKey) -> Environment | None:
+        """Return an environment that was made ahead and can serve at once."""
+        task = self._ahead.get(key)
+        if task is None or not task.done():
+            return None
+        del self._ahead[key]
+        if task.cancelled() or task.exception() is not None or not task.result().state.can_serve:
+            return None
+        return task.result()
+
+    async def _drop_ahead(self, task: asyncio.Task[Environment]) -> None:
+        with contextlib.suppress(IngleError):
+            (await task).retire()
+
+    # what environments tell
+
+    def became_idle(self, environment: Environment) -> None:
         self._thawed.add(environment)
 
-    def _left(self, environment: Environment) -> None:
+    def became_no_copy(self, environment: Environment) -> None:
+        self._templates.forget(template_key(environment.assignment.version))
+
+    def left(self, environment: Environment) -> None:
         self._running.pop(environment.identifier.encode(), None)
         self.census.remove(environment)
         self.gone.put_nowait(environment.identifier)
-        task = asyncio.create_task(self._loader.release(environment.assignment.version))
+        self._spawn(self._births.release(environment.assignment.version))
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -127,7 +200,7 @@ class Environments:
         levels = self._driver.pool_levels()
         return [
             PoolLevel(runtime=one.name, ready=levels[one.index].ready, wanted=levels[one.index].wanted)
-            for one in self._runtimes.values()
+            for one in self._births.runtimes.values()
             if one.index in levels
         ]
 
@@ -182,6 +255,7 @@ class Agent:
             case b"POST", b"/environments":
                 await self._start(exchange)
             case b"POST", b"/reset":
+                self._environments.forget_templates()
                 await self._environments.stop_all()
                 exchange.respond(200, ())
             case b"POST", b"/prepare":
@@ -190,6 +264,8 @@ class Agent:
                 exchange.respond(202, ())
             case b"GET", b"/environments":
                 exchange.respond(200, (), msgspec.json.encode(await self._environments.census.reports()))
+            case ((b"POST" | b"DELETE"), b"/templates"):
+                await self._tell_of_template(exchange)
             case b"GET", b"/pools":
                 exchange.respond(200, (), msgspec.json.encode(self._environments.pool_levels()))
             case b"GET", b"/environments/changes":
@@ -204,16 +280,25 @@ class Agent:
             case _:
                 exchange.respond(404, ())
 
+    async def _tell_of_template(self, exchange: Exchange) -> None:
+        key = msgspec.json.decode(await exchange.read(65536), type=StartEnvironment).version
+        if exchange.method == b"POST":
+            self._environments.want_template(key)
+        else:
+            self._environments.forget_template(key)
+        exchange.respond(202, ())
+
     async def _start(self, exchange: Exchange) -> None:
         request = msgspec.json.decode(await exchange.read(65536), type=StartEnvironment)
         if self.is_draining:
-            exchange.respond(503, (), b"the worker is draining")
+            exchange.respond(503, (), msgspec.json.encode(NotStarted(message="the worker is draining")))
             return
         try:
             started = await self._environments.start(request)
         except (IngleError, msgspec.ValidationError) as error:
             _log.warning("environment.refused", function=request.version.function, reason=str(error))
-            exchange.respond(503, (), str(error).encode())
+            code = error.code if isinstance(error, RestoreFailedError) else ""
+            exchange.respond(503, (), msgspec.json.encode(NotStarted(message=str(error), code=code)))
             return
         if exchange.is_disconnected:  # the gateway that asked is gone, and its successor knows nothing of this one
             self._retire(started.environment_id.encode())
@@ -248,6 +333,7 @@ async def _keep_driver(driver: Driver, environments: Environments, loader: Loade
     """Reconnect to a spawner that was restarted; everything that ran under the old one is gone."""
     while True:
         await driver.lost.wait()
+        environments.forget_templates()
         loader.forget_all()
         try:
             await driver.start()
@@ -277,7 +363,9 @@ async def serve_worker(settings: WorkerSettings) -> None:
     await _connect(driver)
     loader = Loader(control, Path(settings.chunks_dir), driver)
     shipper = LogShipper(control)
-    environments = Environments(driver, loader, shipper, settings.runtimes)
+    credentials = ContainerCredentials()
+    births = Births(driver, loader, shipper, settings.runtimes, credentials)
+    environments = Environments(driver, births, credentials, Reports(control))
     agent = Agent(environments, driver, settings.links.worker)
     server = await serve_http(agent, unix_listener(run_dir / "worker.sock"))
     tasks = [

@@ -2,17 +2,19 @@
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 import signal
 import socket
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from ingle.environments import ON_DEMAND, PROVISIONED, Assignment, Event, State, advance
+from ingle.environments import ON_DEMAND, PROVISIONED, SNAP_START, Assignment, Event, State, advance
 from ingle.transport import Exchange, HttpServer, ServerLimits, serve_http
 from ingle.values import MIB, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads, shutdown
+from ingle.worker.beginnings import Beginning, Duration
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
 from ingle.worker.extensions import LIMIT as EXTENSION_LIMIT
 from ingle.worker.extensions import Extensions
@@ -27,12 +29,11 @@ from ingle.worker.platform_events import (
     TIMEOUT,
     ExtensionStatus,
     Fault,
-    InitReport,
     InitRuntimeDone,
-    InitStart,
     Outcome,
     failed,
 )
+from ingle.worker.replies import refuse
 from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
@@ -41,6 +42,7 @@ from ingle.worker.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
 from ingle.worker.telemetry_delivery import TelemetryHub
 
 INIT_LIMIT_S = 10.0
+RESTORE_LIMIT_S = 10.0
 AHEAD_INIT_LIMIT_S = 130
 _API_LIMITS = ServerLimits(
     header_bytes=32 * 1024,
@@ -52,6 +54,28 @@ _API_LIMITS = ServerLimits(
 )
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Newborn:
+    """An environment in which nothing runs yet, and where its log goes."""
+
+    running: RunningEnvironment
+    stream: LogStream
+
+
+class Owner(Protocol):
+    """Who keeps environments, and hears of what becomes of them."""
+
+    def became_idle(self, environment: "Environment") -> None: ...
+
+    def became_no_copy(self, environment: "Environment") -> None:
+        """The template that it should have become is one of before; it runs an init."""
+        ...
+
+    def left(self, environment: "Environment") -> None:
+        """Nothing of it is left, or soon will be."""
+        ...
+
+
 class Environment:
     """Owns a running environment; made by `Environments.start`, which also hears of its end."""
 
@@ -59,26 +83,28 @@ class Environment:
         self,
         identifier: str,
         assignment: Assignment,
-        running: RunningEnvironment,
-        stream: LogStream,
+        newborn: Newborn,
         credentials: ContainerCredentials,
-        on_gone: Callable[["Environment"], None],
-        on_idle: Callable[["Environment"], None],
+        beginning: Beginning,
+        owner: Owner,
     ) -> None:
+        running = newborn.running
         self.identifier = identifier
         self.assignment = assignment
         self.state = advance(State.STARTING, Event.SPAWNED)
         self.exit: Exit | None = None
         self._running = running
         self._credentials = credentials
+        self.beginning = beginning
+        self.broken: Outcome | None = None
+        """How its begin has failed."""
         self._telemetry = TelemetryHub(running.processes.connect, is_json=assignment.log_format == "JSON")
-        self._journal = Journal(assignment, stream.add, self._telemetry)
+        self._journal = Journal(assignment, newborn.stream.add, self._telemetry)
         self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
         self._serving = Serving(self, self._capture, self._journal)
         self._extensions = Extensions()
         self._living = Living()
-        self._on_gone = on_gone
-        self._on_idle = on_idle
+        self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._server: HttpServer | None = None
@@ -86,7 +112,7 @@ class Environment:
         self._init_timer: asyncio.TimerHandle | None = None
         self._started_ns = time.monotonic_ns()
         self._idle_since = 0.0
-        self._init_ms: float | None = None
+        self._duration: Duration | None = None
         self._is_in_init = False
         self._stopping: asyncio.Task[None] | None = None
         self._emptying: asyncio.Task[None] | None = None
@@ -105,12 +131,15 @@ class Environment:
         """Run init to its end; return whether it failed."""
         self._capture.watch()
         self._running.exited.add_done_callback(self._exited)
-        self._init_timer = self._loop.call_later(init_limit_s(self.assignment), self._init_timed_out)
+        self._init_timer = self._loop.call_later(self._begin_limit_s(), self._init_timed_out)
         self._server = await serve_http(self._api(), self._running.listener, limits=_API_LIMITS)
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
         self._begin_init()
         return await self._ready
+
+    def _begin_limit_s(self) -> float:
+        return RESTORE_LIMIT_S if self.beginning.is_copy else init_limit_s(self.assignment)
 
     def _linked(self, link: socket.socket) -> None:
         """Serve the Runtime API over a connection that init has made for the runtime."""
@@ -137,7 +166,8 @@ class Environment:
     def _begin_init(self) -> None:
         """Start the external extensions, and once they have registered the runtime."""
         self._telemetry.begin()
-        self._journal.tell(InitStart(assignment=self.assignment, phase=self._phase))
+        for event in self.beginning.started(self.assignment, self._phase):
+            self._journal.tell(event)
         self._is_in_init = True
         self._started_ns = time.monotonic_ns()
         has_place = self._running.extensions >= 0
@@ -173,7 +203,7 @@ class Environment:
         if self.state is not State.INITIALIZING:  # begun anew by the invocation that waits: its report counts it
             return
         self._stop_timing()
-        self._init_ms = duration_ms
+        self._duration = self.beginning.duration(duration_ms)
         self.state = advance(self.state, Event.INIT_FINISHED)
         self._became_idle()
         self._ready.set_result(False)
@@ -186,10 +216,8 @@ class Environment:
         for one in self._extensions:
             status = ExtensionStatus(name=one.name, state=one.state.value, events=one.events, error_type=one.error_type)
             self._journal.tell(status)
-        kind = self.assignment.initialization_type
-        self._journal.tell(
-            InitReport(initialization_type=kind, phase=self._phase, outcome=outcome, duration_ms=duration_ms)
-        )
+        for event in self.beginning.ended(self.assignment, self._phase, outcome, duration_ms):
+            self._journal.tell(event)
         self._telemetry.close()
         return duration_ms
 
@@ -206,6 +234,7 @@ class Environment:
             self._tell_runtime_done(outcome)
         self._end_init(outcome)
         if self.state is State.INITIALIZING:
+            self.broken = outcome
             self._stop_timing()
             self.state = advance(self.state, Event.INIT_FAILED)
             self._empty(outcome)
@@ -226,6 +255,16 @@ class Environment:
 
     def asks_for_credentials(self, exchange: Exchange) -> None:
         self._credentials.answer(exchange, self.assignment.version, self.assignment.credentials)
+
+    def asks_to_be_restored(self, exchange: Exchange) -> None:
+        """The runtime has run its init in here: there is nothing to wait for."""
+        if self._is_in_init and self.assignment.initialization_type == SNAP_START:
+            exchange.respond(200, ())
+        else:
+            refuse(exchange, 403, "InvalidStateTransition", "This environment is not restored from a snapshot")
+
+    def became_no_copy(self) -> None:
+        self._owner.became_no_copy(self)
 
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange
@@ -308,9 +347,13 @@ class Environment:
             await self._settled.wait()
         return True
 
-    def take_init_ms(self) -> float | None:
-        init_ms, self._init_ms = self._init_ms, None
-        return init_ms
+    def take_duration(self) -> Duration | None:
+        duration, self._duration = self._duration, None
+        return duration
+
+    @property
+    def serves_once(self) -> bool:
+        return self.assignment.is_isolated
 
     def peak_memory_bytes(self) -> int:
         return self.exit.peak_memory_bytes if self.exit is not None else self._running.peak_memory_bytes()
@@ -333,7 +376,7 @@ class Environment:
     @property
     def is_replaced(self) -> bool:
         """Whether another one, initialised ahead, takes its place instead of a reset."""
-        return self.assignment.initialization_type == PROVISIONED
+        return self.assignment.initialization_type == PROVISIONED or self.beginning.is_copy
 
     def _empty(self, outcome: Outcome) -> None:
         """Shut down what runs, kill what is left; the next init waits until nothing is."""
@@ -355,7 +398,7 @@ class Environment:
 
     def _became_idle(self) -> None:
         self._idle_since = self._loop.time()
-        self._on_idle(self)
+        self._owner.became_idle(self)
 
     def freeze_if_idle(self, before: float) -> bool:
         """Freeze what has been idle since before a time of the loop's clock; return whether to look again."""
@@ -445,7 +488,7 @@ class Environment:
             draining.add_done_callback(lambda _: self._closed())
         else:
             self._closed()
-        self._on_gone(self)
+        self._owner.left(self)
 
     def _closed(self) -> None:
         self._running.close()

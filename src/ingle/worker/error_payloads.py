@@ -41,6 +41,18 @@ def process_exit_reason(status: int) -> str:
     return f"exit status {code}" if code else "exit code 0"
 
 
+class _Error(msgspec.Struct):
+    errorMessage: str = ""
+
+
+def message_of(body: bytes) -> str:
+    """Return the message of an error that a runtime tells of; nothing where it tells none."""
+    try:
+        return msgspec.json.decode(body, type=_Error).errorMessage
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return ""
+
+
 _SIGNALS = {
     2: "interrupt", 4: "illegal instruction", 6: "aborted", 7: "bus error", 8: "floating point exception",
     9: "killed", 11: "segmentation fault", 13: "broken pipe", 15: "terminated", 31: "bad system call",

@@ -150,6 +150,45 @@ class InitReport:
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreStart:
+    """An environment begins as a copy of a version's template (SnapStart)."""
+
+    kind: ClassVar[str] = "platform.restoreStart"
+    level: ClassVar[str] = "INFO"
+    assignment: Assignment
+
+    def text(self) -> Sequence[str]:
+        return (f"RESTORE_START Runtime Version: {runtime_version(self.assignment.runtime)}",)
+
+    def record(self) -> dict[str, Any]:
+        return {
+            "runtimeVersion": runtime_version(self.assignment.runtime),
+            "functionName": self.assignment.version.function,
+            "functionVersion": self.assignment.version.version,
+        }
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class RestoreReport:
+    """A restore has ended, its hooks included."""
+
+    kind: ClassVar[str] = "platform.restoreReport"
+    outcome: Outcome
+    duration_ms: float
+
+    @property
+    def level(self) -> str:
+        return "WARN" if self.outcome.is_failure else "INFO"
+
+    def text(self) -> Sequence[str]:
+        line = f"RESTORE_REPORT Restore Duration: {self.duration_ms:.2f} ms"
+        return (f"{line}\t{self.outcome.text()}" if self.outcome.is_failure else line,)
+
+    def record(self) -> dict[str, Any]:
+        return {**self.outcome.record(), "metrics": {"durationMs": round(self.duration_ms, 3)}}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
     """An invocation begins."""
 
@@ -208,6 +247,8 @@ class Report:
     memory_mib: int
     used_bytes: int
     init_ms: float | None = None
+    is_restored: bool = False
+    """Whether that was no init but a restore."""
     spans: Sequence[Span] = ()
     trace_id: str = ""
     tenant: str = ""
@@ -230,7 +271,9 @@ class Report:
             f"\tBilled Duration: {self.billed_ms} ms\tMemory Size: {self.memory_mib} MB"
             f"\tMax Memory Used: {self.used_mib} MB\t"
         )
-        if self.init_ms is not None:
+        if self.init_ms is not None and self.is_restored:
+            line += f"Restore Duration: {self.init_ms:.2f} ms\tBilled Restore Duration: {math.ceil(self.init_ms)} ms\t"
+        elif self.init_ms is not None:
             line += f"Init Duration: {self.init_ms:.2f} ms\t"
         return (f"END RequestId: {self.request_id}", line + self.outcome.text())
 
@@ -242,7 +285,10 @@ class Report:
             "memorySizeMB": self.memory_mib,
             "maxMemoryUsedMB": self.used_mib,
         }
-        if self.init_ms is not None:
+        if self.init_ms is not None and self.is_restored:
+            metrics["restoreDurationMs"] = round(self.init_ms, 3)
+            metrics["billedRestoreDurationMs"] = math.ceil(self.init_ms)
+        elif self.init_ms is not None:
             metrics["initDurationMs"] = round(self.init_ms, 3)
         return metrics
 

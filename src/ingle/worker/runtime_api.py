@@ -14,6 +14,7 @@ from ingle.worker.replies import JSON_HEADERS, OK, answer_later, refuse, refuse_
 _BASE = b"/2018-06-01/runtime/"
 _NEXT = b"/2018-06-01/runtime/invocation/next"
 _INVOCATION = b"/2018-06-01/runtime/invocation/"
+STALE = b"/ingle/template/stale"
 _ERROR_LIMIT_BYTES = MIB
 
 
@@ -30,6 +31,14 @@ class Runtime(Protocol):
 
     def asks_for_credentials(self, exchange: Exchange) -> None:
         """The function wants its role's credentials."""
+        ...
+
+    def asks_to_be_restored(self, exchange: Exchange) -> None:
+        """The runtime has run its init and waits until it is restored, in this environment or in a copy."""
+        ...
+
+    def became_no_copy(self) -> None:
+        """The template that it should have become is one of before: it runs init like any other."""
         ...
 
     def asks(self, exchange: Exchange) -> None:
@@ -79,8 +88,13 @@ class RuntimeApi:
             self._runtime.asks_for_credentials(exchange)
         elif target == _BASE + b"init/error" and method == b"POST":
             return self._init_error(exchange)
-        elif target in (_BASE + b"restore/next", _BASE + b"restore/error"):
-            refuse(exchange, 403, "InvalidStateTransition", "This environment is not restored from a snapshot")
+        elif target == _BASE + b"restore/next" and method == b"GET":
+            self._runtime.asks_to_be_restored(exchange)
+        elif target == _BASE + b"restore/error" and method == b"POST":
+            return self._init_error(exchange)
+        elif target == STALE and method == b"POST":
+            self._runtime.became_no_copy()
+            answer_later(exchange, 202, (), b"")
         else:
             refuse(exchange, 404, "ResourceNotFound", "No such resource of the Runtime API")
         return None
@@ -141,7 +155,7 @@ class RuntimeApi:
     async def _error(self, exchange: Exchange, request_id: bytes) -> None:
         if not self._is_current(exchange, request_id):
             return
-        body, error_type = await _read_error(exchange)
+        body, error_type = await read_error(exchange)
         if self._is_current(exchange, request_id):
             self._answers.failed(body, error_type)
             exchange.respond(202, JSON_HEADERS, OK)
@@ -150,12 +164,12 @@ class RuntimeApi:
         if not self._runtime.is_initializing:
             refuse(exchange, 403, "InvalidStateTransition", "Init has ended")
             return
-        body, error_type = await _read_error(exchange)
+        body, error_type = await read_error(exchange)
         exchange.respond(202, JSON_HEADERS, OK)
         self._runtime.init_failed(body, error_type)
 
 
-async def _read_error(exchange: Exchange) -> tuple[bytes, str]:
+async def read_error(exchange: Exchange) -> tuple[bytes, str]:
     """Return an error's body and type; what is too long or has no type is made to fit."""
     try:
         body = await exchange.read(_ERROR_LIMIT_BYTES)

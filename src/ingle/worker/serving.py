@@ -9,6 +9,7 @@ from ingle.environments import Assignment
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
+from ingle.worker.beginnings import Duration
 from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
@@ -50,8 +51,13 @@ class Host(Protocol):
         """Tell of an invocation the extensions that want to hear of it."""
         ...
 
-    def take_init_ms(self) -> float | None:
-        """Return how long init took, to the first that asks."""
+    def take_duration(self) -> Duration | None:
+        """Return how long it took to begin, to the first that asks."""
+        ...
+
+    @property
+    def serves_once(self) -> bool:
+        """Whether it is gone after its first invocation."""
         ...
 
     def peak_memory_bytes(self) -> int:
@@ -117,6 +123,11 @@ class Serving:
         """Whether there is an event that the runtime has not been given."""
         return self.invocation is not None and not self.is_delivered and not self.invocation.is_answered
 
+    @property
+    def _is_last(self) -> bool:
+        """Whether the environment serves no further invocation."""
+        return self._host.serves_once or self._capture.is_full
+
     # what the runtime answers
 
     @property
@@ -177,7 +188,7 @@ class Serving:
         """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays."""
         invocation = self.invocation
         if invocation is not None:
-            is_answered, is_last = invocation.is_answered, self._capture.is_full
+            is_answered, is_last = invocation.is_answered, self._is_last
             if not is_answered:
                 invocation.end_answer(outcome)
             self._end(invocation, outcome)
@@ -209,7 +220,7 @@ class Serving:
             self._runtime_is_done(invocation, invocation.outcome)
         if self._host.have_extensions_served:
             self._end(invocation, invocation.outcome)
-            if self._capture.is_full:
+            if self._is_last:
                 self._host.retire()
             else:
                 self._host.served()
@@ -232,7 +243,7 @@ class Serving:
             self.settle()
             return
         self._end(invocation, outcome)
-        is_full = self._capture.is_full
+        is_full = self._is_last
         if is_full:
             headers = (*headers, _GONE)
             self._loop.call_soon(self._host.retire)  # once the runtime has had its own answer
@@ -259,7 +270,7 @@ class Serving:
             self._runtime_is_done(invocation, outcome)
         elif self._host.has_extensions:
             spans = invocation.spans_of_extensions()
-        assignment = self._host.assignment
+        assignment, duration = self._host.assignment, self._host.take_duration()
         self._journal.tell(
             Report(
                 request_id=invocation.request_id.decode(),
@@ -267,7 +278,8 @@ class Serving:
                 duration_ms=invocation.duration_ms,
                 memory_mib=assignment.memory_mib,
                 used_bytes=self._host.peak_memory_bytes(),
-                init_ms=self._host.take_init_ms(),
+                init_ms=duration.milliseconds if duration is not None else None,
+                is_restored=duration is not None and duration.is_restore,
                 spans=spans,
                 trace_id=invocation.trace_id.decode("latin-1"),
                 tenant=assignment.version.tenant,

@@ -53,7 +53,7 @@ def variables_for(assignment: Assignment, log_stream: str, credentials_token: st
 
 
 def _credentials(assignment: Assignment, token: str) -> dict[str, str]:
-    if assignment.initialization_type == SNAP_START:
+    if assignment.initialization_type == SNAP_START or assignment.has_template:
         return {
             "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{_RUNTIME_API}{role_credentials.PATH.decode()}",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,

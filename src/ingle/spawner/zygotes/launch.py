@@ -91,6 +91,8 @@ def _run_python(client: Any, made: Any, settings: dict[str, Any]) -> None:
     time.tzset()
     _reseed()
     connection.use(_API)
+    if settings.get("becomes_template"):
+        connection.current().tell("POST", "/ingle/template/stale")
     if settings.get("is_template"):
         templates.arrange(made, settings)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":  # read at import, which was before there were variables

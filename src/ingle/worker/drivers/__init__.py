@@ -11,9 +11,9 @@ from ingle.worker.drivers.contract import (
     Usage,
 )
 from ingle.worker.drivers.process import ProcessDriver
-from ingle.worker.drivers.sandbox import SandboxDriver
+from ingle.worker.drivers.sandbox import ALL_SEALS, SandboxDriver
 
 __all__ = [
-    "RUNTIME", "Driver", "EnvironmentSpec", "Exit", "ProcessDriver", "Processes", "RunningEnvironment", "SandboxDriver",
+    "ALL_SEALS", "RUNTIME", "Driver", "EnvironmentSpec", "Exit", "ProcessDriver", "Processes", "RunningEnvironment", "SandboxDriver",
     "SpawnError", "Usage",
 ]  # fmt: skip

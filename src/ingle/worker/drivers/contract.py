@@ -25,6 +25,8 @@ class EnvironmentSpec:
     opt_image: int = 0
     """The image that is mounted at /opt; 0 for none."""
     configuration: bytes = dataclasses.field(repr=False)
+    template: int = -1
+    """A descriptor of the sealed image that its runtime becomes; -1: it runs an init."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +175,8 @@ class Driver(Protocol):
     """One way to isolate. After `lost` is set every environment and image is gone, and `start` begins anew."""
 
     lost: asyncio.Event
+    makes_copies: bool
+    """Whether a runtime can become a template."""
 
     async def start(self) -> None:
         """Get ready. Raises SpawnError where the driver can't work now."""

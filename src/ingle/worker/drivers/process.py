@@ -34,6 +34,7 @@ class ProcessDriver:
         self._images: dict[int, Path] = {}
         self._next = 1
         self.lost = asyncio.Event()
+        self.makes_copies = False
 
     async def start(self) -> None:
         return

@@ -5,6 +5,7 @@ import contextlib
 import dataclasses
 import fcntl
 import os
+import platform
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +15,7 @@ from ingle.spawner.messages import Kind
 from ingle.worker.drivers.contract import EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.init_link import InitLink
 
-_ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
 _ANSWER_S = 30.0
 
@@ -32,7 +33,7 @@ def sealed_memory(content: bytes) -> int:
     """Return a descriptor of anonymous memory that holds `content` and can't change any more."""
     memory = os.memfd_create("ingle-configuration", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.write(memory, content)
-    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _ALL_SEALS)
+    fcntl.fcntl(memory, fcntl.F_ADD_SEALS, ALL_SEALS)
     return memory
 
 
@@ -66,6 +67,7 @@ class SandboxDriver:
         self._exits: dict[int, asyncio.Future[Exit]] = {}
         self._levels: dict[int, Level] = {}
         self.lost = asyncio.Event()
+        self.makes_copies = platform.machine() == "x86_64"
 
     async def start(self) -> None:
         link = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -185,6 +187,7 @@ class SandboxDriver:
             except OSError as error:
                 raise SpawnError(f"the worker has no descriptor left: {error.strerror}") from error
             passed = [configuration, output_write, telemetry_write, extensions_write, its_link.fileno()]
+            passed += [spec.template] if spec.template >= 0 else []
             reply = await self._ask(Kind.SPAWN, *values, descriptors=passed)
             if not reply.descriptors:
                 self._stop(reply.values[1])

@@ -192,7 +192,7 @@ class CodeSigningConfigs:
         """Return a config's tags."""
         return self._find_by_arn(request, arn).tags
 
-    def change_tags(self, request: Request, arn: str, change: Change) -> None:
+    async def change_tags(self, request: Request, arn: str, change: Change) -> None:
         """Change a config's tags."""
         config = self._find_by_arn(request, arn)
         self._configs.save(msgspec.structs.replace(config, tags=change(config.tags)))

@@ -117,7 +117,7 @@ class EventSources:
         """Return a mapping's tags."""
         return self._find_by_arn(request, arn).tags
 
-    def change_tags(self, request: Request, arn: str, change: Change) -> None:
+    async def change_tags(self, request: Request, arn: str, change: Change) -> None:
         """Change a mapping's tags."""
         mapping = self._find_by_arn(request, arn)
         self._mappings.save(msgspec.structs.replace(mapping, tags=change(mapping.tags)))

@@ -19,12 +19,14 @@ from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.settings import (
     check_architectures,
+    check_together,
     logging_of,
     refuse_unsupported,
     settings_of,
 )
 from ingle.control.services.lambda_.uploads import Uploads
 from ingle.functions import (
+    BEING_CREATED,
     LATEST,
     Code,
     CodeSha256MismatchError,
@@ -42,7 +44,7 @@ from ingle.values import Clock, FunctionArn, IngleError
 NAME_LIMIT = 64
 _CREATING: dict[str, Any] = {
     "state": "Pending",
-    "state_reason": "The function is being created.",
+    "state_reason": BEING_CREATED,
     "state_reason_code": "Creating",
 }
 
@@ -120,6 +122,7 @@ class Functions:
         for name in ("Runtime", "Handler"):
             if not wishes.get(name):
                 raise InvalidSettingError(f"{name} is mandatory for functions created with deployment packages as zip.")
+        check_together(fields, None, is_per_tenant="TenancyConfig" in wishes)
         check_architectures(wishes.get("Architectures", ["x86_64"]))
         fields.update(self._variables(arn, wishes))
         if self._repository.find(arn.account, arn.region, arn.name) is not None:
@@ -293,6 +296,7 @@ class Functions:
         """UpdateFunctionConfiguration."""
         function = self._to_change(request)
         fields = settings_of(request.input, self._runtimes) | logging_of(request.input, function.latest)
+        check_together(fields, function.latest, is_per_tenant=bool(function.tenant_isolation_mode))
         if request.input.get("Environment", {}).get("Variables") != self._code.open_variables(
             function.arn, function.latest
         ):  # the same ones stay sealed as they are, so that a version of them is no new one

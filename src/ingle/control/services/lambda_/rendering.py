@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from ingle.artifacts import CodeSignature
-from ingle.functions import Alias, Function, LayerUse, Version
+from ingle.functions import BEING_CREATED, Alias, Function, LayerUse, Version
 from ingle.values import parse_layer_arn
 
 
@@ -61,7 +61,10 @@ def render_configuration(
         "PackageType": "Zip",
         "Architectures": list(version.architectures),
         "EphemeralStorage": {"Size": version.ephemeral_mib},
-        "SnapStart": {"ApplyOn": "None", "OptimizationStatus": "Off"},
+        "SnapStart": {
+            "ApplyOn": "PublishedVersions" if version.snap_start else "None",
+            "OptimizationStatus": "On" if version.is_optimized else "Off",
+        },
         "LoggingConfig": _render_logging(function, version),
         **render_signature(function.account, function.region, version.code.signature),
     }
@@ -85,7 +88,7 @@ def render_configuration(
     if version.update_status:
         shown["LastUpdateStatus"] = version.update_status
         if version.update_status == "InProgress":
-            shown["LastUpdateStatusReason"] = "The function is being created."
+            shown["LastUpdateStatusReason"] = BEING_CREATED
             shown["LastUpdateStatusReasonCode"] = "Creating"
         if version.update_status == "Failed":
             shown["LastUpdateStatusReason"] = version.update_reason

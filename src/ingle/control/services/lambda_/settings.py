@@ -3,7 +3,7 @@
 import platform
 from typing import Any
 
-from ingle.functions import InvalidSettingError, Version, check_runtime
+from ingle.functions import InvalidSettingError, Version, check_runtime, check_snap_start
 
 _REFUSED = {
     "VpcConfig": "networks of one's own",
@@ -45,8 +45,6 @@ def refuse_unsupported(wishes: dict[str, Any]) -> None:
             raise InvalidSettingError(f"Ingle does not support {what} yet: leave {name} out, or empty.")
     if wishes.get("PackageType", "Zip") != "Zip":
         raise InvalidSettingError("Ingle does not support container images yet: use PackageType Zip.")
-    if wishes.get("SnapStart", {}).get("ApplyOn", "None") != "None":
-        raise InvalidSettingError("Ingle does not support SnapStart yet: leave SnapStart out.")
 
 
 def check_architectures(wanted: list[str]) -> None:
@@ -83,9 +81,19 @@ def settings_of(wishes: dict[str, Any], runtimes: list[str]) -> dict[str, Any]:
     fields = {field: wishes[name] for name, field in _FIELDS.items() if name in wishes}
     if "EphemeralStorage" in wishes:
         fields["ephemeral_mib"] = wishes["EphemeralStorage"]["Size"]
+    if "ApplyOn" in wishes.get("SnapStart", {}):
+        fields["snap_start"] = wishes["SnapStart"]["ApplyOn"] == "PublishedVersions"
     if "Mode" in wishes.get("TracingConfig", {}):
         fields["tracing_mode"] = wishes["TracingConfig"]["Mode"]
     return fields
+
+
+def check_together(fields: dict[str, Any], current: Version | None, *, is_per_tenant: bool) -> None:
+    """Raises InvalidSettingError where the fields of a request and what holds now don't go together."""
+    if fields.get("snap_start", current is not None and current.snap_start):
+        runtime = fields.get("runtime", current.runtime if current is not None else "")
+        ephemeral_mib = fields.get("ephemeral_mib", current.ephemeral_mib if current is not None else 0)
+        check_snap_start(runtime, ephemeral_mib, is_per_tenant=is_per_tenant)
 
 
 def logging_of(wishes: dict[str, Any], current: Version | None) -> dict[str, Any]:

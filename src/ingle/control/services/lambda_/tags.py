@@ -1,10 +1,10 @@
 """Tags of functions, event source mappings and code signing configs."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-import msgspec
-
+from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.references import find_function, read_arn
 from ingle.functions import Function, InvalidSettingError, check_tags
@@ -22,7 +22,7 @@ class Taggable(Protocol):
         """Return a resource's tags. Raises AwsError, or a domain error, where there is none."""
         ...
 
-    def change_tags(self, request: Request, arn: str, change: Change) -> None:
+    async def change_tags(self, request: Request, arn: str, change: Change) -> None:
         """Change a resource's tags; durable on return. Raises what `tags` does, and what forbids the change."""
         ...
 
@@ -30,8 +30,9 @@ class Taggable(Protocol):
 class TaggableFunctions:
     """Functions, whose versions and aliases have no tags of their own."""
 
-    def __init__(self, repository: FunctionRepository) -> None:
+    def __init__(self, repository: FunctionRepository, publisher: Publisher) -> None:
         self._repository = repository
+        self._publisher = publisher
 
     def _find(self, request: Request, text: str) -> Function:
         arn = read_arn(request, text)
@@ -45,11 +46,14 @@ class TaggableFunctions:
         """Return a function's tags."""
         return self._find(request, arn).tags
 
-    def change_tags(self, request: Request, arn: str, change: Change) -> None:
+    async def change_tags(self, request: Request, arn: str, change: Change) -> None:
         """Change a function's tags, unless it is being updated."""
         function = self._find(request, arn)
         function.latest.check_can_change(function.arn, None)
-        self._repository.save(msgspec.structs.replace(function, tags=change(function.tags)))
+        changed = function.with_tags(change(function.tags), lambda: str(uuid.uuid4()))
+        self._repository.save(changed)
+        if changed.is_isolated != function.is_isolated:
+            await self._publisher.announce(changed)
 
 
 class Tags:
@@ -80,14 +84,14 @@ class Tags:
         given = request.input["Tags"]
         if not given:
             raise InvalidSettingError("An error occurred and the request cannot be processed.")
-        self._change(request, lambda held: check_tags(given, held))
+        await self._change(request, lambda held: check_tags(given, held))
         return Answered({}, status=204)
 
     async def untag(self, request: Request) -> Answered:
         """UntagResource; a key that isn't there is no error."""
         gone = request.input["TagKeys"]
-        self._change(request, lambda held: {key: value for key, value in held.items() if key not in gone})
+        await self._change(request, lambda held: {key: value for key, value in held.items() if key not in gone})
         return Answered({}, status=204)
 
-    def _change(self, request: Request, change: Change) -> None:
-        self._kind(request).change_tags(request, request.input["Resource"], change)
+    async def _change(self, request: Request, change: Change) -> None:
+        await self._kind(request).change_tags(request, request.input["Resource"], change)

@@ -1,0 +1,61 @@
+"""Which templates the worker shall hold: those that the routes name, from the moment they do until they don't."""
+
+import asyncio
+from collections.abc import Iterable
+
+import msgspec
+import structlog
+
+from ingle.environments import StartEnvironment, VersionKey
+from ingle.routing import FunctionRoute
+from ingle.transport import HttpClient
+from ingle.values import IngleError
+
+_log = structlog.get_logger("ingle.gateway")
+
+
+def wanted_templates(routes: Iterable[FunctionRoute]) -> set[VersionKey]:
+    """Return the versions whose environments are copies of a template."""
+    return {
+        VersionKey(
+            account=route.account, region=route.region, function=route.name, version=one.version, revision=one.revision
+        )
+        for route in routes
+        for one in route.versions.values()
+        if one.has_template
+    }
+
+
+class Templates:
+    """Tells the worker of what is wanted and of what isn't any more; what came of it, it tells control itself."""
+
+    def __init__(self, worker: HttpClient) -> None:
+        self._worker = worker
+        self._told: set[VersionKey] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def want(self, wanted: set[VersionKey]) -> None:
+        """Have the worker hold these templates and no others."""
+        for key in wanted - self._told:
+            self._spawn(b"POST", key)
+        for key in self._told - wanted:
+            self._spawn(b"DELETE", key)
+        self._told = wanted
+
+    def lose_worker(self) -> None:
+        """Nobody holds any."""
+        self._told = set()
+
+    def _spawn(self, method: bytes, key: VersionKey) -> None:
+        task = asyncio.create_task(self._tell(method, key))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, method: bytes, key: VersionKey) -> None:
+        try:
+            response = await self._worker.request(
+                method, b"/templates", (), msgspec.json.encode(StartEnvironment(version=key))
+            )
+            await response.read(1024)
+        except IngleError:  # it is told anew once it can be reached again
+            _log.warning("template.not_told", function=key.function, version=key.version)

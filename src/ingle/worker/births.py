@@ -1,0 +1,97 @@
+"""What an environment is made of: a version's grant and images, its configuration, its log stream, its isolation."""
+
+import dataclasses
+import json
+import os
+import time
+from typing import Any
+
+import msgspec
+
+from ingle.environments import SNAP_START, Assignment, StartEnvironment, VersionKey
+from ingle.worker.config import RuntimeEntry
+from ingle.worker.drivers import Driver, EnvironmentSpec, SpawnError
+from ingle.worker.environment import Newborn, stream_name
+from ingle.worker.loader import Loader
+from ingle.worker.log_shipping import LogShipper
+from ingle.worker.role_credentials import ContainerCredentials
+from ingle.worker.templates import Image
+from ingle.worker.variables import extension_variables_for, variables_for
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Grant:
+    """A version, ready to be made environments of; `Births.release` ends it."""
+
+    assignment: Assignment
+    image: int
+    opt_image: int
+
+
+class Births:
+    """Makes environments in which nothing runs yet, and their identifiers."""
+
+    def __init__(
+        self,
+        driver: Driver,
+        loader: Loader,
+        shipper: LogShipper,
+        runtimes: list[RuntimeEntry],
+        credentials: ContainerCredentials,
+    ) -> None:
+        self._driver = driver
+        self._loader = loader
+        self._shipper = shipper
+        self._credentials = credentials
+        self._number = 0
+        self.runtimes = {runtime.name: runtime for runtime in runtimes}
+
+    @property
+    def makes_copies(self) -> bool:
+        return self._driver.makes_copies
+
+    def new_identifier(self) -> str:
+        self._number += 1
+        return f"{self._number:x}-{os.urandom(4).hex()}"
+
+    async def acquire(self, wanted: StartEnvironment) -> Grant:
+        """Get what a version takes to run. Raises IngleError."""
+        assignment, image, opt_image = await self._loader.acquire(wanted.version)
+        kind = SNAP_START if assignment.is_snap_start else wanted.initialization_type
+        assignment = msgspec.structs.replace(assignment, version=wanted.version, initialization_type=kind)
+        return Grant(assignment=assignment, image=image, opt_image=opt_image)
+
+    async def release(self, key: VersionKey) -> None:
+        await self._loader.release(key)
+
+    async def spawn(self, grant: Grant, *, template: Image | None = None, **settings: Any) -> Newborn:
+        """Make an environment, which `settings` are for beside the usual ones. Raises SpawnError."""
+        assignment = grant.assignment
+        key = assignment.version
+        runtime = self.runtimes.get(assignment.runtime)
+        if runtime is None:
+            raise SpawnError(f"this host has no {assignment.runtime}")
+        name = stream_name(key.version, time.time())
+        variables = variables_for(assignment, name, self._credentials.token(key))
+        configuration = {
+            "environment": variables,
+            "handler": assignment.handler,
+            "runtime": assignment.runtime,
+            "interpreter": runtime.interpreter,
+            "extensions": assignment.extensions,
+            "extension_environment": extension_variables_for(assignment, variables),
+            **settings,
+        }
+        running = await self._driver.spawn(
+            EnvironmentSpec(
+                runtime=runtime.index,
+                memory_mib=assignment.memory_mib,
+                ephemeral_mib=assignment.ephemeral_mib,
+                image=grant.image,
+                opt_image=grant.opt_image,
+                configuration=json.dumps(configuration).encode(),
+                template=template.descriptor if template is not None else -1,
+            )
+        )
+        stream = self._shipper.stream(key.account, key.region, assignment.log_group, name)
+        return Newborn(running=running, stream=stream)

@@ -1,0 +1,272 @@
+"""Templates: versions that were initialised once, as the images that environments of them become.
+
+A template is made in an environment like any other, which ends with that: what is left is sealed memory. It is hostile
+code's memory, so nobody here reads it; who becomes it is confined before it looks at the first byte.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from ingle.environments import Assignment, TemplateReport, VersionKey
+from ingle.transport import (
+    BodyTooLargeError,
+    DisconnectedError,
+    Exchange,
+    HttpClient,
+    HttpServer,
+    ServerLimits,
+    serve_http,
+)
+from ingle.values import MIB, IngleError
+from ingle.worker import error_payloads, role_credentials
+from ingle.worker.drivers import ALL_SEALS, RUNTIME, Exit
+from ingle.worker.environment import Newborn, init_limit_s
+from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
+from ingle.worker.journal import Journal
+from ingle.worker.log_capture import LogCapture
+from ingle.worker.platform_events import SUCCESS, TIMEOUT, InitReport, InitStart, failed
+from ingle.worker.replies import refuse
+from ingle.worker.role_credentials import ContainerCredentials
+from ingle.worker.runtime_api import read_error
+from ingle.worker.telemetry_delivery import TelemetryHub
+
+_log = structlog.get_logger("ingle.worker")
+_LIBRARIES_MIB = 512
+"""What an image may have of mapped files beside the function's memory."""
+_TRIES, _PAUSE_S = 50, 0.2
+_KEPT_BYTES = 2048 * MIB
+_IMAGE, _REFUSAL = b"/ingle/template", b"/ingle/template/refusal"
+_INIT_ERROR = b"/2018-06-01/runtime/init/error"
+_WAITS = (b"/2018-06-01/runtime/invocation/next", b"/2018-06-01/runtime/restore/next")
+
+
+def template_key(version: VersionKey) -> VersionKey:
+    """Return what a version's template is kept by: no tenant's event has ever been in it."""
+    return msgspec.structs.replace(version, tenant="")
+
+
+def why_no_template(assignment: Assignment, *, makes_copies: bool) -> str:
+    """Say what stands against a template before it is tried; nothing where nothing does."""
+    if not makes_copies:
+        return "This isolation makes no copies of what is initialised: each environment runs init."
+    if assignment.extensions:
+        return "It has external extensions, which a copy could not have: each environment runs init."
+    return ""
+
+
+class Image:
+    """Sealed memory, for as long as somebody refers to it."""
+
+    __slots__ = ("descriptor", "length")
+
+    def __init__(self, descriptor: int, length: int) -> None:
+        self.descriptor = descriptor
+        self.length = length
+
+    def __del__(self) -> None:
+        os.close(self.descriptor)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Template:
+    """An image, or why there is none; `error` where that is because the function's init has failed."""
+
+    image: Image | None = None
+    reason: str = ""
+    error: str = ""
+
+
+class Making:
+    """The handler of the Runtime API of the environment in which a template is made."""
+
+    def __init__(self, assignment: Assignment, newborn: Newborn, credentials: ContainerCredentials) -> None:
+        self._assignment = assignment
+        self._running = running = newborn.running
+        self._credentials = credentials
+        telemetry = TelemetryHub(running.processes.connect, is_json=False)  # which nobody can subscribe to
+        self._journal = Journal(assignment, newborn.stream.add, telemetry)
+        self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
+        self._loop = asyncio.get_running_loop()
+        self._made: asyncio.Future[Template] = self._loop.create_future()
+        self._server: HttpServer | None = None
+
+    async def run(self) -> Template:
+        """Run init to its end and return what came of it; nothing of the environment is left then."""
+        began_ns = time.monotonic_ns()
+        self._capture.watch()
+        self._journal.tell(InitStart(assignment=self._assignment))
+        limits = ServerLimits(body_bytes=(self._assignment.memory_mib + _LIBRARIES_MIB) * MIB, connections=16)
+        self._server = await serve_http(self, self._running.listener, limits=limits)
+        self._running.processes.on_end = self._process_ended
+        self._running.processes.on_link = self._linked
+        self._running.exited.add_done_callback(self._exited)
+        self._running.processes.start(RUNTIME)
+        outcome = SUCCESS
+        try:
+            async with asyncio.timeout(init_limit_s(self._assignment)):
+                template = await asyncio.shield(self._made)
+            if template.error:
+                outcome = failed(template.error)
+        except TimeoutError:
+            template, outcome = Template(error="Sandbox.Timedout", reason="its init takes too long"), TIMEOUT
+        finally:
+            report = InitReport(
+                initialization_type=self._assignment.initialization_type,
+                phase="init",
+                outcome=outcome,
+                duration_ms=(time.monotonic_ns() - began_ns) / 1e6,
+            )
+            self._journal.tell(report)
+            await self._end()
+        return template
+
+    async def _end(self) -> None:
+        self._running.stop()
+        await self._running.exited
+        self._capture.finish()
+        if self._server is not None:
+            await self._server.drain(0)
+        self._running.close()
+
+    def _linked(self, link: socket.socket) -> None:
+        assert self._server is not None
+        task = self._loop.create_task(self._server.adopt(link))
+        self._server.tasks.add(task)
+        task.add_done_callback(self._server.tasks.discard)
+
+    def _settle(self, template: Template) -> None:
+        if not self._made.done():
+            self._made.set_result(template)
+
+    def _process_ended(self, number: int, status: int) -> None:
+        if number == RUNTIME:
+            self._settle(
+                Template(error="Runtime.ExitError", reason=error_payloads.exit_reason(status, out_of_memory=False))
+            )
+
+    def _exited(self, _: "asyncio.Future[Exit]") -> None:
+        self._settle(Template(error="Runtime.ExitError", reason="its environment has ended"))
+
+    def __call__(self, exchange: Exchange) -> Any:
+        if exchange.method == b"POST" and exchange.target == _IMAGE:
+            return self._take(exchange)
+        if exchange.method == b"POST" and exchange.target == _REFUSAL:
+            return self._take_refusal(exchange)
+        if exchange.method == b"POST" and exchange.target == _INIT_ERROR:
+            return self._take_error(exchange)
+        if exchange.method == b"GET" and exchange.target == role_credentials.PATH:
+            return self._credentials.answer(exchange, self._assignment.version, self._assignment.credentials)
+        if exchange.target in _WAITS:  # it isn't our own glue that has come here
+            self._settle(Template(reason="A program of its own runs in it: each environment runs init."))
+        if exchange.target.startswith(EXTENSIONS_PREFIX):
+            self._settle(Template(reason="An extension registers in it, which a copy could not have."))
+        refuse(exchange, 403, "InvalidStateTransition", "This environment is a template")
+        return None
+
+    async def _take(self, exchange: Exchange) -> None:
+        """Keep an image as it comes, and let nobody change it any more."""
+        image = Image(os.memfd_create("ingle-template", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), 0)
+        try:
+            async for piece in exchange.chunks():
+                os.write(image.descriptor, piece)
+                image.length += len(piece)
+        except BodyTooLargeError:
+            self._settle(Template(reason="its image is too large to be kept"))
+            return
+        except DisconnectedError:
+            return  # its end is told by its exit, or by a refusal
+        fcntl.fcntl(image.descriptor, fcntl.F_ADD_SEALS, ALL_SEALS)
+        self._settle(Template(image=image))
+        exchange.respond(202, ())
+
+    async def _take_refusal(self, exchange: Exchange) -> None:
+        reason = (await exchange.read(4096)).decode(errors="replace")
+        self._settle(Template(reason=reason))
+        exchange.respond(202, ())
+
+    async def _take_error(self, exchange: Exchange) -> None:
+        body, error_type = await read_error(exchange)
+        exchange.respond(202, ())
+        self._settle(Template(error=error_type, reason=error_payloads.message_of(body)))
+
+
+class Reports:
+    """Tells control what came of templates."""
+
+    def __init__(self, control: HttpClient) -> None:
+        self._control = control
+
+    async def tell(self, key: VersionKey, template: Template) -> None:
+        """Raises IngleError where control can't be reached."""
+        report = TemplateReport(version=key, reason=template.reason, error=template.error)
+        response = await self._control.request(b"POST", b"/templates", (), msgspec.json.encode(report))
+        await response.read(1024)
+
+
+class Templates:
+    """The templates of this worker, by version; made when first asked for, and again once they are forgotten."""
+
+    def __init__(self, make: Callable[[VersionKey], Awaitable[Template]], reports: "Reports") -> None:
+        self._make = make
+        self._reports = reports
+        self._made: dict[VersionKey, asyncio.Task[Template]] = {}
+
+    async def get(self, key: VersionKey) -> Template:
+        """Return a version's template. Raises IngleError where the attempt could not even be made."""
+        task = self._made.pop(key, None)
+        if task is None or (task.done() and not _has_ended_well(task)):
+            task = asyncio.create_task(self._make_anew(key))
+        self._made[key] = task  # the one used last is the last
+        template = await asyncio.shield(task)
+        self._bound()
+        return template
+
+    async def _make_anew(self, key: VersionKey) -> Template:
+        template = await self._make(key)
+        length = template.image.length if template.image is not None else 0
+        _log.info("template.made", function=key.function, version=key.version, bytes=length, reason=template.reason)
+        return template
+
+    async def report(self, key: VersionKey) -> None:
+        """Have a version's template made, unless there is one, and tell control of it."""
+        for _ in range(_TRIES):
+            with contextlib.suppress(IngleError):
+                template = await self.get(key)
+                await self._reports.tell(key, template)
+                return
+            await asyncio.sleep(_PAUSE_S)
+        await self._reports.tell(key, Template(error="InternalError", reason="Its environment could not be made."))
+
+    def forget(self, key: VersionKey) -> None:
+        """Let go of a version's template; environments that have become it keep it."""
+        task = self._made.pop(key, None)
+        if task is not None:
+            task.cancel()
+
+    def forget_all(self) -> None:
+        for key in list(self._made):
+            self.forget(key)
+
+    def _bound(self) -> None:
+        """Keep within bounds what all of them take, those used last first."""
+        total = 0
+        for key, task in reversed(list(self._made.items())):
+            image = task.result().image if _has_ended_well(task) else None
+            if image is not None:
+                total += image.length
+                if total > _KEPT_BYTES:
+                    self.forget(key)
+
+
+def _has_ended_well(task: "asyncio.Task[Template]") -> bool:
+    return task.done() and not task.cancelled() and task.exception() is None
