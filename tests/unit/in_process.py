@@ -81,7 +81,7 @@ class ControlPlane:
             functions,
             Concurrency(self.repository, self.publisher, 1000),
             Aliases(self.repository, self.publisher),
-            Tags({"function": TaggableFunctions(self.repository)}),
+            Tags({"function": TaggableFunctions(self.repository, self.publisher)}),
         )
         self._handlers = {name: handler for one in resources for name, handler in one.handlers().items()}
 

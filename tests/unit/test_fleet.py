@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ingle.environments import EnvironmentStarted, State, VersionKey
+from ingle.environments import EnvironmentStarted, NotStarted, State, VersionKey
 from ingle.gateway.fleet import Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.scaling import BURST, Scaling
@@ -37,6 +37,8 @@ class Worker:
         self.started = 0
         self.deleted: list[str] = []
         self.refuses = False
+        self.code = ""
+        self.serves_once = False
         self.changed = asyncio.Event()
 
     def __call__(self, exchange: Exchange) -> None:
@@ -44,10 +46,10 @@ class Worker:
             self.deleted.append(exchange.target.rpartition(b"/")[2].decode())
             exchange.respond(202, ())
         elif self.refuses:
-            exchange.respond(503, (), b"no room")
+            exchange.respond(503, (), msgspec.json.encode(NotStarted(message="no room", code=self.code)))
         else:
             self.started += 1
-            made = EnvironmentStarted(environment_id=str(self.started), init_failed=False)
+            made = EnvironmentStarted(environment_id=str(self.started), init_failed=False, serves_once=self.serves_once)
             exchange.respond(201, (), msgspec.json.encode(made))
         self.changed.set()
 
@@ -110,6 +112,19 @@ async def test_who_waits_hears_why_nothing_could_be_started(world: World) -> Non
         await world.fleet.wait(KEY)
     world.worker.refuses = False
     assert (await world.fleet.wait(KEY)).state is State.BUSY
+
+
+async def test_a_restore_that_fails_is_told_as_lambda_tells_it(world: World) -> None:
+    world.worker.refuses, world.worker.code = True, "SnapStartTimeoutException"
+    with pytest.raises(AwsError) as refused:
+        await world.fleet.wait(KEY)
+    assert (refused.value.code, refused.value.status) == ("SnapStartTimeoutException", 408)
+
+
+async def test_environments_that_serve_once_are_no_growth(world: World) -> None:
+    world.worker.serves_once = True
+    for _ in range(1100):
+        world.fleet.drop(await world.fleet.wait(KEY))
 
 
 async def test_a_caller_that_gives_up_leaves_its_environment_to_the_next(world: World) -> None:

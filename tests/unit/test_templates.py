@@ -1,0 +1,66 @@
+"""Which templates a worker is told to hold, and what a copy that can't begin means."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+from assignments import sample_assignment
+
+from ingle.environments import StartEnvironment
+from ingle.gateway.templates import Templates, wanted_templates
+from ingle.routing import FunctionRoute, VersionRoute
+from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
+from ingle.worker.beginnings import RestoreFailedError, check_restored
+from ingle.worker.platform_events import TIMEOUT, failed
+
+A, B = (
+    FunctionRoute(
+        account="1", region="r", name=name,
+        versions={"1": VersionRoute(version="1", revision="x", state="Active", runtime="p", has_template=True),
+                  "2": VersionRoute(version="2", revision="y", state="Active", runtime="p")},
+    )
+    for name in "ab"
+)  # fmt: skip
+
+
+@pytest.fixture
+async def told(tmp_path: Path) -> AsyncIterator[tuple[Templates, "asyncio.Queue[str]"]]:
+    """Templates, and what their worker hears."""
+    heard: asyncio.Queue[str] = asyncio.Queue()
+
+    async def serve(exchange: Exchange) -> None:
+        key = msgspec.json.decode(await exchange.read(4096), type=StartEnvironment).version
+        heard.put_nowait(f"{exchange.method.decode()} {key.function}:{key.version}")
+        exchange.respond(202, ())
+
+    server = await serve_http(serve, unix_listener(tmp_path / "worker.sock"))
+    yield Templates(HttpClient(str(tmp_path / "worker.sock"))), heard
+    await server.drain(0)
+
+
+async def test_a_worker_hears_once_of_what_is_wanted_and_of_what_is_not_any_more(
+    told: tuple[Templates, "asyncio.Queue[str]"],
+) -> None:
+    templates, heard = told
+    templates.want(wanted_templates([A]))
+    assert await heard.get() == "POST a:1"
+    templates.want(wanted_templates([A, B]))
+    assert await heard.get() == "POST b:1"
+    templates.want(wanted_templates([B]))
+    assert await heard.get() == "DELETE a:1"
+    templates.lose_worker()
+    templates.want(wanted_templates([B]))
+    assert await heard.get() == "POST b:1"
+    assert heard.empty()
+
+
+def test_a_hook_that_fails_or_takes_too_long_is_the_functions_doing_a_copy_that_dies_is_not() -> None:
+    version = sample_assignment(is_snap_start=True)
+    for outcome, code in ((TIMEOUT, "SnapStartTimeoutException"), (failed("Runtime.Unknown"), "SnapStartException")):
+        with pytest.raises(RestoreFailedError) as refused:
+            check_restored(version, outcome)
+        assert refused.value.code == code
+    check_restored(version, failed("Runtime.ExitError"))
+    check_restored(sample_assignment(), TIMEOUT)
