@@ -49,6 +49,8 @@ def render() -> str:
 
 Written by `scripts/write_operations_page.py` from AWS's service models and Ingle's handlers. What is `served` behaves as
 AWS's does; what is `501` answers `NotImplementedException`, once the request's signature has been verified, and changes nothing.
+Capacity providers (and function scaling, which only functions on them have), durable executions and Lambda's sibling services
+are not built.
 
 {sections}"""
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness import INGLE, zip_of
+from harness import INGLE, Ingle, zip_of
 from tests.system.test_functions_api import FAST, HELLO, create, refused
 
 CSC = "arn:aws:lambda:us-east-1:000000000000:code-signing-config:"
@@ -140,7 +140,7 @@ def test_enforced_code_is_deployed_if_a_trusted_publisher_signed_it(
 
 
 def test_a_warning_lets_unsigned_code_pass_but_nothing_broken(
-    functions: Any, make: Any, publisher: tuple[bytes, bytes, str]
+    ingle: Ingle, functions: Any, make: Any, publisher: tuple[bytes, bytes, str]
 ) -> None:
     content, changed, _ = publisher
     config = make(SOMEBODY)["CodeSigningConfigArn"]
@@ -150,6 +150,14 @@ def test_a_warning_lets_unsigned_code_pass_but_nothing_broken(
     functions.update_function_code(FunctionName=name, ZipFile=content)
     functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig=FAST)
     assert refused(functions.update_function_code, FunctionName=name, ZipFile=changed)[:2] == INVALID
+    create(functions, "warned-too", CodeSigningConfigArn=config)
+    pages = functions.get_paginator("list_functions_by_code_signing_config").paginate(
+        CodeSigningConfigArn=config, PaginationConfig={"PageSize": 1}
+    )
+    listed = [[arn.rpartition(":")[2] for arn in page["FunctionArns"]] for page in pages]
+    assert listed == [[name], ["warned-too"]]
+    told = (ingle.data_dir / "programs.log").read_text().splitlines()
+    assert sum("code.untrusted" in line and config in line for line in told) == 3
 
 
 def test_layers_are_checked_as_code_is(functions: Any, make: Any, publisher: tuple[bytes, bytes, str]) -> None:
