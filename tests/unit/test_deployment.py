@@ -42,6 +42,12 @@ def test_a_directory_is_the_same_zip_as_long_as_its_files_are(tmp_path: Path) ->
     (tmp_path / ".git" / "HEAD").write_text("x")
     (tmp_path / "app.py").touch()
     assert sha256_of(zip_directory(tmp_path)) == first
+    (tmp_path / ".ingleignore").write_text("# what tests need\ntests/\n\n*.csv\n")
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "tests" / "test_app.py").write_text("x")
+    (tmp_path / "a.csv").write_text("x")
+    (tmp_path / "again").symlink_to(tmp_path)
+    assert sha256_of(zip_directory(tmp_path)) == first
     (tmp_path / "app.py").chmod(0o755)
     assert sha256_of(zip_directory(tmp_path)) != first
 

@@ -39,27 +39,34 @@ def is_ignored(parts: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
 
 
 def zip_directory(directory: Path) -> bytes:
-    """Return a zip of what lies in a directory. Raises OSError."""
+    """Return a zip of what lies in a directory; links are followed. Raises OSError."""
     patterns = read_ignored(directory)
     files: list[tuple[str, Path]] = []
-    for folder, folders, names in os.walk(directory):
+    for folder, folders, names in os.walk(directory, followlinks=True):
         inside = Path(folder).relative_to(directory).parts
-        folders[:] = sorted(name for name in folders if not is_ignored((*inside, name), patterns))
+        folders[:] = sorted(
+            name for name in folders if not is_ignored((*inside, name), patterns) and not _leads_back(folder, name)
+        )
         kept = (name for name in sorted(names) if not is_ignored((*inside, name), patterns))
         files += [("/".join((*inside, name)), Path(folder, name)) for name in kept]
-    return zip_files(files)
+    return _zip_files(files)
 
 
-def zip_files(files: list[tuple[str, Path]]) -> bytes:
-    """Return a zip of files by the names that they shall have in it. Raises OSError."""
-    total = sum(path.stat().st_size for _, path in files)
-    method = zipfile.ZIP_STORED if total <= _STORED_LIMIT_BYTES else zipfile.ZIP_DEFLATED
+def _leads_back(folder: str, name: str) -> bool:
+    """Say whether a link leads to a directory that it lies in itself."""
+    path = Path(folder, name)
+    return path.is_symlink() and Path(folder).resolve().is_relative_to(path.resolve())
+
+
+def _zip_files(files: list[tuple[str, Path]]) -> bytes:
+    """Return a zip of files by the names that they shall have in it."""
+    found = [(name, path, path.stat()) for name, path in files]
+    is_large = sum(about.st_size for _, _, about in found) > _STORED_LIMIT_BYTES
     buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, path in files:
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, path, about in found:
             entry = zipfile.ZipInfo(name)
-            is_program = path.stat().st_mode & stat.S_IXUSR
-            entry.external_attr = (stat.S_IFREG | (0o755 if is_program else 0o644)) << 16
-            entry.compress_type = method
+            entry.external_attr = (stat.S_IFREG | (0o755 if about.st_mode & stat.S_IXUSR else 0o644)) << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED if is_large else zipfile.ZIP_STORED
             archive.writestr(entry, path.read_bytes())
     return buffer.getvalue()

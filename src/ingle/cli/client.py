@@ -1,5 +1,6 @@
 """Clients of AWS's APIs that are pointed at an installation, or wherever the shell's AWS variables point."""
 
+import functools
 import json
 import os
 from pathlib import Path
@@ -49,10 +50,16 @@ def get_json(path: str, data_dir: Path) -> Any:
     return json.loads(answer.content)
 
 
+@functools.cache
+def _session() -> Any:
+    """Return a session, which holds the service models that it has read."""
+    return botocore.session.get_session()
+
+
 def make_client(service: str, data_dir: Path) -> Any:
     """Return a botocore client for an installation."""
     held, endpoint = _installed(data_dir)
-    return botocore.session.get_session().create_client(
+    return _session().create_client(
         service,
         region_name=held["region"],
         endpoint_url=endpoint,

@@ -6,17 +6,24 @@ Functions of a directory and those of a template go the same way. A setting that
 import base64
 import dataclasses
 import hashlib
+import time
 from typing import Any
 
 Settings = dict[str, Any]
 """Members of CreateFunction and UpdateFunctionConfiguration, by AWS's names."""
 
-FAST_WAITING = {"Delay": 0.01, "MaxAttempts": 12_000}
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LIMIT_S = 0.005, 0.1, 300.0
+"""botocore's waiters look once a second; here a function is there in milliseconds, or in a second if it is large."""
+
 _WORDS = {
     "MemorySize": "memory", "EphemeralStorage": "ephemeral storage", "TracingConfig": "tracing",
     "LoggingConfig": "logging", "DeadLetterConfig": "dead letters", "KMSKeyArn": "key",
 }  # fmt: skip
 _UNITS = {"MemorySize": " MB", "Timeout": " s"}
+
+
+class NotDeployedError(Exception):
+    """A function was accepted and then did not become active; the text says why."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,40 +110,45 @@ def find_configuration(client: Any, name: str) -> dict[str, Any] | None:
 
 
 def apply(client: Any, declared: Declared) -> Outcome:
-    """Create or update a function and wait until it serves. Raises ClientError, WaiterError."""
+    """Create or update a function and wait until it serves. Raises ClientError, NotDeployedError."""
     current = find_configuration(client, declared.name)
     if current is None:
         settings = {"Role": f"arn:aws:iam::000000000000:role/{declared.name}", **declared.at_creation}
         client.create_function(FunctionName=declared.name, Code=declared.code, **{**settings, **declared.settings})
-        wait(client, "function_active_v2", declared.name)
+        wait(client, declared.name)
         return Outcome("created")
     changes = update_code(client, declared.name, declared.code, current)
     changed = differing(declared.settings, current)
     if changed:
         client.update_function_configuration(FunctionName=declared.name, **changed)
-        wait(client, "function_updated_v2", declared.name)
+        wait(client, declared.name)
         changes += describe(changed, current)
     return Outcome("updated" if changes else "unchanged", tuple(changes))
 
 
 def update_code(client: Any, name: str, code: Settings, current: dict[str, Any]) -> list[str]:
-    """Give a function other code, unless it is what it has; return that in words."""
-    content = code.get("ZipFile")
-    if content is not None and sha256_of(content) == current["CodeSha256"]:
+    """Give a function other code, unless it is what it has; return that in words. Raises as `apply` does."""
+    before = current["CodeSha256"]
+    if "ZipFile" in code and sha256_of(code["ZipFile"]) == before:
         return []
     client.update_function_code(FunctionName=name, **code)
-    wait(client, "function_updated_v2", name)
-    sha256, size_bytes = (sha256_of(content), len(content)) if content is not None else _kept(client, name)
-    if sha256 == current["CodeSha256"]:  # what lay in S3 was the same
+    after = wait(client, name)
+    if after["CodeSha256"] == before:  # what lay in S3 was the same
         return []
-    return [f"code: {current['CodeSha256'][:12]} -> {sha256[:12]} ({size_bytes:,} bytes)"]
+    return [f"code: {before[:12]} -> {after['CodeSha256'][:12]} ({after['CodeSize']:,} bytes)"]
 
 
-def _kept(client: Any, name: str) -> tuple[str, int]:
-    shown = client.get_function_configuration(FunctionName=name)
-    return shown["CodeSha256"], shown["CodeSize"]
-
-
-def wait(client: Any, waiter: str, name: str) -> None:
-    """Wait as one of botocore's waiters does, but not for seconds. Raises WaiterError."""
-    client.get_waiter(waiter).wait(FunctionName=name, WaiterConfig=FAST_WAITING)
+def wait(client: Any, name: str) -> dict[str, Any]:
+    """Return a function's configuration as soon as what has been asked for serves. Raises NotDeployedError."""
+    end_s = time.monotonic() + _LIMIT_S
+    pause_s = _FIRST_PAUSE_S
+    while time.monotonic() < end_s:
+        shown = dict(client.get_function_configuration(FunctionName=name))
+        if "Failed" in (shown["State"], shown.get("LastUpdateStatus")):
+            words = ("StateReason", "LastUpdateStatusReason", "StateReasonCode", "LastUpdateStatusReasonCode")
+            raise NotDeployedError(next((shown[word] for word in words if shown.get(word)), "its code can't be used"))
+        if shown["State"] != "Pending" and shown.get("LastUpdateStatus") != "InProgress":
+            return shown
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 1.5, _LONGEST_PAUSE_S)
+    raise NotDeployedError(f"it is not done after {_LIMIT_S:.0f} s")

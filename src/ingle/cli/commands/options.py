@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from ingle.cli.deployment import NotDeployedError
 from ingle.cli.output import fail
 
 Data = Annotated[Path | None, typer.Option("--data", help="The installation's data directory.")]
@@ -29,13 +30,12 @@ def pairs(given: list[str] | None, option: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def answered() -> Iterator[None]:
-    """End with what the API says where it refuses, and with what is wrong where it can't be reached."""
+    """End with what the API says where it refuses, or with what can't be reached or read."""
     try:
         yield
     except ClientError as error:
         fail(error.response["Error"].get("Message") or error.response["Error"]["Code"])
-    except WaiterError as error:
-        shown = error.last_response
-        fail(f"{error}: {shown.get('StateReason') or shown.get('LastUpdateStatusReason') or ''}".rstrip(": "))
-    except BotoCoreError as error:
+    except (BotoCoreError, NotDeployedError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename} can't be read: {error.strerror}")

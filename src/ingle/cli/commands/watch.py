@@ -13,7 +13,7 @@ from ingle.cli.archives import is_ignored, read_ignored, zip_directory
 from ingle.cli.client import data_dir_of, make_client
 from ingle.cli.commands.deploy import declare, tell
 from ingle.cli.commands.options import Data, Handler, Name, Runtime, answered
-from ingle.cli.deployment import apply, find_configuration, update_code
+from ingle.cli.deployment import NotDeployedError, apply, find_configuration, update_code
 from ingle.cli.output import console, fail, warn
 
 _SETTLE_MS = 5
@@ -69,11 +69,13 @@ def _make_live(client: Any, name: str, directory: Path, saved_at_s: float) -> No
     """Give the function what the directory holds now, and say how long after the save it serves; or why it doesn't."""
     try:
         current = find_configuration(client, name)
-        code = {"ZipFile": zip_directory(directory)}
-        changes = update_code(client, name, code, current) if current is not None else []
+        if current is None:
+            warn(f"{name} has been deleted")
+            return
+        changes = update_code(client, name, {"ZipFile": zip_directory(directory)}, current)
     except OSError as error:
         warn(f"{error.filename} can't be read: {error.strerror}")  # the next save may find it
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, NotDeployedError) as error:
         warn(str(error))
     else:
         for line in changes:

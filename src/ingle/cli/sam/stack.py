@@ -4,8 +4,9 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from ingle.cli.deployment import NotDeployedError
 from ingle.cli.sam.intrinsics import Document, Resolver, Scope, TemplateError, references
 from ingle.cli.sam.resources import MAKERS, Wanted
 from ingle.cli.sam.template import ROLE, Place, Template
@@ -96,7 +97,7 @@ def _make(client: Any, template: Template, place: Place, name: str, failed: set[
         default_name = f"{place.stack}-{name}"[:64]
         wanted = Wanted(logical=name, name=default_name, properties=properties, directory=template.directory)
         made = MAKERS[kind](client, wanted)
-    except (TemplateError, BotoCoreError, ClientError, OSError) as error:
+    except (TemplateError, NotDeployedError, BotoCoreError, ClientError, OSError) as error:
         failed.add(name)
         return Told("failed", name, kind, (_reason(error),))
     scope.values[name] = made.ref
@@ -126,9 +127,6 @@ def _resolve(scope: Scope, kind: str, declared: Document) -> tuple[Document | No
 def _reason(error: Exception) -> str:
     if isinstance(error, ClientError):
         return str(error.response["Error"].get("Message") or error)
-    if isinstance(error, WaiterError):
-        shown = error.last_response
-        return str(shown.get("StateReason") or shown.get("LastUpdateStatusReason") or error)
     return str(error)
 
 
