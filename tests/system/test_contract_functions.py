@@ -68,7 +68,7 @@ def test_a_configuration_has_the_members_that_lambda_shows_and_no_others(client:
     assert shown["Configuration"].keys() == {
         "FunctionName", "FunctionArn", "Runtime", "Role", "Handler", "CodeSize", "Description", "Timeout", "MemorySize",
         "LastModified", "CodeSha256", "Version", "TracingConfig", "RevisionId", "State", "LastUpdateStatus", "PackageType",
-        "Architectures", "EphemeralStorage", "SnapStart", "LoggingConfig",
+        "Architectures", "EphemeralStorage", "SnapStart", "LoggingConfig", "RuntimeVersionConfig",
     }  # fmt: skip
     assert shown["Configuration"]["CodeSha256"] == base64.b64encode(hashlib.sha256(CODE).digest()).decode()
 
@@ -124,6 +124,16 @@ def test_both_planes_refuse_alike_what_names_no_function(
         assert text in message
 
 
+def test_lists_tell_nothing_of_states(client: Any, contract: str) -> None:
+    whole = client.get_function_configuration(FunctionName=contract)
+    listed = [
+        next(one for one in client.list_functions()["Functions"] if one["FunctionName"] == contract),
+        client.list_versions_by_function(FunctionName=contract)["Versions"][0],
+    ]
+    for one in listed:
+        assert whole.keys() - one.keys() == {"State", "LastUpdateStatus", "RuntimeVersionConfig", "ResponseMetadata"}
+
+
 def test_functions_with_all_versions_are_listed_by_pages_of_items(client: Any, contract: str) -> None:
     listed: list[tuple[str, str]] = []
     for page in client.get_paginator("list_functions").paginate(
@@ -139,6 +149,7 @@ def test_functions_with_all_versions_are_listed_by_pages_of_items(client: Any, c
 
 def test_no_function_is_a_copy_from_another_region(client: Any, contract: str) -> None:
     assert client.list_functions(MasterRegion="eu-west-1", FunctionVersion="ALL")["Functions"] == []
+    assert refused(client.list_functions, MasterRegion="ALL")[0] == INVALID
     assert client.list_functions(MasterRegion="ALL", FunctionVersion="ALL")["Functions"] != []
 
 

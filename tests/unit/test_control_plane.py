@@ -40,6 +40,8 @@ class Model:
     revision: str = ""
     next_version: int = 1
     versions: dict[str, Content] = dataclasses.field(default_factory=dict)
+    sources: dict[str, Content] = dataclasses.field(default_factory=dict)
+    """What `$LATEST` was when each was published: a description of its own makes no new version."""
     aliases: dict[str, tuple[str, dict[str, float]]] = dataclasses.field(default_factory=dict)
     tags: dict[str, str] = dataclasses.field(default_factory=dict)
     reserved: int | None = None
@@ -55,18 +57,21 @@ class Model:
             return INVALID
         return "" if {version, *weights} <= {"$LATEST", *self.versions} else NOT_FOUND
 
-    def publish(self, content: Content) -> str:
-        if self.versions and list(self.versions.values())[-1] == content:
-            return list(self.versions)[-1]
+    def publish(self, description: str | None) -> str:
+        last = list(self.versions)[-1] if self.versions else ""
+        if last and self.sources[last] == self.latest:
+            return last
         number = str(self.next_version)
-        self.versions[number], self.next_version = content, self.next_version + 1
+        self.sources[number], self.next_version = self.latest, self.next_version + 1
+        described = self.latest.description if description is None else description
+        self.versions[number] = dataclasses.replace(self.latest, description=described)
         return number
 
     def finish(self) -> None:
         if self.pending_code is not None:
             self.latest = dataclasses.replace(self.latest, code=self.pending_code)
         if self.publishes:
-            self.publish(self.latest)
+            self.publish(None)
         self.state, self.is_updating, self.publishes, self.pending_code = "Active", False, False, None
 
 
@@ -165,8 +170,7 @@ class World:
         if error or model is None:
             self.act(error, "PublishVersion", **wish)
             return
-        content = dataclasses.replace(model.latest, description=description) if description else model.latest
-        assert self.plane.call("PublishVersion", **wish)["Version"] == model.publish(content)
+        assert self.plane.call("PublishVersion", **wish)["Version"] == model.publish(description)
 
     def delete_version(self, name: str, qualifier: str) -> None:
         model = self.models.get(name)

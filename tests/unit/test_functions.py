@@ -40,8 +40,8 @@ def test_versions_are_numbered_from_one_and_never_again_by_a_used_number() -> No
 
 def test_publishing_the_same_twice_gives_the_same_version() -> None:
     held, one = function().publish("d", "x", 1)
-    again, same = held.publish("d", "y", 2)
-    assert (again, same) == (held, one)
+    for description in ("d", "another", None):
+        assert held.publish(description, "y", 2) == (held, one)
 
 
 def test_a_version_keeps_what_latest_was() -> None:

@@ -47,7 +47,13 @@ from ingle.functions.policy import (
 )
 from ingle.functions.policy import render as render_policy
 from ingle.functions.public_access import lets_everybody_call
-from ingle.functions.rules import RESERVED_VARIABLES, check_runtime, check_snap_start, check_variables
+from ingle.functions.rules import (
+    RESERVED_VARIABLES,
+    check_runtime,
+    check_snap_start,
+    check_variables,
+    runtime_version_arn,
+)
 from ingle.functions.tags import check_tags
 from ingle.functions.url import FunctionUrl, new_url_id
 
@@ -117,6 +123,7 @@ __all__ = [
     "parse_policy",
     "principal_of",
     "render_policy",
+    "runtime_version_arn",
     "with_statement",
     "without_statement",
 ]

@@ -76,6 +76,8 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[LayerUse, ...] = ()
     sealed_variables: bytes = b""
     variables_key: bytes = b""
+    source: str = ""
+    """The `content` of what a version was published from."""
     state: str = "Pending"
     state_reason: str = ""
     state_reason_code: str = ""
@@ -300,12 +302,17 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def publish(self, description: str | None, revision_id: str, now_ms: int) -> tuple["Function", Version]:
-        """Return the function with a new version of `$LATEST`, or as it is where nothing changed since the last one."""
+        """Return the function with a new version of `$LATEST`, or as it is where nothing changed since the last one.
+
+        `description`, where given, is the version's instead of `$LATEST`'s; it alone makes no new version.
+        """
         latest = self.latest
-        wanted = latest if description is None else latest.replace(description=description)
+        wanted = latest.replace(source=latest.content)
         numbered = [version for name, version in self.versions.items() if name != LATEST]
-        if numbered and numbered[-1].content == wanted.content:
+        if numbered and numbered[-1].source == wanted.source:
             return self, numbered[-1]
+        if description is not None:
+            wanted = wanted.replace(description=description)
         made = wanted.replace(version=str(self.next_version), revision_id=revision_id, last_modified_ms=now_ms)
         if made.snap_start:
             made = made.replace(state="Pending", state_reason=BEING_CREATED, state_reason_code="Creating")

@@ -16,7 +16,7 @@ from ingle.control.services.lambda_.code_signing import CodeSigning
 from ingle.control.services.lambda_.layers import choose_layers
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of, find_function
-from ingle.control.services.lambda_.rendering import render_configuration
+from ingle.control.services.lambda_.rendering import render_configuration, render_listed
 from ingle.control.services.lambda_.settings import (
     check_architectures,
     check_together,
@@ -207,6 +207,8 @@ class Functions:
     async def list_functions(self, request: Request) -> Answered:
         """ListFunctions. No function is the copy of one in another region, which is what MasterRegion asks for."""
         wanted, with_versions = request.input, request.input.get("FunctionVersion") == "ALL"
+        if "MasterRegion" in wanted and not with_versions:
+            raise InvalidSettingError("MasterRegion can be given only where FunctionVersion is ALL.")
         if wanted.get("MasterRegion") not in (None, "ALL", request.region):
             return Answered({"Functions": []})
         count = min(wanted.get("MaxItems", PAGE), PAGE)
@@ -220,7 +222,7 @@ class Functions:
             if function is not begun or _is_behind(one.version, version)
         ]
         shown = [
-            self._show(function, one, qualifier=one.version if with_versions else None)
+            render_listed(self._show(function, one, qualifier=one.version if with_versions else None))
             for function, one in found[:count]
         ]
         if len(found) <= count:
@@ -237,7 +239,8 @@ class Functions:
         after = read_marker(request.input.get("Marker"))
         names = [version.version for version in versions]
         start = sum(not _is_behind(one, after) for one in names) if after else 0
-        shown = [self._show(function, one, qualifier=one.version) for one in versions[start : start + count]]
+        page = versions[start : start + count]
+        shown = [render_listed(self._show(function, one, qualifier=one.version)) for one in page]
         is_more = start + count < len(versions)
         more = {"NextMarker": make_marker(names[start + count - 1])} if is_more else {}
         return Answered({"Versions": shown, **more})

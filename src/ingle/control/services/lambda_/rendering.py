@@ -4,7 +4,7 @@ import time
 from typing import Any
 
 from ingle.artifacts import CodeSignature
-from ingle.functions import BEING_CREATED, Alias, Function, LayerUse, Version
+from ingle.functions import BEING_CREATED, Alias, Function, LayerUse, Version, runtime_version_arn
 from ingle.values import parse_layer_arn
 
 
@@ -37,6 +37,19 @@ def _render_logging(function: Function, version: Version) -> dict[str, str]:
     return shown
 
 
+_NOT_LISTED = frozenset(
+    {
+        "State", "StateReason", "StateReasonCode", "LastUpdateStatus", "LastUpdateStatusReason",
+        "LastUpdateStatusReasonCode", "RuntimeVersionConfig",
+    }
+)  # fmt: skip
+
+
+def render_listed(shown: dict[str, Any]) -> dict[str, Any]:
+    """Return what ListFunctions and ListVersionsByFunction tell of a FunctionConfiguration: nothing of its state."""
+    return {name: value for name, value in shown.items() if name not in _NOT_LISTED}
+
+
 def render_configuration(
     function: Function, version: Version, variables: dict[str, str], *, qualifier: str | None
 ) -> dict[str, Any]:
@@ -67,6 +80,7 @@ def render_configuration(
         },
         "LoggingConfig": _render_logging(function, version),
         **render_signature(function.account, function.region, version.code.signature),
+        "RuntimeVersionConfig": {"RuntimeVersionArn": runtime_version_arn(function.region, version.runtime)},
     }
     if function.tenant_isolation_mode:
         shown["TenancyConfig"] = {"TenantIsolationMode": function.tenant_isolation_mode}
