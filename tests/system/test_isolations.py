@@ -8,7 +8,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from harness import Ingle, running_ingle
+from harness import ROOT, Ingle, running_ingle
+from tests.system.layers import lay
+from tests.system.test_extensions import log_of
 
 INSPECT = """
 import os, time
@@ -67,11 +69,28 @@ def test_a_rootless_environment_lives_and_dies_like_any_other(rootless: Ingle) -
         assert "FunctionError" not in client.invoke(FunctionName="inspect")
 
 
+def test_a_rootless_environment_has_extensions_and_tells_them_of_its_end(rootless: Ingle) -> None:
+    tally = (ROOT / "examples" / "extension-shell" / "extensions" / "tally").read_text()
+    rootless.deploy(
+        "tallied", {"app.py": "handler = lambda e, c: e"}, Layers=[lay(rootless, "tally", {"extensions/tally": tally})]
+    )
+    client = rootless.client()
+    for _ in range(2):
+        assert client.invoke(FunctionName="tallied", Payload=b"1")["Payload"].read() == b"1"
+    client.update_function_configuration(FunctionName="tallied", Description="another")
+    log_of(rootless.client("logs"), "tallied", "^served 2 invocations$")
+
+
 def test_the_process_driver_runs_functions_where_it_is_asked_for() -> None:
     with running_ingle("--isolation", "process", "--insecure") as running:
         assert "process (you asked for it" in running.announcement()
+        tally = lay(
+            running, "tally", {"extensions/tally": "#!/bin/sh\nexit 1\n"}
+        )  # nothing can be at /opt: it doesn't run
         running.deploy(
-            "f", {"app.py": "import os\ndef handler(e, c):\n    os._exit(3) if e else None\n    return 'ran'\n"}
+            "f",
+            {"app.py": "import os\ndef handler(e, c):\n    os._exit(3) if e else None\n    return 'ran'\n"},
+            Layers=[tally],
         )
         client = running.client()
         assert client.invoke(FunctionName="f")["Payload"].read() == b'"ran"'

@@ -1,6 +1,5 @@
 """The platform's lines in both formats, against the examples of the execution reference."""
 
-import dataclasses
 import json
 from typing import Any
 
@@ -94,7 +93,7 @@ def test_init_start_names_the_runtime(runtime: str, shown: str) -> None:
         (Start(request_id="id", version="$LATEST"), ["START RequestId: id Version: $LATEST"]),
         (done(), []),
         (init_report(SUCCESS), []),
-        (dataclasses.replace(init_report(SUCCESS), initialization_type=PROVISIONED), ["INIT_REPORT Init Duration: 1.00 ms\tPhase: init\t"]),
+        (msgspec.structs.replace(init_report(SUCCESS), initialization_type=PROVISIONED), ["INIT_REPORT Init Duration: 1.00 ms\tPhase: init\t"]),
         (init_report(EXITED), [
             "INIT_REPORT Init Duration: 1.00 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError",
         ]),

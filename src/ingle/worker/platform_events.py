@@ -4,7 +4,6 @@ Sources: execution reference, sections 5 and 6; Lambda developer guide, "Telemet
 are values; `render_text` and `JsonLines` make lines of the function's log of them.
 """
 
-import dataclasses
 import math
 import re
 from collections.abc import Callable, Sequence
@@ -19,8 +18,7 @@ _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _ENDS = frozenset({"Runtime.ExitError", "Extension.ExitError", "Extension.Crash"})
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """How something ended: `success`, `timeout` or `error`, and what kind of error."""
 
     status: str = "success"
@@ -50,8 +48,7 @@ def failed(error_type: str) -> Outcome:
     return Outcome("error", error_type)
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Span:
+class Span(msgspec.Struct, frozen=True):
     """A part of an invocation's time."""
 
     name: str
@@ -79,8 +76,7 @@ class PlatformEvent(Protocol):
     def record(self) -> Any: ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class InitStart:
+class InitStart(msgspec.Struct, frozen=True, kw_only=True):
     """Init begins."""
 
     kind: ClassVar[str] = "platform.initStart"
@@ -101,8 +97,7 @@ class InitStart:
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class InitRuntimeDone:
+class InitRuntimeDone(msgspec.Struct, frozen=True, kw_only=True):
     """The runtime has done its part of init."""
 
     kind: ClassVar[str] = "platform.initRuntimeDone"
@@ -121,8 +116,7 @@ class InitRuntimeDone:
         return {"initializationType": self.initialization_type, "phase": self.phase, **self.outcome.record()}
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class InitReport:
+class InitReport(msgspec.Struct, frozen=True, kw_only=True):
     """Init has ended; text tells only of one that failed, or that was ahead of any invocation."""
 
     kind: ClassVar[str] = "platform.initReport"
@@ -149,8 +143,7 @@ class InitReport:
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreStart:
+class RestoreStart(msgspec.Struct, frozen=True, kw_only=True):
     """An environment begins as a copy of a version's template (SnapStart)."""
 
     kind: ClassVar[str] = "platform.restoreStart"
@@ -168,8 +161,7 @@ class RestoreStart:
         }
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RestoreReport:
+class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
     """A restore has ended, its hooks included."""
 
     kind: ClassVar[str] = "platform.restoreReport"
@@ -188,8 +180,7 @@ class RestoreReport:
         return {**self.outcome.record(), "metrics": {"durationMs": round(self.duration_ms, 3)}}
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Start:
+class Start(msgspec.Struct, frozen=True, kw_only=True):
     """An invocation begins."""
 
     kind: ClassVar[str] = "platform.start"
@@ -208,8 +199,7 @@ class Start:
         }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class RuntimeDone:
+class RuntimeDone(msgspec.Struct, frozen=True, kw_only=True):
     """The runtime has done its part of an invocation."""
 
     kind: ClassVar[str] = "platform.runtimeDone"
@@ -236,8 +226,7 @@ class RuntimeDone:
         }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """An invocation has ended."""
 
     kind: ClassVar[str] = "platform.report"
@@ -299,8 +288,7 @@ class Report:
         }  # fmt: skip
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class Fault(msgspec.Struct, frozen=True, kw_only=True):
     """A process has ended that should not have; `request_id` is that of the invocation, empty where there was none."""
 
     kind: ClassVar[str] = "platform.fault"
@@ -315,8 +303,7 @@ class Fault:
         return f"RequestId: {self.request_id} Error: {self.reason}"
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ExtensionStatus:
+class ExtensionStatus(msgspec.Struct, frozen=True, kw_only=True):
     """An extension at the end of init."""
 
     kind: ClassVar[str] = "platform.extension"
@@ -335,8 +322,7 @@ class ExtensionStatus:
         return {"name": self.name, "state": self.state, "events": list(self.events), **error}
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribed:
+class Subscribed(msgspec.Struct, frozen=True, kw_only=True):
     """An extension has subscribed to the Telemetry API, or to the Logs API before it."""
 
     level: ClassVar[str] = "INFO"
@@ -358,8 +344,7 @@ class Subscribed:
         return {"name": self.name, "state": "Subscribed", "types": list(self.types)}
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LogsDropped:
+class LogsDropped(msgspec.Struct, frozen=True, kw_only=True):
     """Some of what was logged is lost."""
 
     kind: ClassVar[str] = "platform.logsDropped"
