@@ -4,12 +4,15 @@ import io
 import stat
 import zipfile
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ingle.app.config import ConfigurationError
+from ingle.app.signing import sign_file
 from ingle.artifacts import CodeSignature, describe_publisher, read_archive, read_signature, sign_archive
 from ingle.artifacts.signature import SIGNATURE_ENTRY
 from ingle.functions import (
@@ -148,3 +151,37 @@ def test_a_publisher_is_the_arn_of_a_signing_profiles_version() -> None:
     for wrong in (fine[0].replace("signer", "s3"), fine[0].rpartition("/")[0], fine[0] + "!", "arn:aws:s3:::b"):
         with pytest.raises(InvalidSettingError):
             check_publishers([wrong])
+
+
+# ingle sign
+
+
+def test_a_file_is_signed_with_a_key_that_is_made_once(tmp_path: Path) -> None:
+    archive, key, output = (tmp_path / name for name in ("a.zip", "key.pem", "signed.zip"))
+    archive.write_bytes(zip_with(FILES))
+    arn = sign_file(archive, key, output, "team", 1, new_key=True)
+    assert key.stat().st_mode & 0o777 == 0o600
+    assert arn == sign_file(archive, key, archive, "team", None, new_key=False)
+    for path, expires in ((output, True), (archive, False)):
+        found = signature_of(path.read_bytes())
+        assert arn.endswith(f"/signing-profiles/team/{found.fingerprint}")
+        assert (found.expires_ms is not None) is expires
+    assert check_publishers([arn]) == (arn,)
+    with pytest.raises(ConfigurationError, match="File exists"):
+        sign_file(archive, key, output, "team", None, new_key=True)
+
+
+def test_what_cannot_be_signed_is_left_as_it_was(tmp_path: Path) -> None:
+    archive, key, other = (tmp_path / name for name in ("a.zip", "key.pem", "other"))
+    archive.write_bytes(b"no zip")
+    other.write_bytes(b"no key")
+    for arguments, text in (
+        ((archive, key, archive, "team", None), "--new-key makes a key"),
+        ((archive, other, archive, "team", None), "holds no Ed25519 private key"),
+        ((archive, other, archive, "a b", None), "a profile's name"),
+    ):
+        with pytest.raises(ConfigurationError, match=text):
+            sign_file(*arguments, new_key=False)
+    with pytest.raises(ConfigurationError, match="can't be signed: not a zip"):
+        sign_file(archive, key, archive, "team", None, new_key=True)
+    assert archive.read_bytes() == b"no zip"

@@ -45,6 +45,8 @@ from ingle.functions.policy import (
     with_statement,
     without_statement,
 )
+from ingle.functions.policy import allow as allow_statement
+from ingle.functions.policy import check_revision as check_policy_revision
 from ingle.functions.policy import render as render_policy
 from ingle.functions.public_access import lets_everybody_call
 from ingle.functions.rules import (
@@ -108,8 +110,10 @@ __all__ = [
     "Version",
     "VersionInUseError",
     "VersionProvisionedError",
+    "allow_statement",
     "check_layers",
     "check_pattern",
+    "check_policy_revision",
     "check_publishers",
     "check_runtime",
     "check_settings",

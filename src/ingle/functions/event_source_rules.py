@@ -85,26 +85,21 @@ class SourceKind:
 
 
 _STREAM_DESTINATIONS = frozenset({"sqs", "sns", "s3"})
+_A_STREAM = SourceKind(
+    members=frozenset(_EVERY | _STREAM),
+    required=("StartingPosition",),
+    defaults=_STREAM_DEFAULTS,
+    destinations=_STREAM_DESTINATIONS,
+    reason="User action",
+)
 KINDS: Mapping[str, SourceKind] = {
     "sqs": SourceKind(
         members=frozenset(_EVERY | {"ScalingConfig", "FunctionResponseTypes", "ProvisionedPollerConfig"}),
         defaults={"BatchSize": 10, "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": []},
         pollers=(2, 10_000),
     ),
-    "kinesis": SourceKind(
-        members=frozenset(_EVERY | _STREAM),
-        required=("StartingPosition",),
-        defaults=_STREAM_DEFAULTS,
-        destinations=_STREAM_DESTINATIONS,
-        reason="User action",
-    ),
-    "dynamodb": SourceKind(
-        members=frozenset(_EVERY | _STREAM),
-        required=("StartingPosition",),
-        defaults=_STREAM_DEFAULTS,
-        destinations=_STREAM_DESTINATIONS,
-        reason="User action",
-    ),
+    "kinesis": _A_STREAM,
+    "dynamodb": _A_STREAM,
     "msk": SourceKind(
         members=frozenset(_EVERY | _KAFKA | {"AmazonManagedKafkaEventSourceConfig"}),
         required=("Topics", "StartingPosition"),

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -40,15 +41,31 @@ class ResourcePolicy(msgspec.Struct, frozen=True, kw_only=True):
         """The document as AWS renders it."""
         return render(self.document)
 
-    def check_revision(self, revision_id: str | None, api: str) -> None:
-        """Raises RevisionMismatchError, which names the API to ask, for a revision that isn't the policy's."""
-        if revision_id not in (None, self.revision_id):
-            raise RevisionMismatchError(api)
-
 
 def render(value: dict[str, Any]) -> str:
     """Return a policy document, or a statement, as compact JSON."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def check_revision(policy: ResourcePolicy | None, revision_id: str | None, api: str) -> None:
+    """Raises RevisionMismatchError, which names the API to ask, for a revision that isn't the policy's.
+
+    A policy that isn't there yet has none.
+    """
+    if revision_id is not None and (policy is None or policy.revision_id != revision_id):
+        raise RevisionMismatchError(api)
+
+
+def allow(wishes: Mapping[str, Any], resource: str, condition: Mapping[str, Any]) -> Statement:
+    """Return the statement that a request for a permission means. Raises InvalidSettingError for its principal."""
+    statement = {
+        "Sid": wishes["StatementId"],
+        "Effect": "Allow",
+        "Principal": principal_of(wishes["Principal"]),
+        "Action": wishes["Action"],
+        "Resource": resource,
+    }
+    return {**statement, "Condition": condition} if condition else statement
 
 
 def with_statement(policy: ResourcePolicy | None, statement: Statement, revision_id: str) -> ResourcePolicy:

@@ -12,8 +12,8 @@ from ingle.functions import (
     LayerVersion,
     PolicyNotFoundError,
     ResourcePolicy,
-    Statement,
-    principal_of,
+    allow_statement,
+    check_policy_revision,
     render_policy,
     with_statement,
     without_statement,
@@ -39,16 +39,10 @@ class LayerPermissions:
         """AddLayerVersionPermission."""
         layer, version = self._find(request)
         wishes = request.input
-        statement: Statement = {
-            "Sid": wishes["StatementId"],
-            "Effect": "Allow",
-            "Principal": principal_of(wishes["Principal"]),
-            "Action": wishes["Action"],
-            "Resource": str(layer.arn.versioned(version.version)),
-        }
-        if wishes.get("OrganizationId"):
-            statement["Condition"] = {"StringEquals": {"aws:PrincipalOrgID": wishes["OrganizationId"]}}
-        _check_revision(version, request)
+        organization = wishes.get("OrganizationId")
+        condition = {"StringEquals": {"aws:PrincipalOrgID": organization}} if organization else {}
+        statement = allow_statement(wishes, str(layer.arn.versioned(version.version)), condition)
+        check_policy_revision(version.policy, request.input.get("RevisionId"), "GetLayerPolicy")
         policy = with_statement(version.policy, statement, str(uuid.uuid4()))
         self._keep(layer, version, policy)
         return Answered({"Statement": render_policy(statement), "RevisionId": policy.revision_id})
@@ -58,7 +52,7 @@ class LayerPermissions:
         layer, version = self._find(request)
         policy = _policy_of(version)
         after = without_statement(policy, request.input["StatementId"], str(uuid.uuid4()))
-        _check_revision(version, request)
+        check_policy_revision(version.policy, request.input.get("RevisionId"), "GetLayerPolicy")
         self._keep(layer, version, after)
         return Answered({}, status=204)
 
@@ -86,9 +80,3 @@ def _policy_of(version: LayerVersion) -> ResourcePolicy:
     if version.policy is None:
         raise PolicyNotFoundError
     return version.policy
-
-
-def _check_revision(version: LayerVersion, request: Request) -> None:
-    """Raises RevisionMismatchError; a policy that isn't there yet has no revision."""
-    policy = version.policy or ResourcePolicy(document={}, revision_id="")
-    policy.check_revision(request.input.get("RevisionId"), "GetLayerPolicy")

@@ -17,8 +17,9 @@ from ingle.functions import (
     PolicyNotFoundError,
     ResourcePolicy,
     Statement,
+    allow_statement,
+    check_policy_revision,
     parse_policy,
-    principal_of,
     render_policy,
     with_statement,
     without_statement,
@@ -72,7 +73,7 @@ class Permissions:
         function = self._to_change(arn)
         statement = make_statement(request, arn)
         before = function.policies.get(arn.qualifier or "")
-        _check_revision(before, request, "GetPolicy")
+        check_policy_revision(before, request.input.get("RevisionId"), "GetPolicy")
         await self._keep(function, arn, with_statement(before, statement, str(uuid.uuid4())))
         return Answered({"Statement": render_policy(statement)})
 
@@ -84,7 +85,7 @@ class Permissions:
         if policy is None:
             raise PolicyNotFoundError
         after = without_statement(policy, request.input["StatementId"], str(uuid.uuid4()))
-        policy.check_revision(request.input.get("RevisionId"), "GetPolicy")
+        check_policy_revision(policy, request.input.get("RevisionId"), "GetPolicy")
         await self._keep(function, arn, after)
         return Answered({}, status=204)
 
@@ -98,7 +99,8 @@ class Permissions:
         """PutResourcePolicy."""
         arn = self._named(request)
         function = self._to_change(arn)
-        _check_revision(function.policies.get(arn.qualifier or ""), request, "GetResourcePolicy")
+        before = function.policies.get(arn.qualifier or "")
+        check_policy_revision(before, request.input.get("RevisionId"), "GetResourcePolicy")
         policy = parse_policy(request.input["Policy"], str(arn), str(uuid.uuid4()))
         await self._keep(function, arn, policy)
         return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
@@ -114,7 +116,7 @@ class Permissions:
         policy = function.policies.get(arn.qualifier or "")
         if policy is None:
             raise PolicyNotFoundError
-        policy.check_revision(request.input.get("RevisionId"), "GetResourcePolicy")
+        check_policy_revision(policy, request.input.get("RevisionId"), "GetResourcePolicy")
         await self._keep(function, arn, None)
         return Answered({}, status=204)
 
@@ -146,21 +148,9 @@ class Permissions:
         await self._publisher.announce(changed)
 
 
-def _check_revision(policy: ResourcePolicy | None, request: Request, api: str) -> None:
-    """Raises RevisionMismatchError; a policy that isn't there yet has no revision."""
-    (policy or ResourcePolicy(document={}, revision_id="")).check_revision(request.input.get("RevisionId"), api)
-
-
 def make_statement(request: Request, arn: FunctionArn) -> Statement:
     """Return the statement that an AddPermission asks for. Raises InvalidSettingError."""
     wishes = request.input
-    statement: Statement = {
-        "Sid": wishes["StatementId"],
-        "Effect": "Allow",
-        "Principal": principal_of(wishes["Principal"]),
-        "Action": wishes["Action"],
-        "Resource": str(arn),
-    }
     condition: dict[str, Any] = {}
     equal = {key: wishes[name] for name, key in _EQUAL.items() if name in wishes}
     if equal:
@@ -169,4 +159,4 @@ def make_statement(request: Request, arn: FunctionArn) -> Statement:
         condition["ArnLike"] = {"AWS:SourceArn": wishes["SourceArn"]}
     if "InvokedViaFunctionUrl" in wishes:
         condition["Bool"] = {"lambda:InvokedViaFunctionUrl": str(wishes["InvokedViaFunctionUrl"]).lower()}
-    return {**statement, "Condition": condition} if condition else statement
+    return allow_statement(wishes, str(arn), condition)
