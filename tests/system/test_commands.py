@@ -63,28 +63,6 @@ def test_the_aws_cli_walks_a_function_through_its_life(shell: Any, tmp_path: Pat
     assert "ResourceNotFoundException" in shell(*lambda_, "get-function", *name, status=255)
 
 
-def test_ingle_deploys_lists_invokes_and_shows_logs(shell: Any, tmp_path: Path) -> None:
-    source = tmp_path / "greet"
-    source.mkdir()
-    (source / "app.py").write_text("def handler(e, c):\n    print('greeted')\n    return ['hi', e]\n")
-    assert "created greet" in shell(INGLE, "deploy", "greet")
-    assert shell(INGLE, "invoke", "greet", '{"n":1}') == '["hi", {"n": 1}]\n'
-    assert "REPORT RequestId" in shell(INGLE, "invoke", "greet", "--log")
-    assert "updated greet" in shell(INGLE, "deploy", "greet", "--memory", "256")
-    assert "256 MB" in shell(INGLE, "list")
-    time.sleep(0.5)  # logs are shipped every 200 ms
-    assert "greeted" in shell(INGLE, "logs", "greet")
-    assert "not found" in shell(INGLE, "invoke", "nobody", status=1).lower()
-    assert "logged nothing" in shell(INGLE, "logs", "nobody", status=1)
-
-
-def test_a_function_that_fails_makes_ingle_invoke_fail(shell: Any, tmp_path: Path) -> None:
-    (tmp_path / "bad").mkdir()
-    (tmp_path / "bad" / "app.py").write_text("def handler(e, c):\n    raise ValueError('x')\n")
-    shell(INGLE, "deploy", "bad")
-    shell(INGLE, "invoke", "bad", status=1)
-
-
 def test_logs_are_followed(ingle: Ingle, deploy: Any, invoke: Any) -> None:
     name = deploy("def handler(e, c):\n    print('seen', e)\n")
     command = [str(INGLE), "logs", "-f", name, "--data", str(ingle.data_dir)]

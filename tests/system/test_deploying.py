@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,24 @@ def test_a_directory_is_deployed_changed_invoked_and_deleted(run: Run, source: P
     assert "REPORT RequestId" in run("invoke", name, "--tail")
     assert run("delete", name) == f"deleted {name}\n"
     assert "not found" in run("invoke", name, status=1)
+
+
+def test_functions_are_listed_their_logs_shown_and_failures_told(run: Run, source: Path) -> None:
+    (source / "app.py").write_text("def handler(e, c):\n    print('greeted')\n    return e['n']\n")
+    run("deploy", source, "--name", "listed", "--memory", 256)
+    assert run("invoke", "listed", '{"n": 1}') == "1\n"
+    assert "listed: KeyError: 'n'" in run("invoke", "listed", status=1).replace(" failed", "")
+    row = next(line for line in run("list").splitlines() if line.startswith("listed "))
+    assert row.split()[1:6] == ["python3.11", "256", "MB", "3", "s"]
+    end = time.monotonic() + 20
+    while "greeted" not in CliRunner().invoke(app, ["logs", "listed"]).output:  # they are shipped every 200 ms
+        assert time.monotonic() < end
+    run("delete", "listed")
+    assert "not found" in run("invoke", "nobody", status=1).lower()
+    assert "logged nothing" in run("logs", "nobody", status=1)
+    (source / "app.py").unlink()
+    assert "name --runtime and --handler" in run("deploy", source, status=1)
+    assert "is not there" in run("deploy", source / "gone", status=1)
 
 
 def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path, invoke: Any, functions: Any) -> None:
