@@ -11,14 +11,16 @@ from ingle.environments import Event, State, VersionKey, advance
 from ingle.gateway.admission import Admission
 from ingle.gateway.assignment import Environment, Pool
 from ingle.protocol import AwsError
+from ingle.transport import HttpClient
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
 
+WORKER = HttpClient("/nowhere")
 FUNCTION = ("0", "r", "f")
 
 
 def environment(number: int) -> Environment:
-    return Environment(str(number), KEY, State.IDLE)
+    return Environment(str(number), KEY, WORKER, State.IDLE)
 
 
 def test_the_environment_used_last_serves_next() -> None:
@@ -36,7 +38,7 @@ def test_idle_environments_expire_by_the_time_since_they_served() -> None:
     old, young = environment(1), environment(2)
     pool.offer(old, 10)
     pool.offer(young, 20)
-    assert pool.expired(15) == [old]
+    assert pool.take_out(lambda one: one.idle_since_ns < 15) == [old]
     assert pool.take_nowait() is young
 
 
@@ -140,7 +142,7 @@ class Gateway(RuleBasedStateMachine):
 
     @rule(age=st.integers(0, 3))
     def idle_ones_expire(self, age: int) -> None:
-        self.pool.expired(self.now - age)
+        self.pool.take_out(lambda one: one.idle_since_ns < self.now - age)
 
     @invariant()
     def nothing_is_served_twice_leaked_or_over_the_limit(self) -> None:

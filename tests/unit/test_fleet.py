@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from ingle.environments import EnvironmentStarted, NotStarted, State, VersionKey
-from ingle.gateway.fleet import Fleet, NotStartedError
+from ingle.gateway.fleet import Ages, Fleet, NotStartedError
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.scaling import BURST, Scaling
 from ingle.protocol import AwsError
@@ -60,7 +60,9 @@ class World:
     def __init__(self, path: Path) -> None:
         self.clock, self.worker = Clock(), Worker()
         self.scaling = Scaling()
-        self.fleet = Fleet(HttpClient(str(path)), self.clock, 60, Metrics(), self.scaling, tenant_limit=2)
+        self.fleet = Fleet(
+            HttpClient(str(path)), self.clock, Ages(idle_s=60, most_s=600), Metrics(), self.scaling, tenant_limit=2
+        )
 
     async def until_deleted(self, count: int) -> None:
         while len(self.worker.deleted) < count:
@@ -139,7 +141,7 @@ async def test_a_caller_that_gives_up_leaves_its_environment_to_the_next(world: 
 
 async def test_a_lost_worker_takes_every_environment_along(world: World) -> None:
     environment = await world.fleet.wait(KEY)
-    world.fleet.lose_worker()
+    world.fleet.lose_worker(world.fleet.worker)
     world.fleet.give_back(environment)
     assert world.fleet.take_nowait(KEY) is None
     assert (await world.fleet.wait(KEY)).identifier == "2"
@@ -180,12 +182,58 @@ async def test_provisioned_environments_are_made_anew_when_they_or_their_worker_
     assert taken is not None
     world.fleet.drop(taken)
     await until_ready(3, 4)
-    world.fleet.lose_worker()
+    world.fleet.lose_worker(world.fleet.worker)
     world.fleet.restock()
     await until_ready(3, 7)
-    world.clock.seconds += 3600
+    world.clock.seconds += 120  # longer than any other may be idle
     world.fleet.sweep_now()
     assert world.worker.deleted == []
     world.fleet.provision(function, {KEY: 1})
     await world.until_deleted(2)
     assert world.fleet.provisioned_levels(function)[0].ready == 1
+
+
+async def test_what_is_too_old_ends_once_it_has_served(world: World) -> None:
+    idle, busy = await asyncio.gather(world.fleet.wait(KEY), world.fleet.wait(KEY))
+    world.clock.seconds += 601
+    world.fleet.give_back(idle)
+    await world.until_deleted(1)
+    world.fleet.sweep_now()
+    assert world.worker.deleted == [idle.identifier]
+    world.fleet.give_back(busy)
+    await world.until_deleted(2)
+    assert (await world.fleet.wait(KEY)).identifier == "3"
+
+
+async def test_provisioned_environments_are_replaced_before_they_end(world: World, tmp_path: Path) -> None:
+    function = (KEY.account, KEY.region, KEY.function)
+    world.fleet.provision(function, {KEY: 2})
+    async with asyncio.timeout(10):
+        while world.fleet.provisioned_levels(function)[0].ready < 2:
+            await asyncio.sleep(0)
+        world.clock.seconds += 601
+        world.fleet.sweep_now()
+        while len(world.worker.deleted) < 2:
+            assert world.fleet.provisioned_levels(function)[0].ready >= 2
+            await asyncio.sleep(0)
+    assert sorted(world.worker.deleted) == ["1", "2"]
+    assert world.worker.started == 4
+
+
+async def test_when_another_worker_leads_what_serves_goes_on_and_the_rest_is_made_anew(
+    world: World, tmp_path: Path
+) -> None:
+    successor = Worker()
+    server = await serve_http(successor, unix_listener(tmp_path / "next.sock"))
+    idle, busy = await asyncio.gather(world.fleet.wait(KEY), world.fleet.wait(KEY))
+    world.fleet.give_back(idle)
+    world.fleet.lead(HttpClient(str(tmp_path / "next.sock")))
+    await world.until_deleted(1)
+    assert busy.state is State.BUSY
+    assert world.fleet.take_nowait(KEY) is None
+    await world.fleet.wait(KEY)
+    assert successor.started == 1
+    world.fleet.give_back(busy)
+    await world.until_deleted(2)
+    assert (world.worker.started, successor.deleted) == (2, [])
+    await server.drain(0)

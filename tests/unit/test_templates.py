@@ -36,7 +36,8 @@ async def told(tmp_path: Path) -> AsyncIterator[tuple[Templates, "asyncio.Queue[
         exchange.respond(202, ())
 
     server = await serve_http(serve, unix_listener(tmp_path / "worker.sock"))
-    yield Templates(HttpClient(str(tmp_path / "worker.sock"))), heard
+    worker = HttpClient(str(tmp_path / "worker.sock"))
+    yield Templates(lambda: worker), heard
     await server.drain(0)
 
 
@@ -50,7 +51,7 @@ async def test_a_worker_hears_once_of_what_is_wanted_and_of_what_is_not_any_more
     assert await heard.get() == "POST b:1"
     templates.want(wanted_templates([B]))
     assert await heard.get() == "DELETE a:1"
-    templates.lose_worker()
+    templates.forget()
     templates.want(wanted_templates([B]))
     assert await heard.get() == "POST b:1"
     assert heard.empty()

@@ -18,6 +18,12 @@ from ingle.values import IngleError
 from ingle.worker import RuntimeEntry, WorkerSettings
 
 DEFAULT_PORT = 9100
+ENVIRONMENT_HOURS = 4.0
+"""How old an environment becomes at most: they are renewed every few hours (execution reference, section 2)."""
+WORKER_HOURS = 14.0
+"""How long a worker serves at most (security model, section 1): what runs is never older than that, nor is its memory."""
+KEEP_FREE_MIB = 512
+"""What idle environments leave of the machine's memory to others."""
 _SOCKET_PATH_LIMIT = 100
 _DOMAIN = re.compile(r"(?=.{1,128}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*")
 ISOLATIONS = ("auto", "sandbox", "sandbox-rootless", "process")
@@ -39,6 +45,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     account: str | None = None
     concurrency: int = 1000
     call_rate: float | None = None
+    environment_hours: float = ENVIRONMENT_HOURS
+    worker_hours: float = WORKER_HOURS
+    keep_free_mib: int = KEEP_FREE_MIB
     event_retry_s: float = 60.0
     domain: str = "localhost"
     s3_endpoint: str | None = None
@@ -137,6 +146,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             port=options.port,
             https_port=options.https_port,
             concurrency_limit=options.concurrency,
+            environment_hours=options.environment_hours,
             url_domain=options.domain,
             cert_file=str(cert / "server.pem"),
             key_file=str(cert / "server.key"),
@@ -144,6 +154,8 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
         ),
         worker=WorkerSettings(
             run_dir=run_dir,
+            socket="worker-1.sock",
+            keep_free_mib=options.keep_free_mib,
             chunks_dir=str(options.data_dir / "chunks"),
             packages_dir=str(packages_dir()),
             driver=driver,  # type: ignore[arg-type]

@@ -14,7 +14,10 @@ import typer
 
 from ingle.app.config import (
     DEFAULT_PORT,
+    ENVIRONMENT_HOURS,
     ISOLATIONS,
+    KEEP_FREE_MIB,
+    WORKER_HOURS,
     ConfigurationError,
     Options,
     build_settings,
@@ -86,6 +89,13 @@ def up(
     call_rate: Annotated[
         float | None, typer.Option(min=1, help="How many management calls a second an account may make. AWS: 15.")
     ] = None,
+    environment_hours: Annotated[
+        float, typer.Option(min=0.0, help="How old an environment may become.")
+    ] = ENVIRONMENT_HOURS,
+    worker_hours: Annotated[
+        float, typer.Option(min=0.0, max=WORKER_HOURS, help="After how long the worker is replaced by another.")
+    ] = WORKER_HOURS,
+    keep_free_mib: Annotated[int, typer.Option(hidden=True)] = KEEP_FREE_MIB,
     event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
 ) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
@@ -96,6 +106,7 @@ def up(
     options = Options(
         data_dir=directory, port=port, host=host, https_port=https_port,
         isolation=isolation, insecure=insecure, account=account, concurrency=concurrency, call_rate=call_rate,
+        environment_hours=environment_hours, worker_hours=worker_hours, keep_free_mib=keep_free_mib,
         event_retry_s=event_retry, domain=domain, s3_endpoint=s3_endpoint,
     )  # fmt: skip
     try:

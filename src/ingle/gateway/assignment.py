@@ -8,8 +8,10 @@ idle - serves the one that has waited longest.
 import asyncio
 import dataclasses
 from collections import deque
+from collections.abc import Callable
 
 from ingle.environments import Event, State, VersionKey, advance
+from ingle.transport import HttpClient
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -18,7 +20,9 @@ class Environment:
 
     identifier: str
     key: VersionKey
+    worker: HttpClient
     state: State
+    born_ns: int = 0
     idle_since_ns: int = 0
     is_provisioned: bool = False
     """Whether it is one of those that are kept initialised, whether or not anybody needs them."""
@@ -123,8 +127,10 @@ class Pool:
             self.ready.remove(environment)
         return ended
 
-    def expired(self, older_than_ns: int) -> list[Environment]:
-        """Take out and return what has been idle since before `older_than_ns`."""
-        old = [one for one in self.idle if one.idle_since_ns < older_than_ns]
-        self.idle = [one for one in self.idle if one.idle_since_ns >= older_than_ns]
-        return old
+    def take_out(self, is_over: Callable[[Environment], bool]) -> list[Environment]:
+        """Take out and return the idle ones on demand that are over."""
+        over = [one for one in self.idle if is_over(one)]
+        if over:
+            gone = set(over)
+            self.idle = [one for one in self.idle if one not in gone]
+        return over

@@ -20,4 +20,5 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     concurrency_limit: int
     url_domain: str
     idle_expiry_s: float = 600.0
+    environment_hours: float
     drain_s: float = 900.0

@@ -1,6 +1,7 @@
 """The environments of all versions: started, handed out, taken back, retired."""
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -41,22 +42,42 @@ class NotStartedError(AwsError):
         super().__init__("ServiceException", message)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Ages:
+    """How long an environment may be idle, and how old it may become."""
+
+    idle_s: float
+    most_s: float
+
+    @property
+    def idle_ns(self) -> int:
+        return int(self.idle_s * 1e9)
+
+    @property
+    def most_ns(self) -> int:
+        return int(self.most_s * 1e9)
+
+
 class Fleet:
-    """Assignment over one worker."""
+    """Assignment over the worker that is there now, and over one before it that still serves.
+
+    An environment is over when nobody has needed it for long, when it is too old, when its worker is on its way out or
+    when its version is not served any more; one that serves ends when it has served.
+    """
 
     def __init__(
         self,
         worker: HttpClient,
         clock: Clock,
-        idle_expiry_s: float,
+        ages: Ages,
         metrics: Metrics,
         scaling: Scaling,
         tenant_limit: int,
     ) -> None:
-        self._worker = worker
+        self.worker = worker
         self._clock = clock
         self._metrics = metrics
-        self._idle_expiry_ns = int(idle_expiry_s * 1e9)
+        self._ages = ages
         self._pools: dict[VersionKey, Pool] = {}
         self._known: dict[str, Environment] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -75,7 +96,7 @@ class Fleet:
 
     async def _prepare(self, runtime: str) -> None:
         try:
-            response = await self._worker.request(b"POST", b"/prepare", (), runtime.encode())
+            response = await self.worker.request(b"POST", b"/prepare", (), runtime.encode())
             await response.read(1024)
         except IngleError:
             self._prepared.discard(runtime)
@@ -127,15 +148,24 @@ class Fleet:
             pool.refuse(error if is_told else NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
-            if pool.is_retired and not pool.waiting:
+            if self._is_over(environment, pool) and not pool.waiting:
                 self._spawn(self._delete(environment))
             else:
                 pool.offer(environment, self._clock.monotonic_ns())
 
+    def _is_over(self, environment: Environment, pool: Pool) -> bool:
+        return pool.is_retired or self._is_due(environment)
+
+    def _is_due(self, environment: Environment) -> bool:
+        """Say whether an environment is to be replaced."""
+        age_ns = self._clock.monotonic_ns() - environment.born_ns
+        return environment.worker is not self.worker or age_ns > self._ages.most_ns
+
     async def _make(self, key: VersionKey, initialization_type: str) -> Environment:
         """Have the worker make and initialise an environment. Raises IngleError."""
         wanted = StartEnvironment(version=key, initialization_type=initialization_type)
-        response = await self._worker.request(b"POST", b"/environments", (), msgspec.json.encode(wanted))
+        worker, born_ns = self.worker, self._clock.monotonic_ns()
+        response = await worker.request(b"POST", b"/environments", (), msgspec.json.encode(wanted))
         body = await response.read(65536)
         if response.status != 201:
             raise _not_started(msgspec.json.decode(body, type=NotStarted))
@@ -144,7 +174,7 @@ class Fleet:
         if started.serves_once and initialization_type == ON_DEMAND:  # soon it is gone again: that isn't growth
             self._scaling.give_back(_function(key))
         state = State.FAILED if started.init_failed else State.IDLE
-        environment = Environment(started.environment_id, key, state)
+        environment = Environment(started.environment_id, key, worker, state, born_ns)
         self._known[environment.identifier] = environment
         return environment
 
@@ -181,14 +211,15 @@ class Fleet:
                 self._restock(key, self._pools[key])
 
     def _restock(self, key: VersionKey, pool: Pool) -> None:
-        now_ns = self._clock.monotonic_ns()
-        stock = Stock(wanted=pool.wanted, ready=len(pool.provisioned), due=0, starting=pool.provisioning)
+        due = [one for one in pool.provisioned if self._is_due(one)]
+        ready = [one for one in pool.provisioned if one not in due]
+        stock = Stock(wanted=pool.wanted, ready=len(ready), due=len(due), starting=pool.provisioning)
         made = plan(stock)
-        if now_ns >= pool.paused_until_ns:
+        if self._clock.monotonic_ns() >= pool.paused_until_ns:
             for _ in range(made.start):
                 pool.provisioning += 1
                 self._spawn(self._provision(key, pool))
-        for environment in pool.release(list(pool.provisioned), made.release_ready):
+        for environment in (*pool.release(ready, made.release_ready), *pool.release(due, made.release_due)):
             self._spawn(self._delete(environment))
 
     async def _provision(self, key: VersionKey, pool: Pool) -> None:
@@ -219,7 +250,8 @@ class Fleet:
             return  # its worker was lost meanwhile
         environment.state = advance(environment.state, Event.INVOKE_FINISHED)
         pool = self._pools[environment.key]  # it stays while one of its environments is busy
-        if pool.is_retired and not pool.waiting:
+        is_over = pool.is_retired or (not environment.is_provisioned and self._is_due(environment))
+        if is_over and not pool.waiting:
             pool.remove(environment)
             self._spawn(self._delete(environment))
         else:
@@ -256,42 +288,51 @@ class Fleet:
                 pool.idle, pool.ready = [], []
                 pool.provisioned.clear()
 
-    def lose_worker(self) -> None:
-        """Every environment is gone; those that wait get new ones."""
+    def lead(self, worker: HttpClient) -> None:
+        """Have environments made by a worker from now on; what another one has made is to be replaced."""
+        self.worker = worker
         self._prepared.clear()
-        for environment in list(self._known.values()):
+        self._retire_idle()
+
+    def lose_worker(self, worker: HttpClient) -> None:
+        """Every environment of a worker is gone; those that wait get new ones."""
+        lost = [one for one in self._known.values() if one.worker is worker]
+        for environment in lost:
+            del self._known[environment.identifier]
             environment.state = advance(environment.state, Event.WORKER_LOST)
-        self._known.clear()
-        for pool in self._pools.values():
-            pool.idle, pool.ready = [], []
-            pool.busy.clear()
-            pool.provisioned.clear()
+            pool = self._pools.get(environment.key)
+            if pool is not None:
+                pool.remove(environment)
 
     async def _delete(self, environment: Environment) -> None:
         self._known.pop(environment.identifier, None)
         try:
-            response = await self._worker.request(b"DELETE", b"/environments/" + environment.identifier.encode())
+            response = await environment.worker.request(b"DELETE", b"/environments/" + environment.identifier.encode())
             await response.read(1024)
         except IngleError:
             _log.warning("environment.not_deleted", environment=environment.identifier)
 
     async def sweep(self) -> None:
-        """Retire what has been idle too long, until cancelled."""
+        """Do `sweep_now` again and again, until cancelled."""
         while True:
             await asyncio.sleep(_SWEEP_S)
             self.sweep_now()
 
     def sweep_now(self) -> None:
-        """Retire what has been idle too long by now, and see that what is provisioned is there."""
-        now_ns = self._clock.monotonic_ns()
-        before = now_ns - self._idle_expiry_ns
-        self._scaling.forget_rested(now_ns / 1e9)
+        """Retire what is over by now, and see that what is provisioned is there."""
+        self._scaling.forget_rested(self._clock.monotonic_ns() / 1e9)
+        self._retire_idle()
         for key, pool in list(self._pools.items()):
-            for environment in pool.expired(before):
-                self._spawn(self._delete(environment))
             if pool.is_empty:
                 del self._pools[key]
         self.restock()
+
+    def _retire_idle(self) -> None:
+        """Retire what is idle and over."""
+        before_ns = self._clock.monotonic_ns() - self._ages.idle_ns
+        for pool in self._pools.values():
+            for environment in pool.take_out(lambda one: one.idle_since_ns < before_ns or self._is_due(one)):
+                self._spawn(self._delete(environment))
 
 
 def _function(key: VersionKey) -> FunctionKey:

@@ -6,6 +6,7 @@ from typing import Any
 
 import structlog
 
+from ingle.gateway.fleet import Fleet
 from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import PATHS, Observation
@@ -47,7 +48,7 @@ class FrontDoor:
         observation: Observation,
         control: HttpClient,
         control_link: HttpClient,
-        worker: HttpClient,
+        fleet: Fleet,
     ) -> None:
         self._invoker = invoker
         self._urls = urls
@@ -55,7 +56,7 @@ class FrontDoor:
         self._observation = observation
         self._control = control
         self._control_link = control_link
-        self._worker = worker
+        self._fleet = fleet
 
     def __call__(self, exchange: Exchange) -> Any:
         if self._urls.is_asked(exchange):
@@ -83,7 +84,7 @@ class FrontDoor:
 
     async def _health(self, exchange: Exchange) -> None:
         problems = []
-        for name, link in (("control", self._control_link), ("worker", self._worker)):
+        for name, link in (("control", self._control_link), ("worker", self._fleet.worker)):
             try:
                 response = await link.request(b"GET", b"/health")
                 await response.read(1024)

@@ -22,7 +22,7 @@ from ingle.gateway.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.reply import EventReply, PlainReply, Reply
 from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
-from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange, HttpClient
+from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange
 from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     FunctionArn,
@@ -85,7 +85,6 @@ class Invoker:
         authenticator: Authenticator,
         admission: Admission,
         fleet: Fleet,
-        worker: HttpClient,
         metrics: Metrics,
         events: Events,
     ) -> None:
@@ -93,7 +92,6 @@ class Invoker:
         self._authenticator = authenticator
         self._admission = admission
         self._fleet = fleet
-        self._worker = worker
         self._metrics = metrics
         self._events = events
         self.routes: _Routes = {}
@@ -217,7 +215,7 @@ class Invoker:
 
     async def _deliver(self, reply: Reply, environment: Environment, headers: EventHeaders, payload: bytes) -> None:
         try:
-            answer = await self._worker.request(b"POST", environment.path, headers, payload)
+            answer = await environment.worker.request(b"POST", environment.path, headers, payload)
         except ConnectionFailedError:
             self._fleet.drop(environment)
             raise _Undelivered from None
@@ -268,7 +266,7 @@ class Invoker:
         is_gone = fate == b"gone"
         if fate == b"settling":
             try:
-                settled = await self._worker.request(b"GET", environment.settled_path)
+                settled = await environment.worker.request(b"GET", environment.settled_path)
                 is_gone = settled.status != 204
             except BaseException as error:
                 self._fleet.discard(environment)

@@ -13,9 +13,10 @@ import msgspec
 from ingle.environments import EnvironmentReport, PoolLevel
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
+from ingle.gateway.fleet import Fleet
 from ingle.gateway.metrics import CONTENT_TYPE, Metrics, WorkerFacts
 from ingle.protocol import AwsError
-from ingle.transport import Exchange, HttpClient
+from ingle.transport import Exchange
 from ingle.values import MIB, IngleError
 
 METRICS, ENVIRONMENTS, POOLS = b"/metrics", b"/environments", b"/pools"
@@ -28,11 +29,11 @@ _AUTHORIZATION = b"authorization"
 class Observation:
     """Answers `PATHS`."""
 
-    def __init__(self, account: str, authenticator: Authenticator, metrics: Metrics, worker: HttpClient) -> None:
+    def __init__(self, account: str, authenticator: Authenticator, metrics: Metrics, fleet: Fleet) -> None:
         self._account = account
         self._authenticator = authenticator
         self._metrics = metrics
-        self._worker = worker
+        self._fleet = fleet
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request for one of the paths. Raises AwsError where it may not ask, or nothing is to be had."""
@@ -58,7 +59,7 @@ class Observation:
 
     async def _ask(self, target: bytes) -> bytes:
         try:
-            answer = await self._worker.request(b"GET", target)
+            answer = await self._fleet.worker.request(b"GET", target)
             body = await answer.read(_ANSWER_LIMIT_BYTES)
         except IngleError:
             raise AwsError("ServiceUnavailableException", "The worker can't be reached; try again.") from None

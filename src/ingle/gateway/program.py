@@ -16,7 +16,7 @@ from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.config import GatewaySettings
 from ingle.gateway.deliveries import TARGET, Deliveries
 from ingle.gateway.events import Events
-from ingle.gateway.fleet import Fleet
+from ingle.gateway.fleet import Ages, Fleet
 from ingle.gateway.front_door import FrontDoor, render_bad_request
 from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
@@ -26,6 +26,7 @@ from ingle.gateway.scaling import Scaling
 from ingle.gateway.templates import Templates, wanted_templates
 from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.urls import Urls
+from ingle.gateway.workers import Workers
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
 from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
 from ingle.values import MIB, IngleError, SystemClock
@@ -75,10 +76,11 @@ class Routing:
         self._fleet.prepare({version.runtime for route in routes for version in route.versions.values()})
         self._templates.want(wanted_templates(routes))
 
-    def lose_worker(self) -> None:
-        """Nothing that the worker had is there any more."""
-        self._fleet.lose_worker()
-        self._templates.lose_worker()
+    def begin(self) -> None:
+        """Have a worker that leads from now on, and has nothing yet, hold what is wanted."""
+        self._templates.forget()
+        self.prepare()
+        self._fleet.restock()
 
     async def take(self, exchange: Exchange) -> None:
         """Answer control, which tells of a change."""
@@ -159,27 +161,6 @@ class ControlDoor:
         return self._routing.take(exchange)
 
 
-async def _follow_worker(worker: HttpClient, fleet: Fleet, routing: Routing) -> None:
-    """Hear of environments that end by themselves; start clean whenever the worker or we have been restarted."""
-    while True:
-        try:
-            answer = await worker.request(b"POST", b"/reset")
-            await answer.read(1024)
-            routing.prepare()
-            fleet.restock()
-            changes = await worker.request(b"GET", b"/environments/changes")
-            pending = b""
-            async for piece in changes.chunks():
-                *lines, pending = (pending + piece).split(b"\n")
-                for line in lines:
-                    identifier = msgspec.json.decode(line).get("environment_id")
-                    if identifier is not None:
-                        fleet.drop_by_id(identifier)
-        except IngleError:
-            routing.lose_worker()
-            await asyncio.sleep(0.05)
-
-
 async def _listen(settings: GatewaySettings, door: FrontDoor) -> list[HttpServer]:
     listener = tcp_listener(settings.host, settings.port)
     servers = [await serve_http(door, listener, limits=FRONT_DOOR, renderer=render_bad_request)]
@@ -201,21 +182,24 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     clock = SystemClock()
     control = HttpClient(str(run_dir / "control.sock"))
     control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
-    worker = HttpClient(str(run_dir / "worker.sock"), token=settings.links.worker)
     metrics = Metrics()
-    fleet = Fleet(worker, clock, settings.idle_expiry_s, metrics, Scaling(), settings.concurrency_limit * 5 // 2)
+    place = run_dir / "worker.sock"
+    ages = Ages(idle_s=settings.idle_expiry_s, most_s=settings.environment_hours * 3600)
+    leading = HttpClient(str(place), token=settings.links.worker)
+    fleet = Fleet(leading, clock, ages, metrics, Scaling(), settings.concurrency_limit * 5 // 2)
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
-    invoker = Invoker(settings.account, authenticator, admission, fleet, worker, metrics, Events(control_link))
+    invoker = Invoker(settings.account, authenticator, admission, fleet, metrics, Events(control_link))
     index = UrlIndex(settings.url_domain)
     urls = Urls(index, invoker, authenticator, metrics, clock)
-    routing = Routing(invoker, index, admission, fleet, Templates(worker), metrics, control_link)
+    routing = Routing(invoker, index, admission, fleet, Templates(lambda: fleet.worker), metrics, control_link)
     door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
     internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
-    tasks = [asyncio.create_task(_follow_worker(worker, fleet, routing)), asyncio.create_task(fleet.sweep())]
-    observation = Observation(settings.account, authenticator, metrics, worker)
-    servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, control, control_link, worker))
+    workers = Workers(place, settings.links.worker, fleet, routing.begin)
+    tasks = [asyncio.create_task(workers.follow()), asyncio.create_task(fleet.sweep())]
+    observation = Observation(settings.account, authenticator, metrics, fleet)
+    servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, control, control_link, fleet))
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()

@@ -1,7 +1,7 @@
 """Which templates the worker shall hold: those that the routes name, from the moment they do until they don't."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
@@ -27,10 +27,10 @@ def wanted_templates(routes: Iterable[FunctionRoute]) -> set[VersionKey]:
 
 
 class Templates:
-    """Tells the worker of what is wanted and of what isn't any more; what came of it, it tells control itself."""
+    """Tells the worker that leads of what is wanted and of what isn't any more; what came of it, it tells control itself."""
 
-    def __init__(self, worker: HttpClient) -> None:
-        self._worker = worker
+    def __init__(self, leading: Callable[[], HttpClient]) -> None:
+        self._leading = leading
         self._told: set[VersionKey] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -42,8 +42,8 @@ class Templates:
             self._spawn(b"DELETE", key)
         self._told = wanted
 
-    def lose_worker(self) -> None:
-        """Nobody holds any."""
+    def forget(self) -> None:
+        """The worker that leads holds none."""
         self._told = set()
 
     def _spawn(self, method: bytes, key: VersionKey) -> None:
@@ -53,7 +53,7 @@ class Templates:
 
     async def _tell(self, method: bytes, key: VersionKey) -> None:
         try:
-            response = await self._worker.request(
+            response = await self._leading().request(
                 method, b"/templates", (), msgspec.json.encode(StartEnvironment(version=key))
             )
             await response.read(1024)

@@ -1,4 +1,4 @@
-"""The spawner's loop: one peer, one thread, messages one after the other."""
+"""The spawner's loop: few peers, one thread, messages one after the other."""
 
 from __future__ import annotations
 
@@ -19,11 +19,12 @@ from .operations import Operations
 from .runtimes import find_runtimes
 
 _SHORT_S = 1.0
+_WORKERS = 2
 _ENDED = {signal.SIGTERM, signal.SIGINT}
 
 
 class Spawner:
-    """Listens for one worker at a time and carries out what it asks for."""
+    """Listens for workers - one, and another one that takes its place while it finishes - and carries out what it asks for."""
 
     def __init__(self, listener: socket.socket, operations: Operations, selector: selectors.BaseSelector) -> None:
         self._listener = listener
@@ -40,7 +41,8 @@ class Spawner:
             for key, _ in ready:
                 key.data()
             wait_s = 0.0 if ready else self._get_ahead()
-        self._operations.stop_all()
+        for worker in list(self._operations.workers):
+            self._operations.leave(worker)
         self._operations.close()
 
     def _get_ahead(self) -> float | None:
@@ -56,10 +58,10 @@ class Spawner:
     def _accept(self) -> None:
         peer, _ = self._listener.accept()
         credentials = peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)
-        if struct.unpack("3i", credentials)[1] != os.getuid() or self._operations.worker is not None:
+        if struct.unpack("3i", credentials)[1] != os.getuid() or len(self._operations.workers) >= _WORKERS:
             peer.close()
             return
-        self._operations.worker = peer
+        self._operations.join(peer)
         self._selector.register(peer, selectors.EVENT_READ, lambda: self._hear(peer))
 
     def _hear(self, peer: socket.socket) -> None:
@@ -70,12 +72,11 @@ class Spawner:
         if message is None:
             self._selector.unregister(peer)
             peer.close()
-            self._operations.worker = None
-            self._operations.stop_all()
+            self._operations.leave(peer)
             return
         kind, values, descriptors = message
         try:
-            self._carry_out(kind, values, descriptors)
+            self._carry_out(peer, kind, values, descriptors)
         except (OSError, LookupError, ValueError) as error:
             _complain(f"message {kind} failed: {error}")
             with contextlib.suppress(OSError):
@@ -84,17 +85,17 @@ class Spawner:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _carry_out(self, kind: int, values: list[int], descriptors: list[int]) -> None:
+    def _carry_out(self, peer: socket.socket, kind: int, values: list[int], descriptors: list[int]) -> None:
         if kind == Kind.PREPARE:
             self._operations.prepare(values[0])
         elif kind == Kind.ATTACH:
-            self._operations.attach(values[0], descriptors[0])
+            self._operations.attach(peer, values[0], descriptors[0])
         elif kind == Kind.DETACH:
-            self._operations.detach(values[0])
+            self._operations.detach(peer, values[0])
         elif kind == Kind.SPAWN and len(descriptors) in (5, 6):
-            self._operations.spawn(values, descriptors)
+            self._operations.spawn(peer, values, descriptors)
         elif kind == Kind.STOP:
-            self._operations.stop(values[0])
+            self._operations.stop(peer, values[0])
         else:
             raise ValueError("not a message for the spawner")
 
@@ -135,14 +136,8 @@ def main() -> int:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     selector = selectors.DefaultSelector()
-    operations = Operations(
-        selector,
-        runtimes,
-        options.runtime_packages,
-        os.path.dirname(options.socket),
-        options.cgroup_name,
-        rootless=options.rootless,
-    )
+    packages, place = options.runtime_packages, os.path.dirname(options.socket)
+    operations = Operations(selector, runtimes, packages, place, options.cgroup_name, rootless=options.rootless)
     spawner = Spawner(_listen(options.socket), operations, selector)
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)

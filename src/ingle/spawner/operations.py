@@ -67,7 +67,8 @@ class Zygote:
 class Order:
     """What a worker asked for: its token, limits and image numbers, and descriptors for the environment's init."""
 
-    def __init__(self, values: list[int], descriptors: list[int]) -> None:
+    def __init__(self, owner: socket.socket, values: list[int], descriptors: list[int]) -> None:
+        self.owner = owner
         self.token, self.runtime, self.memory_mib, self.tmp_mib, self.code, self.layers = values
         self.descriptors = descriptors
 
@@ -81,6 +82,8 @@ class Environment:
         self.group = group
         self.orders, self.its_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.order: Order | None = None
+        self.owner: socket.socket | None = None
+        """The worker that it was given to."""
         self.namespace: tuple[int, int] | None = None
         self.listener = -1
         self.pid = 0
@@ -129,9 +132,9 @@ class Operations:
         self._demand: dict[int, Demand] = {}
         self._levels: dict[int, tuple[int, int]] = {}
         self._last_order = 0.0
-        self._attached: set[int] = set()
+        self._attached: dict[int, socket.socket] = {}
         self._next = 1
-        self.worker: socket.socket | None = None
+        self.workers: list[socket.socket] = []
 
     # messages of the worker
 
@@ -139,27 +142,23 @@ class Operations:
         """Return the runtime's zygote, started now where there is none; it may still be preloading."""
         zygote = self._zygotes.get(runtime)
         if zygote is None:
-            zygote = Zygote(
-                self._runtimes[runtime],
-                self._packages,
-                os.path.join(self._place, f"root-{runtime}"),
-                rootless=self._rootless,
-            )
+            place = os.path.join(self._place, f"root-{runtime}")
+            zygote = Zygote(self._runtimes[runtime], self._packages, place, rootless=self._rootless)
             self._zygotes[runtime] = zygote
             self._selector.register(zygote.link, selectors.EVENT_READ, lambda: self._hear_zygote(runtime, zygote))
         return zygote
 
-    def attach(self, token: int, image: int) -> None:
+    def attach(self, owner: socket.socket, token: int, image: int) -> None:
         number = self._images.attach(image)
-        self._attached.add(number)
-        self._tell(Kind.ATTACHED, token, number)
+        self._attached[number] = owner
+        _tell(owner, Kind.ATTACHED, token, number)
 
-    def detach(self, number: int) -> None:
-        if number in self._attached:
-            self._attached.discard(number)
+    def detach(self, owner: socket.socket, number: int) -> None:
+        if self._attached.get(number) is owner:
+            del self._attached[number]
             self._images.detach(number)
 
-    def spawn(self, values: list[int], descriptors: list[int]) -> None:
+    def spawn(self, owner: socket.socket, values: list[int], descriptors: list[int]) -> None:
         """Give a worker an environment: token, runtime, memory MiB, /tmp MiB, code image, layers image (0: none).
 
         The descriptors are its configuration, the write ends for output, telemetry and extensions' output, and the
@@ -167,7 +166,9 @@ class Operations:
         """
         for image in descriptors[5:]:
             check_sealed(image)
-        order = Order(values, descriptors)
+        order = Order(owner, values, descriptors)
+        if any(self._attached.get(image) is not owner for image in (order.code, order.layers) if image):
+            raise LookupError("the worker has no such image")
         self._demand.setdefault(order.runtime, Demand()).taken(time.monotonic())
         self._last_order = time.monotonic()
         blanks = self._blanks.get(order.runtime)
@@ -233,7 +234,7 @@ class Operations:
                 self._assign(environment, order)
             except OSError as error:
                 sys.stderr.write(f"spawner: an environment could not be assigned: {error}\n")
-                self._tell(Kind.FAILED, order.token)
+                _tell(order.owner, Kind.FAILED, order.token)
         if order is not None:
             _close_all(order.descriptors)
 
@@ -251,12 +252,12 @@ class Operations:
             raise
         self._selector.unregister(environment.orders)
         environment.orders.close()
-        environment.is_told = True
+        environment.is_told, environment.owner = True, order.owner
         passed = [environment.listener]
         if environment.group is not None:
             passed += [*environment.group.descriptors(), environment.group.peak_descriptor()]
         passed = [descriptor for descriptor in passed if descriptor >= 0]
-        self._tell(Kind.SPAWNED, order.token, environment.identifier, descriptors=passed)
+        _tell(order.owner, Kind.SPAWNED, order.token, environment.identifier, descriptors=passed)
         _close_all(passed)
         environment.listener = -1
 
@@ -278,9 +279,9 @@ class Operations:
         finally:
             _close_all([mount for mount, _ in mounts])
 
-    def stop(self, identifier: int) -> None:
+    def stop(self, owner: socket.socket, identifier: int) -> None:
         environment = self._environments.get(identifier)
-        if environment is not None:
+        if environment is not None and environment.owner is owner:
             _kill(environment)
 
     def get_ahead(self) -> float | None:
@@ -313,9 +314,10 @@ class Operations:
 
     def _tell_level(self, runtime: int, wanted: int) -> None:
         level = len(self._blanks.get(runtime, [])), wanted
-        if self.worker is not None and self._levels.get(runtime) != level:
+        if self._levels.get(runtime) != level:
             self._levels[runtime] = level
-            self._tell(Kind.LEVEL, runtime, *level)
+            for worker in self.workers:
+                _tell(worker, Kind.LEVEL, runtime, *level)
 
     def _blank_count(self, runtime: int) -> int:
         return sum(
@@ -376,10 +378,10 @@ class Operations:
         peak = group.peak_bytes() if group is not None else 0
         self._clean_up(environment)
         if environment.is_told:
-            if not environment.is_doomed:
-                self._tell(Kind.EXITED, environment.identifier, int(out_of_memory), peak)
+            if not environment.is_doomed and environment.owner is not None:
+                _tell(environment.owner, Kind.EXITED, environment.identifier, int(out_of_memory), peak)
         elif environment.order is not None:
-            self._tell(Kind.FAILED, environment.order.token)
+            _tell(environment.order.owner, Kind.FAILED, environment.order.token)
             _close_all(environment.order.descriptors)
 
     def _clean_up(self, environment: Environment) -> None:
@@ -400,22 +402,21 @@ class Operations:
         if environment.namespace is not None:
             self._namespaces.give_back(*environment.namespace)
 
-    def _tell(self, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
-        if self.worker is not None:
-            with contextlib.suppress(OSError):  # a worker that is gone is noticed by its closed link
-                messages.send(self.worker, kind, *values, descriptors=descriptors or [])
+    # workers come and go
 
-    # ends
+    def join(self, worker: socket.socket) -> None:
+        self.workers.append(worker)
+        self._levels.clear()  # so that it is told
 
-    def stop_all(self) -> None:
-        """Kill every environment but the blank ones, and forget every image: their worker is gone."""
-        self._levels.clear()
+    def leave(self, worker: socket.socket) -> None:
+        """Kill every environment of a worker that is gone, and forget its images."""
+        self.workers.remove(worker)
         for environment in self._environments.values():
-            if environment.is_told or environment.order is not None:
+            if worker in (environment.owner, environment.order and environment.order.owner):
                 environment.is_doomed = True
                 _kill(environment)
-        for number in list(self._attached):
-            self.detach(number)
+        for number in [number for number, owner in self._attached.items() if owner is worker]:
+            self.detach(worker, number)
 
     def close(self) -> None:
         for runtime, zygote in list(self._zygotes.items()):
@@ -424,6 +425,11 @@ class Operations:
         if self._groups is not None:
             self._groups.clear()
             self._groups.remove()
+
+
+def _tell(worker: socket.socket, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
+    with contextlib.suppress(OSError):  # a worker that is gone is noticed by its closed link
+        messages.send(worker, kind, *values, descriptors=descriptors or [])
 
 
 def _kill(environment: Environment) -> None:

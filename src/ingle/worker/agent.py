@@ -22,7 +22,7 @@ from ingle.environments import (
     VersionKey,
 )
 from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
-from ingle.values import PAYLOAD_LIMIT_BYTES, IngleError
+from ingle.values import MIB, PAYLOAD_LIMIT_BYTES, IngleError
 from ingle.worker.beginnings import RestoreFailedError, beginning_of, check_restored
 from ingle.worker.births import Births, Grant
 from ingle.worker.census import Census
@@ -32,11 +32,14 @@ from ingle.worker.environment import Environment
 from ingle.worker.invocation import Invocation
 from ingle.worker.loader import Loader
 from ingle.worker.log_shipping import LogShipper
+from ingle.worker.retirement import available_bytes, choose
 from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.templates import Image, Making, Reports, Template, Templates, template_key, why_no_template
 
 _log = structlog.get_logger("ingle.worker")
 _FREEZE_AFTER_S = 0.03
+_LOOK_S = 0.5
+_MEMINFO = Path("/proc/meminfo")
 _INVOCATIONS = b"/invocations"
 _ENVIRONMENTS = b"/environments/"
 _SETTLED = b"/settled"
@@ -55,7 +58,10 @@ class Environments:
         self._thawed: set[Environment] = set()
         self._ahead: dict[VersionKey, asyncio.Task[Environment]] = {}
         """Of versions whose environments serve once: the next one."""
-        self.gone: asyncio.Queue[str] = asyncio.Queue()
+        self._starting = 0
+        self._is_leaving = False
+        self.changes: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        """What the gateway is told."""
         self.census = Census()
 
     def find(self, identifier: bytes) -> Environment | None:
@@ -69,6 +75,13 @@ class Environments:
 
     async def start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         """Start an environment and run its init. Raises IngleError where it can't be had."""
+        self._starting += 1
+        try:
+            return await self._start(wanted)
+        finally:
+            self._starting -= 1
+
+    async def _start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         began_ns = time.monotonic_ns()
         environment = self._take_ahead(wanted.version) or await self._have_born(wanted)
         if environment.serves_once and environment.beginning.is_copy:
@@ -150,8 +163,16 @@ class Environments:
         self._ahead.clear()
 
     def _make_ahead(self, wanted: StartEnvironment) -> None:
-        if wanted.version not in self._ahead:
+        if wanted.version not in self._ahead and not self._is_leaving:
             self._ahead[wanted.version] = asyncio.create_task(self._have_born(wanted))
+
+    def leave(self) -> None:
+        """Tell the gateway that there will be no others, and drop what was made ahead."""
+        self._is_leaving = True
+        self.changes.put_nowait({"event": "leaving"})
+        for task in self._ahead.values():
+            self._spawn(self._drop_ahead(task))
+        self._ahead.clear()
 
     def _take_ahead(self, key: VersionKey) -> Environment | None:
         """Return an environment that was made ahead and can serve at once."""
@@ -178,7 +199,7 @@ class Environments:
     def left(self, environment: Environment) -> None:
         self._running.pop(environment.identifier.encode(), None)
         self.census.remove(environment)
-        self.gone.put_nowait(environment.identifier)
+        self.changes.put_nowait({"event": "gone", "environment_id": environment.identifier})
         self._spawn(self._births.release(environment.assignment.version))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -194,6 +215,15 @@ class Environments:
             before = loop.time() - _FREEZE_AFTER_S
             looked_at, self._thawed = self._thawed, set()
             self._thawed |= {one for one in looked_at if one.freeze_if_idle(before)}
+
+    async def keep_free(self, mib: int) -> None:
+        """End idle environments while the machine has less memory available than this, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_S)
+            missing = mib * MIB - available_bytes(_MEMINFO.read_bytes())
+            for one in choose(self.census.idle(), missing) if missing > 0 else ():
+                _log.info("environment.ended_for_memory", environment=one.identifier.decode())
+                self._running[one.identifier].retire()
 
     def pool_levels(self) -> list[PoolLevel]:
         """Return the levels of the blank pools."""
@@ -211,6 +241,10 @@ class Environments:
             environment.retire()
         for environment in environments:
             await environment.is_gone.wait()
+
+    @property
+    def is_empty(self) -> bool:
+        return not (self._running or self._starting)
 
     @property
     def busy(self) -> int:
@@ -317,10 +351,10 @@ class Agent:
 
     async def _changes(self, exchange: Exchange) -> None:
         exchange.start(200, ())
-        await exchange.write(b'{"hello":true}\n')
+        await exchange.write(b'{"event":"hello"}\n')
         while not exchange.is_disconnected:
-            identifier = await self._environments.gone.get()
-            await exchange.write(msgspec.json.encode({"environment_id": identifier, "event": "gone"}) + b"\n")
+            change = await self._environments.changes.get()
+            await exchange.write(msgspec.json.encode(change) + b"\n")
 
 
 def _make_driver(settings: WorkerSettings) -> Driver:
@@ -351,11 +385,26 @@ async def _connect(driver: Driver) -> None:
     await driver.start()
 
 
+async def _leave(
+    agent: Agent, environments: Environments, lease_over: asyncio.Event, drain_s: float, stopped: asyncio.Event
+) -> None:
+    """Once the lease is over, take no new environments, and stop when the gateway has let go of all that there are."""
+    await lease_over.wait()
+    agent.is_draining = True
+    environments.leave()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(drain_s):
+            while not environments.is_empty:
+                await asyncio.sleep(0.05)
+    stopped.set()
+
+
 async def serve_worker(settings: WorkerSettings) -> None:
     """Run the worker until SIGTERM; then finish what is in flight and stop every environment."""
     run_dir = Path(settings.run_dir)
-    stopped = asyncio.Event()
+    stopped, lease_over = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGUSR1, lease_over.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     control = HttpClient(str(run_dir / "control-worker.sock"), token=settings.links.control_worker)
@@ -367,15 +416,18 @@ async def serve_worker(settings: WorkerSettings) -> None:
     births = Births(driver, loader, shipper, settings.runtimes, credentials)
     environments = Environments(driver, births, credentials, Reports(control))
     agent = Agent(environments, driver, settings.links.worker)
-    server = await serve_http(agent, unix_listener(run_dir / "worker.sock"))
+    server = await serve_http(agent, unix_listener(run_dir / settings.socket))
     tasks = [
         asyncio.create_task(shipper.run()),
         asyncio.create_task(environments.freeze_idle()),
+        asyncio.create_task(environments.keep_free(settings.keep_free_mib)),
         asyncio.create_task(_keep_driver(driver, environments, loader)),
     ]
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
+    leaving = asyncio.create_task(_leave(agent, environments, lease_over, settings.drain_s, stopped))
     await stopped.wait()
+    leaving.cancel()
     agent.is_draining = True
     server.close()
     end = loop.time() + settings.drain_s

@@ -4,9 +4,10 @@ import asyncio
 import dataclasses
 import time
 
-from ingle.environments import EnvironmentReport
+from ingle.environments import PROVISIONED, EnvironmentReport
 from ingle.worker.drivers import RunningEnvironment
 from ingle.worker.environment import Environment
+from ingle.worker.retirement import Idle
 
 _AT_A_TIME = 64
 
@@ -48,6 +49,18 @@ class Census:
 
     def count_invocation(self, identifier: bytes) -> None:
         self._entries[identifier].invocations += 1
+
+    def idle(self) -> list[Idle]:
+        """Return the environments that serve nobody and may be ended; provisioned ones would only be made anew."""
+        return [
+            Idle(
+                identifier=identifier,
+                since_s=entry.environment.idle_since_s,
+                memory_bytes=entry.running.usage().memory_bytes,
+            )
+            for identifier, entry in self._entries.items()
+            if entry.environment.state.can_serve and entry.environment.assignment.initialization_type != PROVISIONED
+        ]
 
     async def reports(self) -> list[EnvironmentReport]:
         """Return a report of each environment, oldest first; lets others go on between some of them.

@@ -19,10 +19,13 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker is told at its start."""
 
     run_dir: str
+    socket: str
+    """The name of its own socket in `run_dir`."""
     chunks_dir: str
     packages_dir: str
     driver: Literal["sandbox", "sandbox-rootless", "process"]
     insecure: bool
+    keep_free_mib: int
     runtimes: list[RuntimeEntry]
     links: Links
     ready_fd: int | None = None

@@ -111,7 +111,7 @@ class Environment:
         self._next: Exchange | None = None
         self._init_timer: asyncio.TimerHandle | None = None
         self._started_ns = time.monotonic_ns()
-        self._idle_since = 0.0
+        self.idle_since_s = 0.0
         self._duration: Duration | None = None
         self._is_in_init = False
         self._stopping: asyncio.Task[None] | None = None
@@ -397,14 +397,14 @@ class Environment:
     # between invocations
 
     def _became_idle(self) -> None:
-        self._idle_since = self._loop.time()
+        self.idle_since_s = self._loop.time()
         self._owner.became_idle(self)
 
     def freeze_if_idle(self, before: float) -> bool:
         """Freeze what has been idle since before a time of the loop's clock; return whether to look again."""
         if self.state is not State.IDLE:
             return False
-        if self._idle_since > before or self._next is None or not self._extensions.are_done:
+        if self.idle_since_s > before or self._next is None or not self._extensions.are_done:
             return True
         self.state = advance(self.state, Event.FROZE)
         self._telemetry.freeze()
