@@ -102,7 +102,9 @@ def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path,
     functions.delete_function(FunctionName="watched")
 
 
-def test_a_sam_template_is_made_once_and_then_only_what_differs(run: Run, tmp_path: Path, invoke: Any) -> None:
+def test_a_sam_template_is_made_once_and_then_only_what_differs(
+    run: Run, tmp_path: Path, invoke: Any, functions: Any
+) -> None:
     shutil.copytree(ROOT / "examples" / "sam", tmp_path / "shop")
     template = tmp_path / "shop" / "template.yaml"
     told = run("deploy", template)
@@ -113,6 +115,7 @@ def test_a_sam_template_is_made_once_and_then_only_what_differs(run: Run, tmp_pa
         ".lambda-url.us-east-1.localhost:",
         "created   GreetEventInvokeConfig  event-invoke config",
         "permission of * to lambda:InvokeFunctionUrl",
+        "created   GreetLetter  event source mapping of arn:aws:sqs:us-east-1:000000000000:letters: ",
         "created   Ask  function shop-Ask",
         "not made  Visits  AWS::DynamoDB::Table",
         "not made  GreetMorning  AWS::Events::Rule",
@@ -130,20 +133,23 @@ def test_a_sam_template_is_made_once_and_then_only_what_differs(run: Run, tmp_pa
     assert "updated" not in again
 
     (tmp_path / "shop" / "layer" / "python" / "words.py").write_text("GREETING = 'Bye'\n")
-    template.write_text(
-        template.read_text().replace("executions: 5", "executions: 6").replace("greetings", "farewells")
-    )
+    text = template.read_text().replace("greetings", "farewells").replace("BatchSize: 5", "BatchSize: 6")
+    template.write_text(text.replace("ReservedConcurrentExecutions: 5", "ReservedConcurrentExecutions: 6"))
     told = run("deploy", template)
     for line in (
         "layer shop-words:2",
         "updated   Greet  function shop-greet-dev",
         "tag team: greetings -> farewells",
-        "FunctionVersion: 1 -> 2",
+        "reserved concurrency: 5 -> 6",
+        "function version: 1 -> 2",
+        "batch size: 5 -> 6",
         "unchanged Ask  function shop-Ask",
     ):
-        assert line.lower() in told.lower()
+        assert line in told
     assert invoke("shop-greet-dev:live").payload == "Bye, the dev world!"
     assert "one of dev, prod" in run("deploy", template, "--parameter", "Stage=x", status=1)
+    for mapping in functions.list_event_source_mappings(FunctionName="shop-greet-dev:live")["EventSourceMappings"]:
+        functions.delete_event_source_mapping(UUID=mapping["UUID"])
     run("delete", "shop-greet-dev")
     run("delete", "shop-Ask")
 

@@ -6,6 +6,7 @@ Functions of a directory and those of a template go the same way. A setting that
 import base64
 import dataclasses
 import hashlib
+import re
 import time
 from typing import Any
 
@@ -16,8 +17,8 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S, _LIMIT_S = 0.005, 0.1, 300.0
 """botocore's waiters look once a second; here a function is there in milliseconds, or in a second if it is large."""
 
 _WORDS = {
-    "MemorySize": "memory", "EphemeralStorage": "ephemeral storage", "TracingConfig": "tracing",
-    "LoggingConfig": "logging", "DeadLetterConfig": "dead letters", "KMSKeyArn": "key",
+    "MemorySize": "memory", "TracingConfig": "tracing", "LoggingConfig": "logging", "DeadLetterConfig": "dead letters",
+    "KMSKeyArn": "key",
 }  # fmt: skip
 _UNITS = {"MemorySize": " MB", "Timeout": " s"}
 
@@ -78,7 +79,7 @@ def describe(changed: Settings, current: dict[str, Any]) -> list[str]:
             lines += _variables(before["Variables"], value["Variables"])
         else:
             unit = _UNITS.get(name, "")
-            word = _WORDS.get(name, name.lower())
+            word = _WORDS.get(name) or re.sub(r"(?<!^)(?=[A-Z])", " ", name).lower()
             lines.append(f"{word}: {_text(before)}{unit} -> {_text(value)}{unit}")
     return lines
 

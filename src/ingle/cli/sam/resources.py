@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ _DEFAULTS: Settings = {
     "EphemeralStorage": {"Size": 512}, "TracingConfig": {"Mode": "PassThrough"},
 }  # fmt: skip
 """What a template that says nothing of a setting means."""
+_POLL_S = 0.05
 _SEPARATE = ("Code", "FunctionName", "Tags", "ReservedConcurrentExecutions", "PackageType")
 
 
@@ -238,6 +240,27 @@ def _says(statement: dict[str, Any], settings: Settings) -> bool:
     return is_same and all(json.dumps(one) in text for one in wanted) and count == len(wanted) + ("InvokedViaFunctionUrl" in settings)  # fmt: skip
 
 
+def make_event_source_mapping(client: Any, wanted: Wanted) -> Made:
+    """AWS::Lambda::EventSourceMapping of a source that is there, known by function and source."""
+    properties = {key: value for key, value in wanted.properties.items() if key != "Tags"}
+    key = {name: properties.pop(name) for name in ("FunctionName", "EventSourceArn") if name in properties}
+    settings, left_out = arguments_of(client, "CreateEventSourceMapping", properties)
+    there = client.list_event_source_mappings(**key)["EventSourceMappings"]
+    outcome = Outcome("created")
+    if not there:
+        there = [client.create_event_source_mapping(**key, **settings)]
+    else:
+        changed, _ = arguments_of(client, "UpdateEventSourceMapping", differing(settings, there[0]))
+        outcome = Outcome("updated" if changed else "unchanged", tuple(describe(changed, there[0])))
+        if changed:
+            client.update_event_source_mapping(UUID=there[0]["UUID"], **changed)
+    identifier = there[0]["UUID"]
+    while (settled := client.get_event_source_mapping(UUID=identifier))["State"].endswith("ing"):
+        time.sleep(_POLL_S)  # creating, updating: nothing else can be done with it meanwhile
+    shown = f"event source mapping of {key.get('EventSourceArn', 'a source')}: {settled['StateTransitionReason']}"
+    return Made(outcome=outcome, shown=shown, ref=identifier, attributes={"Id": identifier}, left_out=left_out)
+
+
 def make_layer(client: Any, wanted: Wanted) -> Made:
     """AWS::Lambda::LayerVersion: another version where the content or what is said of it differs from the newest."""
     properties = {"LayerName": wanted.name, **wanted.properties}
@@ -265,6 +288,7 @@ MAKERS: dict[str, Callable[[Any, Wanted], Made]] = {
     "AWS::Lambda::Alias": make_alias,
     "AWS::Lambda::Url": make_url,
     "AWS::Lambda::EventInvokeConfig": make_event_invoke_config,
+    "AWS::Lambda::EventSourceMapping": make_event_source_mapping,
     "AWS::Lambda::Permission": make_permission,
     "AWS::Lambda::LayerVersion": make_layer,
 }
