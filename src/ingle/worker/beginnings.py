@@ -9,7 +9,16 @@ from typing import Protocol
 
 from ingle.environments import Assignment
 from ingle.values import IngleError
-from ingle.worker.platform_events import InitReport, InitStart, Outcome, PlatformEvent, RestoreReport, RestoreStart
+from ingle.worker.platform_events import (
+    InitReport,
+    InitRuntimeDone,
+    InitStart,
+    Outcome,
+    PlatformEvent,
+    RestoreReport,
+    RestoreRuntimeDone,
+    RestoreStart,
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +41,10 @@ class Beginning(Protocol):
         """Return what is told at first."""
         ...
 
+    def runtime_done(self, assignment: Assignment, phase: str, outcome: Outcome) -> list[PlatformEvent]:
+        """Return what is told once the runtime has done its part."""
+        ...
+
     def ended(self, assignment: Assignment, phase: str, outcome: Outcome, duration_ms: float) -> list[PlatformEvent]:
         """Return what is told once the runtime has asked for its first event, or has failed."""
         ...
@@ -49,6 +62,10 @@ class Init:
     def started(self, assignment: Assignment, phase: str) -> list[PlatformEvent]:
         return [InitStart(assignment=assignment, phase=phase)]
 
+    def runtime_done(self, assignment: Assignment, phase: str, outcome: Outcome) -> list[PlatformEvent]:
+        kind = assignment.initialization_type
+        return [InitRuntimeDone(initialization_type=kind, phase=phase, outcome=outcome)]
+
     def ended(self, assignment: Assignment, phase: str, outcome: Outcome, duration_ms: float) -> list[PlatformEvent]:
         kind = assignment.initialization_type
         return [InitReport(initialization_type=kind, phase=phase, outcome=outcome, duration_ms=duration_ms)]
@@ -65,6 +82,9 @@ class Restore:
     def started(self, assignment: Assignment, phase: str) -> list[PlatformEvent]:
         return [RestoreStart(assignment=assignment)]
 
+    def runtime_done(self, assignment: Assignment, phase: str, outcome: Outcome) -> list[PlatformEvent]:
+        return [RestoreRuntimeDone(outcome=outcome)]
+
     def ended(self, assignment: Assignment, phase: str, outcome: Outcome, duration_ms: float) -> list[PlatformEvent]:
         return [RestoreReport(outcome=outcome, duration_ms=duration_ms)]
 
@@ -78,6 +98,9 @@ class Copy:
     is_copy = True
 
     def started(self, assignment: Assignment, phase: str) -> list[PlatformEvent]:
+        return []
+
+    def runtime_done(self, assignment: Assignment, phase: str, outcome: Outcome) -> list[PlatformEvent]:
         return []
 
     def ended(self, assignment: Assignment, phase: str, outcome: Outcome, duration_ms: float) -> list[PlatformEvent]:

@@ -11,7 +11,7 @@ import msgspec
 from ingle.environments import SNAP_START, Assignment, StartEnvironment, VersionKey
 from ingle.worker.config import RuntimeEntry
 from ingle.worker.drivers import Driver, EnvironmentSpec, SpawnError
-from ingle.worker.environment import Newborn, stream_name
+from ingle.worker.environment import Newborn
 from ingle.worker.loader import Loader
 from ingle.worker.log_shipping import LogShipper
 from ingle.worker.role_credentials import ContainerCredentials
@@ -71,7 +71,7 @@ class Births:
         runtime = self.runtimes.get(assignment.runtime)
         if runtime is None:
             raise SpawnError(f"this host has no {assignment.runtime}")
-        name = stream_name(key.version, time.time())
+        name = _stream_name(key.version, time.time())
         variables = variables_for(assignment, name, self._credentials.token(key))
         configuration = {
             "environment": variables,
@@ -95,3 +95,9 @@ class Births:
         )
         stream = self._shipper.stream(key.account, key.region, assignment.log_group, name)
         return Newborn(running=running, stream=stream)
+
+
+def _stream_name(version: str, now: float) -> str:
+    """Return a fresh log stream's name (execution reference, section 6)."""
+    day = time.strftime("%Y/%m/%d", time.gmtime(now))
+    return f"{day}/[{version}]{os.urandom(16).hex()}"

@@ -3,23 +3,19 @@
 import asyncio
 import contextlib
 import dataclasses
-import os
 import signal
 import socket
-import time
-from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Protocol
 
-from ingle.environments import ON_DEMAND, PROVISIONED, SNAP_START, Assignment, Event, State, advance
-from ingle.transport import Exchange, HttpServer, ServerLimits, serve_http
-from ingle.values import MIB, STREAM_LIMIT_BYTES
+from ingle.environments import PROVISIONED, SNAP_START, Assignment, Event, State, advance
+from ingle.transport import Exchange, HttpServer, serve_http
 from ingle.worker import error_payloads, shutdown
 from ingle.worker.beginnings import Beginning, Duration
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
-from ingle.worker.extensions import LIMIT as EXTENSION_LIMIT
+from ingle.worker.environment_api import API_LIMITS, environment_api
 from ingle.worker.extensions import Extensions
-from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
 from ingle.worker.extensions_api import ExtensionsApi
+from ingle.worker.initialization import Initialization, begin_limit_s
 from ingle.worker.invocation import Invocation
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
@@ -27,9 +23,7 @@ from ingle.worker.log_shipping import LogStream
 from ingle.worker.platform_events import (
     SUCCESS,
     TIMEOUT,
-    ExtensionStatus,
     Fault,
-    InitRuntimeDone,
     Outcome,
     failed,
 )
@@ -37,21 +31,8 @@ from ingle.worker.replies import refuse
 from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
-from ingle.worker.shutdown import Living
-from ingle.worker.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
+from ingle.worker.telemetry_api import TelemetryApi
 from ingle.worker.telemetry_delivery import TelemetryHub
-
-INIT_LIMIT_S = 10.0
-RESTORE_LIMIT_S = 10.0
-AHEAD_INIT_LIMIT_S = 130
-_API_LIMITS = ServerLimits(
-    header_bytes=32 * 1024,
-    header_count=64,
-    body_bytes=STREAM_LIMIT_BYTES + MIB,
-    idle_timeout_s=1e9,
-    body_timeout_s=900.0,
-    connections=48,
-)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +84,17 @@ class Environment:
         self._capture = LogCapture(running.output, running.telemetry, running.extensions, self._journal)
         self._serving = Serving(self, self._capture, self._journal)
         self._extensions = Extensions()
-        self._living = Living()
+        self._init = Initialization(
+            assignment, beginning, self._journal, self._telemetry, self._extensions, running.processes
+        )
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._ready: asyncio.Future[bool] = self._loop.create_future()
         self._server: HttpServer | None = None
         self._next: Exchange | None = None
         self._init_timer: asyncio.TimerHandle | None = None
-        self._started_ns = time.monotonic_ns()
         self.idle_since_s = 0.0
         self._duration: Duration | None = None
-        self._is_in_init = False
         self._stopping: asyncio.Task[None] | None = None
         self._emptying: asyncio.Task[None] | None = None
         """The reset that is under way: until it is over, nothing can be started."""
@@ -131,15 +112,17 @@ class Environment:
         """Run init to its end; return whether it failed."""
         self._capture.watch()
         self._running.exited.add_done_callback(self._exited)
-        self._init_timer = self._loop.call_later(self._begin_limit_s(), self._init_timed_out)
-        self._server = await serve_http(self._api(), self._running.listener, limits=_API_LIMITS)
+        self._init_timer = self._loop.call_later(begin_limit_s(self.assignment, self.beginning), self._init_timed_out)
+        api = environment_api(
+            RuntimeApi(self, self._serving),
+            ExtensionsApi(self, self._extensions),
+            TelemetryApi(self._extensions, self._telemetry, self._journal.tell),
+        )
+        self._server = await serve_http(api, self._running.listener, limits=API_LIMITS)
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
         self._begin_init()
         return await self._ready
-
-    def _begin_limit_s(self) -> float:
-        return RESTORE_LIMIT_S if self.beginning.is_copy else init_limit_s(self.assignment)
 
     def _linked(self, link: socket.socket) -> None:
         """Serve the Runtime API over a connection that init has made for the runtime."""
@@ -148,47 +131,13 @@ class Environment:
         self._server.tasks.add(task)
         task.add_done_callback(self._server.tasks.discard)
 
-    def _api(self) -> Callable[[Exchange], Any]:
-        runtime_api = RuntimeApi(self, self._serving)
-        extensions_api = ExtensionsApi(self, self._extensions)
-        telemetry_api = TelemetryApi(self._extensions, self._telemetry, self._journal.tell)
-
-        def serve(exchange: Exchange) -> Any:
-            target = exchange.target
-            if target.startswith(EXTENSIONS_PREFIX):
-                return extensions_api(exchange)
-            if target.startswith((TELEMETRY_PATH, LOGS_PATH)):
-                return telemetry_api(exchange)
-            return runtime_api(exchange)
-
-        return serve
-
     def _begin_init(self) -> None:
-        """Start the external extensions, and once they have registered the runtime."""
-        self._telemetry.begin()
-        for event in self.beginning.started(self.assignment, self._phase):
-            self._journal.tell(event)
-        self._is_in_init = True
-        self._started_ns = time.monotonic_ns()
         has_place = self._running.extensions >= 0
-        self._extensions.begin(self.assignment.extensions if has_place else ())
-        if len(self._extensions) > EXTENSION_LIMIT:
+        if not self._init.begin(self._phase, self.assignment.extensions if has_place else ()):
             self._loop.call_soon(self._die, "Extension.LaunchError", "ErrTooManyExtensions")
-            return
-        for extension in self._extensions:
-            self._start_process(extension.number)
-        self._start_runtime()
-
-    def _start_process(self, number: int) -> None:
-        self._living.started(number)
-        self._running.processes.start(number)
-
-    def _start_runtime(self) -> None:
-        if self._is_in_init and RUNTIME not in self._living and self._extensions.have_registered:
-            self._start_process(RUNTIME)
 
     def extension_registered(self) -> None:
-        self._start_runtime()
+        self._init.start_runtime()
 
     def extension_asks(self) -> None:
         self._go_on()
@@ -199,7 +148,7 @@ class Environment:
 
     def _init_finished(self) -> None:
         """The runtime and its extensions have asked for their first event."""
-        duration_ms = self._end_init(SUCCESS)
+        duration_ms = self._init.end(SUCCESS)
         if self.state is not State.INITIALIZING:  # begun anew by the invocation that waits: its report counts it
             return
         self._stop_timing()
@@ -207,19 +156,6 @@ class Environment:
         self.state = advance(self.state, Event.INIT_FINISHED)
         self._became_idle()
         self._ready.set_result(False)
-
-    def _end_init(self, outcome: Outcome) -> float:
-        """Tell of the end of init; return how many milliseconds it took."""
-        self._is_in_init = False
-        self._extensions.close_registration()
-        duration_ms = (time.monotonic_ns() - self._started_ns) / 1e6
-        for one in self._extensions:
-            status = ExtensionStatus(name=one.name, state=one.state.value, events=one.events, error_type=one.error_type)
-            self._journal.tell(status)
-        for event in self.beginning.ended(self.assignment, self._phase, outcome, duration_ms):
-            self._journal.tell(event)
-        self._telemetry.close()
-        return duration_ms
 
     def _init_timed_out(self) -> None:
         if self.state is State.INITIALIZING:
@@ -230,9 +166,8 @@ class Environment:
 
     def _init_broke(self, outcome: Outcome, body: bytes) -> None:
         """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
-        if RUNTIME in self._living:
-            self._tell_runtime_done(outcome)
-        self._end_init(outcome)
+        self._init.finish_runtime(outcome)
+        self._init.end(outcome)
         if self.state is State.INITIALIZING:
             self.broken = outcome
             self._stop_timing()
@@ -251,14 +186,14 @@ class Environment:
 
     @property
     def is_initializing(self) -> bool:
-        return self._is_in_init
+        return self._init.is_under_way
 
     def asks_for_credentials(self, exchange: Exchange) -> None:
         self._credentials.answer(exchange, self.assignment.version, self.assignment.credentials)
 
     def asks_to_be_restored(self, exchange: Exchange) -> None:
         """The runtime has run its init in here: there is nothing to wait for."""
-        if self._is_in_init and self.assignment.initialization_type == SNAP_START:
+        if self._init.is_under_way and self.assignment.initialization_type == SNAP_START:
             exchange.respond(200, ())
         else:
             refuse(exchange, 403, "InvalidStateTransition", "This environment is not restored from a snapshot")
@@ -269,23 +204,18 @@ class Environment:
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange
         exchange.on_disconnect(self._stopped_asking)
-        if self._is_in_init:
-            self._extensions.close_registration()
-            self._tell_runtime_done(SUCCESS)
+        if self._init.is_under_way:
+            self._init.finish_runtime(SUCCESS)
         self._go_on()
 
     def _go_on(self) -> None:
         """Somebody has asked for what is next: end what all have done their part of, and begin what waits."""
-        if self._is_in_init:
+        if self._init.is_under_way:
             if self._next is None or not self._extensions.are_done:
                 return
             self._init_finished()
         self._serving.settle()
         self._deliver()
-
-    def _tell_runtime_done(self, outcome: Outcome) -> None:
-        kind = self.assignment.initialization_type
-        self._journal.tell(InitRuntimeDone(initialization_type=kind, phase=self._phase, outcome=outcome))
 
     def _stopped_asking(self) -> None:
         self._next = None
@@ -381,11 +311,11 @@ class Environment:
     def _empty(self, outcome: Outcome) -> None:
         """Shut down what runs, kill what is left; the next init waits until nothing is."""
         if self._emptying is None:
-            self._is_in_init = False
+            self._init.break_off()
             self._emptying = self._loop.create_task(self._empty_out(_shutdown_reason(outcome)))
 
     async def _empty_out(self, reason: str) -> None:
-        await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes, self._telemetry)
+        await shutdown.shut_down(reason, self._extensions, self._init.living, self._running.processes, self._telemetry)
         with contextlib.suppress(SpawnError):  # it is gone altogether, and `_exited` says so
             await self._running.processes.reset()
         self._kills_known = self._running.out_of_memory_kills()
@@ -415,7 +345,7 @@ class Environment:
 
     def _process_ended(self, number: int, status: int) -> None:
         """The runtime or an extension has ended: by itself, unless everything is being shut down."""
-        self._living.ended(number)
+        self._init.living.ended(number)
         if self._emptying is not None or self.state in (State.STOPPING, State.GONE):
             return
         if number == RUNTIME:
@@ -431,7 +361,7 @@ class Environment:
         invocation = self._serving.invocation
         request_id = invocation.request_id.decode() if invocation is not None else ""
         body = error_payloads.ended(error_type, request_id, reason)
-        if self._is_in_init:
+        if self._init.is_under_way:
             self._init_broke(outcome, body)
         elif invocation is not None:
             self._journal.tell(Fault(request_id=request_id, reason=reason))
@@ -469,7 +399,9 @@ class Environment:
         if self._emptying is not None:  # who runs has heard of an end already
             await asyncio.wait([self._emptying])
         else:
-            await shutdown.shut_down(reason, self._extensions, self._living, self._running.processes, self._telemetry)
+            await shutdown.shut_down(
+                reason, self._extensions, self._init.living, self._running.processes, self._telemetry
+            )
         self._running.stop()
 
     def _leave(self) -> None:
@@ -501,18 +433,5 @@ class Environment:
             self._init_timer = None
 
 
-def init_limit_s(assignment: Assignment) -> float:
-    """Return how long init may take: longer where nobody waits for it (execution reference, section 2)."""
-    if assignment.initialization_type == ON_DEMAND:
-        return INIT_LIMIT_S
-    return float(max(AHEAD_INIT_LIMIT_S, assignment.timeout_s))
-
-
 def _shutdown_reason(outcome: Outcome) -> str:
     return shutdown.TIMEOUT if outcome == TIMEOUT else shutdown.FAILURE
-
-
-def stream_name(version: str, now: float) -> str:
-    """Return a fresh log stream's name (execution reference, section 6)."""
-    day = time.strftime("%Y/%m/%d", time.gmtime(now))
-    return f"{day}/[{version}]{os.urandom(16).hex()}"

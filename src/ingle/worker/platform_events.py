@@ -161,6 +161,23 @@ class RestoreStart(msgspec.Struct, frozen=True, kw_only=True):
         }
 
 
+class RestoreRuntimeDone(msgspec.Struct, frozen=True, kw_only=True):
+    """The runtime has done its part of a restore: its hooks have run."""
+
+    kind: ClassVar[str] = "platform.restoreRuntimeDone"
+    outcome: Outcome
+
+    @property
+    def level(self) -> str:
+        return "WARN" if self.outcome.is_failure else "DEBUG"
+
+    def text(self) -> Sequence[str]:
+        return ()
+
+    def record(self) -> dict[str, Any]:
+        return self.outcome.record()
+
+
 class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
     """A restore has ended, its hooks included."""
 

@@ -30,8 +30,9 @@ from ingle.transport import (
 from ingle.values import MIB, IngleError
 from ingle.worker import error_payloads, role_credentials
 from ingle.worker.drivers import ALL_SEALS, RUNTIME, Exit
-from ingle.worker.environment import Newborn, init_limit_s
+from ingle.worker.environment import Newborn
 from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
+from ingle.worker.initialization import init_limit_s
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
 from ingle.worker.platform_events import SUCCESS, TIMEOUT, InitReport, InitStart, failed

@@ -1,0 +1,36 @@
+"""What listens on an environment's 127.0.0.1:9001: the Runtime API, the Extensions API, the Telemetry API and its limits."""
+
+from collections.abc import Callable
+from typing import Any
+
+from ingle.transport import Exchange, ServerLimits
+from ingle.values import MIB, STREAM_LIMIT_BYTES
+from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
+from ingle.worker.extensions_api import ExtensionsApi
+from ingle.worker.runtime_api import RuntimeApi
+from ingle.worker.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
+
+API_LIMITS = ServerLimits(
+    header_bytes=32 * 1024,
+    header_count=64,
+    body_bytes=STREAM_LIMIT_BYTES + MIB,
+    idle_timeout_s=1e9,
+    body_timeout_s=900.0,
+    connections=48,
+)
+
+
+def environment_api(
+    runtime_api: RuntimeApi, extensions_api: ExtensionsApi, telemetry_api: TelemetryApi
+) -> Callable[[Exchange], Any]:
+    """Return the handler of all three; what none of them knows, the Runtime API refuses."""
+
+    def serve(exchange: Exchange) -> Any:
+        target = exchange.target
+        if target.startswith(EXTENSIONS_PREFIX):
+            return extensions_api(exchange)
+        if target.startswith((TELEMETRY_PATH, LOGS_PATH)):
+            return telemetry_api(exchange)
+        return runtime_api(exchange)
+
+    return serve
