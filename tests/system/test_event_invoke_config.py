@@ -14,10 +14,11 @@ BUCKET = "arn:aws:s3:::bucket"
 
 @pytest.fixture(scope="module", autouse=True)
 def function(ingle: Any) -> None:
-    """A function with a version 1 and an alias of it."""
+    """A function with a version 1 and an alias of it, whose events have settings."""
     client = ingle.client()
     ingle.deploy(NAME, {"app.py": ""}, Publish=True)
     client.create_alias(FunctionName=NAME, Name="live", FunctionVersion="1")
+    client.put_function_event_invoke_config(FunctionName=NAME, Qualifier="live", MaximumRetryAttempts=0)
     ingle.deploy(f"{NAME}-target", {"app.py": ""})
 
 
