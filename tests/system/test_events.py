@@ -109,24 +109,55 @@ def test_an_event_has_1_mb(functions: Any, function: str) -> None:
     assert caught.value.response["Error"]["Code"] == "RequestEntityTooLargeException"
 
 
-def test_no_event_that_was_acknowledged_is_lost_whatever_is_killed() -> None:
-    with running_ingle("--event-retry", "0.2") as ingle:
-        ingle.deploy("kept", {"app.py": "import time\ndef handler(event, context):\n    time.sleep(0.05)\n"})
-        client = ingle.client()
-        acknowledged = []
-        for number in range(45):
-            if number in (15, 30):
-                kill(ingle, "control" if number == 15 else "gateway")
-            with contextlib.suppress(BotoCoreError, ClientError):
-                answer = client.invoke(FunctionName="kept", InvocationType="Event", Payload=b"1")
-                acknowledged.append(answer["ResponseMetadata"]["RequestId"])
-            if not acknowledged or number in (15, 30):
-                until(ingle.is_healthy)
-        assert len(acknowledged) > 30
-        ingle.process.send_signal(signal.SIGTERM)
-        ingle.process.wait(60)
-        ingle.start()
-        until(lambda: set(acknowledged) <= started(ingle, "kept"))
+@pytest.fixture(scope="module")
+def own() -> Iterator[Ingle]:
+    """An Ingle of this module's own, which serves two invocations at a time."""
+    with running_ingle("--event-retry", "0.2", "--concurrency", "2") as running:
+        running.deploy(
+            "kept",
+            {
+                "app.py": "import time\ndef handler(event, context):\n    time.sleep(event if isinstance(event, float) else 0)\n"
+            },
+        )
+        yield running
+
+
+def test_events_leave_room_for_callers_who_wait(own: Ingle) -> None:
+    client = own.client()
+    for _ in range(20):
+        client.invoke(FunctionName="kept", InvocationType="Event", Payload=b"0.05")
+    for _ in range(10):  # half of the concurrency is theirs: a throttle would raise
+        assert client.invoke(FunctionName="kept")["Payload"].read() == b"null"
+
+
+def test_no_event_that_was_acknowledged_is_lost_whatever_is_killed(own: Ingle) -> None:
+    client = own.client()
+    acknowledged = []
+    for number in range(30):
+        if number in (10, 20):
+            kill(own, "control" if number == 10 else "gateway")
+        with contextlib.suppress(BotoCoreError, ClientError):
+            answer = client.invoke(FunctionName="kept", InvocationType="Event", Payload=b"0.02")
+            acknowledged.append(answer["ResponseMetadata"]["RequestId"])
+        if number in (10, 20):
+            until(own.is_healthy)
+    assert len(acknowledged) > 20
+    own.stop()
+    own.start()
+    until(lambda: set(acknowledged) <= started(own, "kept"))
+
+
+def test_a_runtime_that_the_host_has_no_more_is_told(own: Ingle) -> None:
+    own.stop()
+    own.prefix = ("env", "INGLE_RUNTIMES=/nowhere")
+    own.start()
+    with pytest.raises(ClientError, match="The runtime or runtime version specified is not supported") as caught:
+        own.client().invoke(FunctionName="kept")
+    response = caught.value.response
+    assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (
+        "InvalidRuntimeException",
+        502,
+    )
 
 
 def kill(ingle: Ingle, program: str) -> None:

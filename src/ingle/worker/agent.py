@@ -24,7 +24,7 @@ from ingle.environments import (
 from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
 from ingle.values import MIB, PAYLOAD_LIMIT_BYTES, IngleError
 from ingle.worker.beginnings import RestoreFailedError, beginning_of, check_restored
-from ingle.worker.births import Births, Grant
+from ingle.worker.births import Births, Grant, RuntimeMissingError
 from ingle.worker.census import Census
 from ingle.worker.config import WorkerSettings
 from ingle.worker.drivers import Driver, ProcessDriver, SandboxDriver, SpawnError
@@ -331,7 +331,7 @@ class Agent:
             started = await self._environments.start(request)
         except (IngleError, msgspec.ValidationError) as error:
             _log.warning("environment.refused", function=request.version.function, reason=str(error))
-            code = error.code if isinstance(error, RestoreFailedError) else ""
+            code = error.code if isinstance(error, RestoreFailedError | RuntimeMissingError) else ""
             exchange.respond(503, (), msgspec.json.encode(NotStarted(message=str(error), code=code)))
             return
         if exchange.is_disconnected:  # the gateway that asked is gone, and its successor knows nothing of this one

@@ -28,6 +28,12 @@ class Grant:
     opt_image: int
 
 
+class RuntimeMissingError(SpawnError):
+    """The host offers a function's runtime no longer; `code` is the error that a caller is told."""
+
+    code = "InvalidRuntimeException"
+
+
 class Births:
     """Makes environments in which nothing runs yet, and their identifiers."""
 
@@ -70,7 +76,9 @@ class Births:
         key = assignment.version
         runtime = self.runtimes.get(assignment.runtime)
         if runtime is None:
-            raise SpawnError(f"this host has no {assignment.runtime}")
+            raise RuntimeMissingError(
+                f"The runtime or runtime version specified is not supported: this host has no {assignment.runtime}."
+            )
         name = _stream_name(key.version, time.time())
         variables = variables_for(assignment, name, self._credentials.token(key))
         configuration = {

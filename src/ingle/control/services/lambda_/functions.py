@@ -149,6 +149,7 @@ class Functions:
         except FunctionExistsError:  # made meanwhile
             self._code.discard(code)
             raise
+        await self._publisher.announce(function)  # whoever invokes it now is told that it is Pending
         self._optimiser.begin(function)
         return self._begun(function, latest)
 
