@@ -36,9 +36,9 @@ class Caller:
         key = Credentials(held["access_key_id"], held["secret_access_key"])
         self._signer = SigV4Auth(key, "lambda", "us-east-1")
 
-    def occupy(self, name: str) -> None:
+    def occupy(self, name: str, qualifier: str = "%24LATEST") -> None:
         """Have an environment sleep for half a minute, and don't wait for it."""
-        self._link.sendall(self._request(name, "%24LATEST", b"30"))
+        self._link.sendall(self._request(name, qualifier, b"30"))
 
     def invoke(self, name: str, qualifier: str) -> float:
         """Invoke and return the milliseconds until the answer is here."""
