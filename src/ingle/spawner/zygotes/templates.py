@@ -7,9 +7,8 @@ template. A copy goes on at that point: with descriptors, /tmp, variables and ra
 
 from __future__ import annotations
 
-import contextlib
 import gc
-import json
+import marshal
 import os
 import signal
 import sys
@@ -28,7 +27,7 @@ NoImageError = memory_image.NoImageError
 
 def become(settings: dict[str, Any]) -> None:
     """Become the template whose image was handed down. Returns only where the image is no longer of this zygote."""
-    memory_image.become(json.dumps(settings).encode())
+    memory_image.become(marshal.dumps(settings))
     os.close(memory_image.IMAGE)
 
 
@@ -54,7 +53,7 @@ def _park(settings: dict[str, Any], added: list[str]) -> None:
     link = connection.current()
     try:
         _check_alone()
-        held = Holdings(_GIVEN, "/tmp")
+        held, handlers = Holdings(_GIVEN, "/tmp"), _own_handlers()
         sys.stdout.flush()
         sys.stderr.flush()
         gc.collect()
@@ -64,15 +63,30 @@ def _park(settings: dict[str, Any], added: list[str]) -> None:
         link.tell("POST", _IMAGES + "/refusal", str(error).encode())
     else:
         if is_copy:
-            _freshen(settings, added, held)
+            _freshen(settings, added, held, handlers)
             return
     while True:
         signal.pause()
 
 
-def _freshen(settings: dict[str, Any], added: list[str], held: Holdings) -> None:
+def _own_handlers() -> list[tuple[int, Any]]:
+    """Return the signals that this process handles or ignores otherwise than a Python that has just begun."""
+    usual: dict[int, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGPIPE: signal.SIG_IGN,
+        signal.SIGXFSZ: signal.SIG_IGN,
+    }
+    found = [(number, signal.getsignal(number)) for number in signal.valid_signals()]
+    return [
+        (number, one)
+        for number, one in found
+        if (callable(one) or one is signal.SIG_IGN) and one is not usual.get(number)
+    ]
+
+
+def _freshen(settings: dict[str, Any], added: list[str], held: Holdings, handlers: list[tuple[int, Any]]) -> None:
     """Make a copy of what it has become: nothing that the template had is shared, nothing random is said twice."""
-    own = json.loads(memory_image.left())
+    own = marshal.loads(memory_image.left())  # noqa: S302 - written by this very process before it became another
     for name, value in own["environment"].items():
         if settings["environment"].get(name) != value:
             os.environ[name] = value
@@ -80,11 +94,8 @@ def _freshen(settings: dict[str, Any], added: list[str], held: Holdings) -> None
         if os.environ.get(name) == "1":
             del os.environ[name]
     held.restore()
-    for number in signal.valid_signals():
-        handler = signal.getsignal(number)
-        if callable(handler) or handler is signal.SIG_IGN:
-            with contextlib.suppress(OSError, ValueError):  # SIGKILL and SIGSTOP
-                signal.signal(number, handler)
+    for number, handler in handlers:
+        signal.signal(number, handler)
     _reseed()
 
 
