@@ -1,6 +1,7 @@
 """The settings of asynchronous invocations, of recursion and of the runtime's versions, with boto3."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,13 +14,16 @@ BUCKET = "arn:aws:s3:::bucket"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def function(ingle: Any) -> None:
+def function(ingle: Any) -> Iterator[None]:
     """A function with a version 1 and an alias of it, whose events have settings."""
     client = ingle.client()
     ingle.deploy(NAME, {"app.py": ""}, Publish=True)
     client.create_alias(FunctionName=NAME, Name="live", FunctionVersion="1")
     client.put_function_event_invoke_config(FunctionName=NAME, Qualifier="live", MaximumRetryAttempts=0)
     ingle.deploy(f"{NAME}-target", {"app.py": ""})
+    yield
+    for name in (NAME, f"{NAME}-target"):
+        client.delete_function(FunctionName=name)
 
 
 def shown(answer: dict[str, Any]) -> dict[str, Any]:

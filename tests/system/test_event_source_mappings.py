@@ -1,6 +1,7 @@
 """The operations of event source mappings, with boto3."""
 
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,10 +15,12 @@ GONE = ("ResourceNotFoundException", 404, "The resource you requested does not e
 
 
 @pytest.fixture(scope="module", autouse=True)
-def function(ingle: Any) -> None:
+def function(ingle: Any) -> Iterator[None]:
     """A function with a version 1 and an alias of it."""
     ingle.deploy(NAME, {"app.py": ""}, Publish=True)
     ingle.client().create_alias(FunctionName=NAME, Name="live", FunctionVersion="1")
+    yield
+    ingle.client().delete_function(FunctionName=NAME)
 
 
 def settled(functions: Any, uuid: str, state: str) -> dict[str, Any]:

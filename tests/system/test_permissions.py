@@ -1,6 +1,7 @@
 """Resource policies of functions, versions, aliases and layer versions, with boto3."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,10 +17,12 @@ S3 = {"StatementId": "s3", "Action": "lambda:InvokeFunction", "Principal": "s3.a
 
 
 @pytest.fixture(scope="module", autouse=True)
-def function(ingle: Any) -> None:
+def function(ingle: Any) -> Iterator[None]:
     """A function with a version 1 and an alias of it."""
     ingle.deploy(NAME, {"app.py": ""}, Publish=True)
     ingle.client().create_alias(FunctionName=NAME, Name="live", FunctionVersion="1")
+    yield
+    ingle.client().delete_function(FunctionName=NAME)
 
 
 @pytest.fixture(autouse=True)

@@ -1,5 +1,6 @@
 """Tags, with boto3."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,10 +11,11 @@ UNKNOWN = "arn:aws:lambda:us-east-1:000000000000:"
 
 
 @pytest.fixture(scope="module")
-def arn(ingle: Any) -> str:
+def arn(ingle: Any) -> Iterator[str]:
     """The ARN of an active function."""
     ingle.deploy("tagged", {"app.py": ""}, Tags={"first": "1"})
-    return str(ingle.client().get_function(FunctionName="tagged")["Configuration"]["FunctionArn"])
+    yield str(ingle.client().get_function(FunctionName="tagged")["Configuration"]["FunctionArn"])
+    ingle.client().delete_function(FunctionName="tagged")
 
 
 def test_tags_are_added_changed_and_taken_away(functions: Any, arn: str) -> None:
