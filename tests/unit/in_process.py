@@ -67,7 +67,7 @@ class ControlPlane:
         self._database, queue = open_database(folder / "metadata.sqlite"), open_queue(folder / "queue.sqlite")
         self.repository = FunctionRepository(self._database)
         keyring, clock = Keyring(FileRootKey(folder / "root.key")), SystemClock()
-        code = CodeStore(keyring, MemoryChunks())
+        self.code = code = CodeStore(keyring, MemoryChunks())
         self.publisher = Publisher(self.repository, HttpClient(str(folder / "no-gateway.sock")))
         self.optimiser = HeldOptimiser(self.repository, code, self.publisher)
         self._events = EventQueue(EventRepository(queue), keyring, clock)
@@ -84,6 +84,20 @@ class ControlPlane:
             Tags({"function": TaggableFunctions(self.repository, self.publisher)}),
         )
         self._handlers = {name: handler for one in resources for name, handler in one.handlers().items()}
+
+    def follow(self, owner: Any, method: str, operation: str, **arguments: Any) -> None:
+        """Have an operation, and all that it leaves to do, done right behind the next call of a method of control's."""
+        original = getattr(owner, method)
+
+        async def act(*given: Any) -> Any:
+            setattr(owner, method, original)
+            returned = await original(*given)
+            await self._call(operation, arguments)
+            if self.optimiser.held:
+                await self.optimiser.finish()
+            return returned
+
+        setattr(owner, method, act)
 
     def call(self, operation: str, **arguments: Any) -> dict[str, Any]:
         """Return what an operation answers. Raises AwsError."""

@@ -4,9 +4,11 @@ import base64
 import dataclasses
 import hashlib
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from harness import zip_of
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -284,6 +286,13 @@ class World:
         }
 
 
+@pytest.fixture
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.close()
+
+
 # Not shrunk: that would take longer than a run of all tests may.
 @settings(max_examples=15, deadline=None, phases=(Phase.generate,))
 @given(st.lists(STEP, min_size=50, max_size=50))
@@ -295,3 +304,21 @@ def test_no_sequence_of_operations_breaks_the_rules(steps: list[tuple[str, dict[
             world.everything_reads_as_the_model_has_it()
     finally:
         world.close()
+
+
+def test_what_is_set_while_an_update_ends_stays(world: World) -> None:
+    plane = world.plane
+    plane.call("UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+    alias = {"FunctionName": "f", "Name": "late", "FunctionVersion": "1"}
+    plane.follow(plane.publisher, "announce", "CreateAlias", **alias)
+    plane.finish()
+    assert plane.call("GetFunctionConfiguration", FunctionName="f")["Timeout"] == 9
+    assert plane.call("GetAlias", FunctionName="f", Name="late")["FunctionVersion"] == "1"
+
+
+def test_of_two_updates_that_come_together_one_is_refused(world: World) -> None:
+    plane = world.plane
+    plane.follow(plane.code, "keep", "UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+    assert plane.code_of("UpdateFunctionCode", FunctionName="f", ZipFile=CODES[1]) == CONFLICT
+    shown = plane.call("GetFunctionConfiguration", FunctionName="f")
+    assert (shown["Timeout"], shown["CodeSha256"]) == (9, DIGESTS[0])

@@ -34,6 +34,7 @@ from ingle.functions import (
     FunctionExistsError,
     FunctionNotFoundError,
     InvalidSettingError,
+    UpdateInProgressError,
     Version,
     check_tags,
     check_variables,
@@ -256,6 +257,13 @@ class Functions:
         function.latest.check_can_change(function.arn, request.input.get("RevisionId"))
         return function
 
+    def _still_to_change(self, request: Request, before: Function) -> Function:
+        """Return the function again after a wait; an update that came between has the right of way."""
+        function = self._to_change(request)
+        if function.latest.revision_id != before.latest.revision_id:
+            raise UpdateInProgressError(function.arn)
+        return function
+
     def _begin_update(self, function: Function, **changes: Any) -> Function:
         latest = function.latest.replace(
             update_status="InProgress",
@@ -286,7 +294,7 @@ class Functions:
         code = await self._code.keep(function.arn, content, latest.layers)
         code = await self._code.carry_layers(function.arn, latest.code, code)
         try:
-            function = self._to_change(request)  # it may have changed while the code was being kept
+            function = self._still_to_change(request, function)
             self._signing.admit(function.arn, function.code_signing_config, [code.signature])
         except IngleError:
             self._code.discard(code)
@@ -311,7 +319,7 @@ class Functions:
             signatures = [version.signature for _, version in chosen]
             self._signing.admit(function.arn, function.code_signing_config, signatures)
             code = await self._code.add_layers(function.arn, chosen, function.latest.code)
-            function = self._to_change(request)  # it may have changed while the layers were being merged
+            function = self._still_to_change(request, function)
             fields.update(layers=uses_of(chosen), pending_code=code)
         function = self._begin_update(function, **fields)
         self._repository.save(function)
