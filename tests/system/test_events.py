@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import time
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -145,6 +147,17 @@ def test_no_event_that_was_acknowledged_is_lost_whatever_is_killed(own: Ingle) -
     own.stop()
     own.start()
     until(lambda: set(acknowledged) <= started(own, "kept"))
+
+
+def test_the_metrics_tell_what_waits(own: Ingle) -> None:
+    client = own.client()
+    for _ in range(3):
+        client.invoke(FunctionName="kept", InvocationType="Event", Payload=b"0.7")
+    with urllib.request.urlopen(f"http://127.0.0.1:{own.port}/metrics") as answer:
+        text = answer.read().decode()
+    assert re.search(r"^ingle_events_queued [1-3]\.0$", text, re.M)
+    assert re.search(r"^ingle_events_oldest_seconds \d\.\d+$", text, re.M)
+    assert re.search(r"^ingle_events_accepted_total 3\.0$", text, re.M)
 
 
 def test_a_runtime_that_the_host_has_no_more_is_told(own: Ingle) -> None:

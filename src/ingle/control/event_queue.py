@@ -77,6 +77,7 @@ class EventQueue:
         self._writer: asyncio.Task[None] | None = None
         self._sealing: dict[FunctionKey, _SealingKey] = {}
         self._opened: dict[str, DataKey] = {}
+        self._accepted = 0
         self._dropped: Counter[str] = Counter()
         self.on_due: Callable[[FunctionKey], None] = lambda function: None
 
@@ -90,6 +91,7 @@ class EventQueue:
         changes.append(functools.partial(self._repository.add, event, sealing.id, sealed))
         try:
             await self._commit(changes, lambda: self.on_due(function))
+            self._accepted += 1
         except EventNotKeptError as error:
             self._sealing.pop(function, None)  # its wrapped form may not be on disk
             _log.error("event.not_kept", function=str(arn), reason=str(error))
@@ -157,7 +159,7 @@ class EventQueue:
 
     async def statistics(self) -> QueueStatistics:
         found = await self._on_thread(self._repository.statistics)
-        return msgspec.structs.replace(found, dropped=dict(self._dropped))
+        return msgspec.structs.replace(found, accepted=self._accepted, dropped=dict(self._dropped))
 
     async def _on_thread(self, act: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)

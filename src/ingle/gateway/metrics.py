@@ -4,6 +4,7 @@ An invocation touches integers alone; names, labels and text are made when someb
 """
 
 import dataclasses
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -13,6 +14,7 @@ from prometheus_client.registry import Collector
 
 from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
 from ingle.protocol import AwsError
+from ingle.queues import QueueStatistics
 from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, Histogram
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
@@ -72,18 +74,23 @@ class Metrics:
         """Drop the counters of a function that is gone."""
         self._functions.pop((region, function), None)
 
-    def render(self, worker: WorkerFacts) -> bytes:
-        """Return everything in the text format."""
-        return generate_latest(_Exposition(self._functions, self._throttles, worker))
+    def render(self, worker: WorkerFacts, queue: QueueStatistics | None = None) -> bytes:
+        """Return everything in the text format; `queue` is what control told of queued events."""
+        return generate_latest(_Exposition(self._functions, self._throttles, worker, queue))
 
 
 class _Exposition(Collector):
     def __init__(
-        self, functions: dict[tuple[str, str], FunctionMetrics], throttles: Counter[str], worker: WorkerFacts
+        self,
+        functions: dict[tuple[str, str], FunctionMetrics],
+        throttles: Counter[str],
+        worker: WorkerFacts,
+        queue: QueueStatistics | None,
     ) -> None:
         self._functions = functions
         self._throttles = throttles
         self._worker = worker
+        self._queue = queue
 
     def collect(self) -> Iterator[Metric]:
         yield from self._of_functions()
@@ -92,6 +99,8 @@ class _Exposition(Collector):
             throttles.add_metric([reason], count)
         yield throttles
         yield from self._of_worker()
+        if self._queue is not None:
+            yield from _of_queue(self._queue)
 
     def _of_functions(self) -> Iterator[Metric]:
         cold = CounterMetricFamily("ingle_cold_starts", "Environments started.", labels=_FUNCTION)
@@ -136,3 +145,14 @@ class _Exposition(Collector):
             pools.add_metric([pool.runtime, "ready"], pool.ready)
             pools.add_metric([pool.runtime, "wanted"], pool.wanted)
         yield pools
+
+
+def _of_queue(queue: QueueStatistics) -> Iterator[Metric]:
+    yield GaugeMetricFamily("ingle_events_queued", "Asynchronous events that wait or run.", value=queue.depth)
+    age_s = max(0.0, time.time() - queue.oldest_ms / 1000) if queue.oldest_ms is not None else 0.0
+    yield GaugeMetricFamily("ingle_events_oldest_seconds", "The age of the oldest of them.", value=age_s)
+    yield CounterMetricFamily("ingle_events_accepted", "Events accepted.", value=queue.accepted)
+    dropped = CounterMetricFamily("ingle_events_dropped", "Events given up.", labels=["condition"])
+    for condition, count in queue.dropped.items():
+        dropped.add_metric([condition], count)
+    yield dropped

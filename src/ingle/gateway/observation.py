@@ -16,7 +16,8 @@ from ingle.gateway.decision_cache import authorize
 from ingle.gateway.fleet import Fleet
 from ingle.gateway.metrics import CONTENT_TYPE, Metrics, WorkerFacts
 from ingle.protocol import AwsError
-from ingle.transport import Exchange
+from ingle.queues import QueueStatistics
+from ingle.transport import Exchange, HttpClient
 from ingle.values import MIB, IngleError
 
 METRICS, ENVIRONMENTS, POOLS = b"/metrics", b"/environments", b"/pools"
@@ -29,18 +30,22 @@ _AUTHORIZATION = b"authorization"
 class Observation:
     """Answers `PATHS`."""
 
-    def __init__(self, account: str, authenticator: Authenticator, metrics: Metrics, fleet: Fleet) -> None:
+    def __init__(
+        self, account: str, authenticator: Authenticator, metrics: Metrics, fleet: Fleet, control: HttpClient
+    ) -> None:
         self._account = account
         self._authenticator = authenticator
         self._metrics = metrics
         self._fleet = fleet
+        self._control = control
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request for one of the paths. Raises AwsError where it may not ask, or nothing is to be had."""
         if not is_local(exchange):
             await self._check_signed(exchange)
         if exchange.target == METRICS:
-            exchange.respond(200, ((b"content-type", CONTENT_TYPE),), self._metrics.render(await self._facts()))
+            text = self._metrics.render(await self._facts(), await self._queue())
+            exchange.respond(200, ((b"content-type", CONTENT_TYPE),), text)
         else:
             exchange.respond(200, ((b"content-type", b"application/json"),), await self._ask(exchange.target))
 
@@ -56,6 +61,12 @@ class Observation:
             pools = msgspec.json.decode(await self._ask(POOLS), type=list[PoolLevel])
             return WorkerFacts(is_up=True, environments=environments, pools=pools)
         return WorkerFacts()
+
+    async def _queue(self) -> QueueStatistics | None:
+        with contextlib.suppress(IngleError):
+            answer = await self._control.request(b"GET", b"/events/statistics")
+            return msgspec.json.decode(await answer.read(MIB), type=QueueStatistics)
+        return None
 
     async def _ask(self, target: bytes) -> bytes:
         try:

@@ -198,7 +198,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     await _fetch_routes(routing)
     workers = Workers(place, settings.links.worker, fleet, routing.begin)
     tasks = [asyncio.create_task(workers.follow()), asyncio.create_task(fleet.sweep())]
-    observation = Observation(settings.account, authenticator, metrics, fleet)
+    observation = Observation(settings.account, authenticator, metrics, fleet, control_link)
     servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, control, control_link, fleet))
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")

@@ -43,10 +43,12 @@ class QueuedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits in all; control answers GET /events with it."""
+    """What waits in all; control answers GET /events/statistics with it."""
 
     depth: int
     oldest_ms: int | None
     """When the oldest was accepted."""
+    accepted: int = 0
+    """Events that were accepted since control started."""
     dropped: dict[str, int] = {}
-    """Events that were given up since control started, by condition."""
+    """Events that were given up since then, by condition."""
