@@ -9,7 +9,7 @@ from pathlib import Path
 
 IGNORE_FILE = ".ingleignore"
 _ALWAYS_IGNORED = (
-    "__pycache__", "*.pyc", ".git", ".gitignore", ".hg", ".svn", ".venv", "venv", ".env", ".mypy_cache",
+    "__pycache__", "*.pyc", "*~", ".git", ".gitignore", ".hg", ".svn", ".venv", "venv", ".env", ".mypy_cache",
     ".pytest_cache", ".ruff_cache", ".DS_Store", ".idea", ".vscode", ".aws-sam", IGNORE_FILE,
 )  # fmt: skip
 _STORED_LIMIT_BYTES = 40 << 20
