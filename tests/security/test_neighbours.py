@@ -102,13 +102,17 @@ ATTACKS: dict[str, tuple[str, dict[str, Any]]] = {
         os.write(4, line * 300)
     """, {}),
     "runtime_api_flood": ("""
+    heads = [
+        b"GET /ping", b"POST /2020-01-01/extension/register", b"PUT /2022-07-01/telemetry",
+        b"GET /2020-01-01/extension/event/next",
+    ]
     def flood():
         link = socket.create_connection(("127.0.0.1", 9001))
-        request = b"GET /ping HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n" * 100
+        request = heads[number % 4] + b" HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n"
         while True:
-            link.sendall(request)
+            link.sendall(request * 100)
             link.recv(1 << 20)
-    for _ in range(12):
+    for number in range(12):
         if os.fork() == 0:
             while True:
                 with contextlib.suppress(OSError):

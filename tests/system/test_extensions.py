@@ -1,5 +1,6 @@
 """Extensions, external and internal: what they hear, what their time costs, and what their end does to the function."""
 
+import base64
 import re
 import time
 from collections.abc import Callable
@@ -155,8 +156,9 @@ def test_an_external_extension_hears_of_each_invocation(watched: Any, invoke: An
     assert invoked["invokedFunctionArn"].endswith(f":function:{name}")
     assert invoked["tracing"]["type"] == "X-Amzn-Trace-Id"
     assert invoked["deadlineMs"] - time.time() * 1000 + 10_000 > 0
-    third = invoke(name, {}).payload
-    assert third["pid"] == first["pid"]
+    third = invoke(name, {"order": ["sleep", 0.1]}, LogType="Tail")
+    assert third.payload["pid"] == first["pid"]
+    assert "REPORT" in base64.b64decode(third.tail).decode()  # who asks for the log's tail gets it to the end
     lines = log_of(logs, name, rf"REPORT RequestId: {second['request']}")
     assert "EXTENSION\tName: watcher.py\tState: Ready\tEvents: [INVOKE,SHUTDOWN]" in lines
     assert "heard INVOKE" in lines

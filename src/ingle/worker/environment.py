@@ -12,7 +12,7 @@ from ingle.transport import Exchange, HttpServer, serve_http
 from ingle.worker import error_payloads, shutdown
 from ingle.worker.beginnings import Beginning, Duration
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
-from ingle.worker.environment_api import API_LIMITS, environment_api
+from ingle.worker.environment_api import api_limits, environment_api
 from ingle.worker.extensions import Extensions
 from ingle.worker.extensions_api import ExtensionsApi
 from ingle.worker.initialization import Initialization, begin_limit_s
@@ -118,7 +118,7 @@ class Environment:
             ExtensionsApi(self, self._extensions),
             TelemetryApi(self._extensions, self._telemetry, self._journal.tell),
         )
-        self._server = await serve_http(api, self._running.listener, limits=API_LIMITS)
+        self._server = await serve_http(api, self._running.listener, limits=api_limits(len(self.assignment.extensions)))
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
         self._begin_init()
@@ -155,7 +155,11 @@ class Environment:
         self._duration = self.beginning.duration(duration_ms)
         self.state = advance(self.state, Event.INIT_FINISHED)
         self._became_idle()
-        self._ready.set_result(False)
+        self._is_ready(failed=False)
+
+    def _is_ready(self, *, failed: bool) -> None:
+        if not self._ready.done():
+            self._ready.set_result(failed)
 
     def _init_timed_out(self) -> None:
         if self.state is State.INITIALIZING:
@@ -172,8 +176,7 @@ class Environment:
             self.broken = outcome
             self._stop_timing()
             self.state = advance(self.state, Event.INIT_FAILED)
-            self._empty(outcome)
-            self._ready.set_result(True)
+            self._empty(outcome).add_done_callback(lambda _: self._is_ready(failed=True))
         else:
             self._serving.break_off(outcome, body)
 
@@ -308,11 +311,12 @@ class Environment:
         """Whether another one, initialised ahead, takes its place instead of a reset."""
         return self.assignment.initialization_type == PROVISIONED or self.beginning.is_copy
 
-    def _empty(self, outcome: Outcome) -> None:
+    def _empty(self, outcome: Outcome) -> "asyncio.Task[None]":
         """Shut down what runs, kill what is left; the next init waits until nothing is."""
         if self._emptying is None:
             self._init.break_off()
             self._emptying = self._loop.create_task(self._empty_out(_shutdown_reason(outcome)))
+        return self._emptying
 
     async def _empty_out(self, reason: str) -> None:
         await shutdown.shut_down(reason, self._extensions, self._init.living, self._running.processes, self._telemetry)
@@ -411,8 +415,7 @@ class Environment:
         self._settled.set()
         self._stop_timing()
         self._serving.stop_timing()
-        if not self._ready.done():
-            self._ready.set_result(True)
+        self._is_ready(failed=True)
         self._capture.finish()
         self._telemetry.stop()
         if self._server is not None:

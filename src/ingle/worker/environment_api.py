@@ -5,19 +5,23 @@ from typing import Any
 
 from ingle.transport import Exchange, ServerLimits
 from ingle.values import MIB, STREAM_LIMIT_BYTES
+from ingle.worker.extensions import LIMIT
 from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
 from ingle.worker.extensions_api import ExtensionsApi
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
 
-API_LIMITS = ServerLimits(
-    header_bytes=32 * 1024,
-    header_count=64,
-    body_bytes=STREAM_LIMIT_BYTES + MIB,
-    idle_timeout_s=1e9,
-    body_timeout_s=900.0,
-    connections=48,
-)
+
+def api_limits(extensions: int) -> ServerLimits:
+    """Return what the listener of an environment takes; each external extension waits on a connection and asks on another."""
+    return ServerLimits(
+        header_bytes=32 * 1024,
+        header_count=64,
+        body_bytes=STREAM_LIMIT_BYTES + MIB,
+        idle_timeout_s=1e9,
+        body_timeout_s=900.0,
+        connections=16 + 2 * min(extensions, LIMIT),
+    )
 
 
 def environment_api(

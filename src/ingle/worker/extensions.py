@@ -166,16 +166,20 @@ class Extensions:
         """The runtime has done its part of init: nobody registers any more."""
         self._is_open = False
 
-    def register(self, name: str, events: Sequence[str]) -> Extension:
-        """Register an external extension by its file's name, or an internal one. Raises ExtensionRefusedError."""
+    def check_name(self, name: str) -> None:
+        """Raises ExtensionRefusedError where nobody of this name may register now."""
         if not name or len(name) > _NAME_LIMIT:
             raise ExtensionRefusedError("Extension.InvalidExtensionName", "Empty extension name")
+        if not self._is_open and not any(one.is_external and one.name == name for one in self._all):
+            raise ExtensionRefusedError("Extension.RegistrationClosed", "Extension registration closed already")
+
+    def register(self, name: str, events: Sequence[str]) -> Extension:
+        """Register an external extension by its file's name, or an internal one. Raises ExtensionRefusedError."""
+        self.check_name(name)
         known = next((one for one in self._all if one.name == name), None)
         is_external = known is not None and known.is_external
         for event in events:
             _check_event(event, is_external=is_external)
-        if not is_external and not self._is_open:
-            raise ExtensionRefusedError("Extension.RegistrationClosed", "Extension registration closed already")
         if known is None:
             if len(self._all) >= LIMIT:
                 raise ExtensionRefusedError("Extension.TooManyExtensions", f"Extension limit ({LIMIT}) reached")

@@ -9,12 +9,12 @@ import msgspec
 
 from ingle.environments import Assignment
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
-from ingle.values import MIB, new_request_id
+from ingle.values import new_request_id
 from ingle.worker.extensions import Event, Extension, ExtensionRefusedError, Extensions
 from ingle.worker.replies import JSON_HEADERS, OK, answer_later, refuse, refuse_size
 
 PREFIX = b"/2020-01-01/extension/"
-_BODY_LIMIT_BYTES = MIB
+_BODY_LIMIT_BYTES = 64 * 1024
 
 
 class Host(Protocol):
@@ -59,10 +59,15 @@ class ExtensionsApi:
         return None
 
     async def _register(self, exchange: Exchange) -> None:
+        name = (exchange.header(b"lambda-extension-name") or b"").decode("latin-1")
+        try:
+            self._extensions.check_name(name)  # before a body is read, which may be large and many
+        except ExtensionRefusedError as error:
+            refuse(exchange, 403, error.error_type, str(error))
+            return
         body = await _read(exchange)
         if body is None:
             return
-        name = (exchange.header(b"lambda-extension-name") or b"").decode("latin-1")
         try:
             wanted = msgspec.json.decode(body, type=_Registration)
             if wanted.configuration_keys:
@@ -106,10 +111,8 @@ class ExtensionsApi:
         self._host.extension_asks()
 
     async def _fail(self, exchange: Exchange, event: Event) -> None:
-        if await _read(exchange) is None:
-            return
         extension = find_extension(exchange, self._extensions)
-        if extension is None:
+        if extension is None or await _read(exchange) is None:
             return
         error_type = exchange.header(b"lambda-extension-function-error-type")
         if not error_type:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ingle.transport import Exchange
+from ingle.transport import Exchange, Headers
 from ingle.worker.extensions import INVOKE
 from ingle.worker.platform_events import SUCCESS, Outcome, Span
 
@@ -22,6 +22,7 @@ class Invocation:
         "arn",
         "client_context",
         "exchange",
+        "held",
         "is_started",
         "outcome",
         "payload",
@@ -47,6 +48,8 @@ class Invocation:
         self.started_ns = time.monotonic_ns()
         self.answer_began_ns = self.answered_ns = self.runtime_done_ns = 0
         self.outcome = SUCCESS
+        self.held: tuple[Headers, bytes] | None = None
+        """The answer's headers and body where the caller wants what is logged to the very end."""
         self.produced_bytes = 0
         """How much of an answer the runtime has given."""
         self.is_started = False

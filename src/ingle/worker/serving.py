@@ -192,10 +192,12 @@ class Serving:
             if not is_answered:
                 invocation.end_answer(outcome)
             self._end(invocation, outcome)
+            is_settling = (_SETTLING,) if self._host.has_extensions else ()
+            fate = (_GONE,) if is_last or self._host.is_replaced else is_settling
             if not is_answered:
-                is_settling = (_SETTLING,) if self._host.has_extensions else ()
-                fate = (_GONE,) if is_last or self._host.is_replaced else is_settling
                 self._answer(invocation, (JSON, _UNHANDLED, *fate), body)
+            else:
+                self._answer_held(invocation, fate)
             if is_last:
                 self._loop.call_soon(self._host.retire)
         self._host.reset(outcome)
@@ -210,6 +212,8 @@ class Serving:
         self._end(invocation, outcome)
         if not is_answered:
             self._answer(invocation, (JSON, _UNHANDLED, _GONE), body)
+        else:
+            self._answer_held(invocation, (_GONE,))
 
     def settle(self) -> None:
         """End an invocation that has its answer, once runtime and extensions have asked for the next."""
@@ -220,10 +224,12 @@ class Serving:
             self._runtime_is_done(invocation, invocation.outcome)
         if self._host.have_extensions_served:
             self._end(invocation, invocation.outcome)
-            if self._is_last:
+            is_last = self._is_last
+            if is_last:
                 self._host.retire()
             else:
                 self._host.served()
+            self._answer_held(invocation, (_GONE,) if is_last else ())
 
     def _timed_out(self) -> None:
         if self.invocation is not None:
@@ -239,7 +245,10 @@ class Serving:
         invocation.end_answer(outcome)
         if self._host.has_extensions:
             self._capture.end_invocation()
-            self._answer(invocation, (*headers, _SETTLING), body)
+            if invocation.wants_tail:  # which ends with REPORT
+                invocation.held = (headers, body)
+            else:
+                self._answer(invocation, (*headers, _SETTLING), body)
             self.settle()
             return
         self._end(invocation, outcome)
@@ -258,6 +267,12 @@ class Serving:
             invocation.exchange.finish(end_of_stream(headers, invocation.outcome, body))
         else:
             invocation.exchange.respond(200, headers, body)
+
+    def _answer_held(self, invocation: Invocation, fate: Headers) -> None:
+        """Give the answer that has waited for the end of the invocation, if one has."""
+        if invocation.held is not None:
+            headers, body = invocation.held
+            self._answer(invocation, (*headers, *fate), body)
 
     def _end(self, invocation: Invocation, outcome: Outcome) -> None:
         """Nothing of the invocation goes on: write END and REPORT."""

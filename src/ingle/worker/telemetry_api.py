@@ -38,18 +38,18 @@ class TelemetryApi:
     async def _subscribe(self, exchange: Exchange) -> None:
         is_of_logs_api = exchange.target.startswith(LOGS_PATH)
         api = "Logs" if is_of_logs_api else "Telemetry"
+        extension = find_extension(exchange, self._extensions)
+        if extension is None:
+            return
+        if not self._hub.is_open:
+            refuse(exchange, 403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed")
+            return
         try:
             body = await exchange.read(_BODY_LIMIT_BYTES)
         except BodyTooLargeError:
             refuse_size(exchange, _BODY_LIMIT_BYTES)
             return
         except DisconnectedError:
-            return
-        extension = find_extension(exchange, self._extensions)
-        if extension is None:
-            return
-        if not self._hub.is_open:
-            refuse(exchange, 403, f"{api}.SubscriptionClosed", f"{api} API subscription is closed")
             return
         try:
             wanted = parse_subscription(body, LOGS_SCHEMAS if is_of_logs_api else TELEMETRY_SCHEMAS)
