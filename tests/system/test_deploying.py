@@ -92,8 +92,8 @@ def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path,
         for word, draft in (("two", "app.py"), ("three", "app.py~")):  # some editors write a draft and rename it
             (source / draft).write_text(f"def lambda_handler(event, context):\n    return '{word}'\n")
             (source / draft).rename(source / "app.py")
-            assert "live after" in next(told)
-            assert invoke("watched").payload == word
+            # A file that is written in place may be seen half written, and is then told twice.
+            assert any("live after" in line and invoke("watched").payload == word for line in told)
         (source / ".git").mkdir()
         (source / ".git" / "index").write_text("x")
     finally:
