@@ -15,6 +15,8 @@ from harness import Ingle
 PYTHON = """
 import sys, os, uuid, tempfile, ssl, json
 def handler(event, context):
+    if event == "fail":
+        raise ValueError("\u2603" * 20_000)
     print("printed", event)
     with open("/tmp/note", "w") as file:
         file.write("kept")
@@ -85,6 +87,8 @@ def test_python_of_every_version_runs(ingle: Ingle) -> None:
         assert 0 < seen["left"] <= 3000
         assert seen["runtime"] == f"AWS_Lambda_{runtime}"
         assert "printed 1" in base64.b64decode(answer["LogResult"]).decode()
+        failed = json.loads(client.invoke(FunctionName=name, Payload=b'"fail"')["Payload"].read())
+        assert (failed["errorType"], failed["errorMessage"]) == ("ValueError", "\u2603" * 20_000)
 
 
 def test_node_runs(ingle: Ingle) -> None:

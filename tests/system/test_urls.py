@@ -132,6 +132,13 @@ def test_a_signed_request_is_served(caller: Caller) -> None:
     assert presigned.value["event"]["queryStringParameters"]["x"] == "y"
 
 
+def test_a_trace_id_is_passed_on_unless_it_is_too_long_for_those_behind(caller: Caller) -> None:
+    assert caller.signed(X_Amzn_Trace_Id="Root=1-2-3").headers["x-amzn-trace-id"] == "Root=1-2-3"
+    answer = caller.signed(X_Amzn_Trace_Id="R" * 2_000)
+    assert answer.status == 200
+    assert answer.headers["x-amzn-trace-id"].startswith("Root=1-")
+
+
 def test_who_may_not_is_told_little(ingle: Ingle, caller: Caller, client: Any, named: str) -> None:
     forbidden = caller.ask()
     assert (forbidden.status, forbidden.headers["x-amzn-errortype"]) == (403, "AccessDeniedException")

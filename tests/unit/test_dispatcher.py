@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ingle.control.dispatcher import Dispatcher
 from ingle.control.event_queue import Delivery, EventQueue
 from ingle.functions import Code, EventInvokeConfig, Function, Version
 from ingle.keys import FileRootKey, Keyring
+from ingle.queues import QueueUnreadableError
 from ingle.store import EventRepository, FunctionRepository, open_database, open_queue
 from ingle.transport import Exchange, HttpClient, HttpServer, serve_http, unix_listener
 from ingle.values import FunctionArn, SystemClock
@@ -181,3 +183,25 @@ async def test_a_gateway_that_is_away_costs_no_attempt(tmp_path: Path) -> None:
     await world.until_empty()
     assert sorted(one for one, _ in world.gateway.seen) == ["f-0", "f-1", "f-2"]
     await world.close(running, server)
+
+
+async def test_a_disk_that_fails_for_a_while_stops_no_delivery_for_good(world: World) -> None:
+    world.functions.add(function("f"))
+    await world.accept("f")
+    await world.until_empty()
+    disk = sqlite3.connect(world.folder / "queue.sqlite", isolation_level=None)
+    held = world.gateway.held["f"] = asyncio.Event()
+    await world.accept("f", 2)
+    await world.until(lambda: world.gateway.running["f"] == 2)
+    disk.execute("ALTER TABLE event_keys RENAME TO away")
+    disk.execute("ALTER TABLE events RENAME COLUMN due_ms TO never")
+    with pytest.raises(QueueUnreadableError):
+        await world.queue.due(("000000000000", "us-east-1", "f"), 1, frozenset())
+    held.set()
+    await world.until(lambda: world.gateway.running["f"] == 0)
+    disk.execute("ALTER TABLE events RENAME COLUMN never TO due_ms")
+    disk.execute("ALTER TABLE away RENAME TO event_keys")
+    disk.close()
+    await world.until_empty()
+    await world.accept("f")
+    await world.until_empty()

@@ -120,6 +120,15 @@ async def test_one_that_can_not_be_kept_takes_no_other_along(world: World) -> No
     assert world.rows("events") == 2
 
 
+async def test_a_change_that_can_not_be_made_holds_up_no_other(world: World) -> None:
+    await world.queue.accept(ARN, "r-1", DELIVERY)
+    [one], _ = await world.queue.due(KEY, 1, frozenset())
+    with pytest.raises(EventNotKeptError):
+        await world.queue.put_back(msgspec.structs.replace(one.event, due_ms=2**70))
+    await world.queue.accept(ARN, "r-2", DELIVERY)
+    assert world.rows("events") == 2
+
+
 async def test_keys_that_no_event_needs_are_deleted_at_the_start(tmp_path: Path) -> None:
     before = World(tmp_path)
     await before.queue.accept(ARN, "r-1", DELIVERY)

@@ -202,12 +202,15 @@ NO_PATTERNS: list[Any] = [
 ]  # fmt: skip
 
 
+DEEP = '{"a":' * 600 + "[1]" + "}" * 600
+
+
 @pytest.mark.parametrize("pattern", PATTERNS, ids=str)
 def test_a_pattern_is_taken(pattern: Any) -> None:
     check_pattern(json.dumps(pattern))
 
 
-@pytest.mark.parametrize("text", [*map(json.dumps, NO_PATTERNS), "", "{", "{" * 9999], ids=lambda text: text[:40])
+@pytest.mark.parametrize("text", [*map(json.dumps, NO_PATTERNS), "", "{", "{" * 9999, DEEP], ids=lambda text: text[:40])
 def test_what_is_no_pattern_is_refused(text: str) -> None:
     with pytest.raises(InvalidSettingError, match=r"Invalid filter pattern definition\."):
         check_pattern(text)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from ingle.spawner.zygotes import connection
 from ingle.spawner.zygotes.connection import Connection
 
 EVENT = (
@@ -51,7 +52,7 @@ def test_an_event_that_comes_in_pieces_is_put_together(ends: tuple[Connection, s
             api.sendall(whole[start : start + 7])
         api.sendall(whole[406:])
 
-    client.answer("id-1", "error", "application/json", b"{}", "more: 1\r\n")
+    client.answer("id-1", "error", "application/json", b"{}")
     sending = threading.Thread(target=send)
     sending.start()
     assert client.ask()[0] == body
@@ -64,6 +65,20 @@ def test_a_refused_answer_is_an_error(ends: tuple[Connection, socket.socket]) ->
     api.sendall(b"HTTP/1.1 413 Too Large\r\ncontent-length: 4\r\n\r\nlong")
     with pytest.raises(RuntimeError, match="Failed to post a response: 413 long"):
         client.ask()
+
+
+def test_an_error_is_told_whatever_letters_it_has_and_how_many(
+    ends: tuple[Connection, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client, api = ends
+    monkeypatch.setattr(connection, "_current", client)
+    api.sendall(TAKEN + EVENT)
+    message = "\u2603" * 20_000
+    connection.post_error("id-1", f'"{message}"', f'{{"message":"{message}"}}')
+    connection.next()
+    head, _, body = api.recv(100_000, socket.MSG_DONTWAIT).partition(b"\r\n\r\n")
+    assert len(head) < 1000
+    assert body.startswith(f'"{message}"GET'.encode())
 
 
 def test_an_api_that_is_gone_is_an_error(ends: tuple[Connection, socket.socket]) -> None:

@@ -35,7 +35,8 @@ def test_a_value_without_status_is_a_body_of_json(value: Any, body: bytes) -> No
 
 
 def test_what_is_not_json_is_passed_on() -> None:
-    assert interpret(b"plain").body == b"plain"
+    for payload in (b"plain", b'{"statusCode":200,"body":"\xff"}'):
+        assert interpret(payload).body == payload
 
 
 def test_status_headers_cookies_and_body_are_taken() -> None:
@@ -112,7 +113,7 @@ def test_any_answer_is_one_response_or_malformed(value: Any) -> None:
 
 def test_a_prelude_is_an_object() -> None:
     assert interpret_prelude(b'{"headers":{"content-type":"text/html"}}').headers == [(b"content-type", b"text/html")]
-    for broken in (b"", b"[]", b"{", b'{"statusCode":0}'):
+    for broken in (b"", b"[]", b"{", b'{"statusCode":0}', b'{"headers":{"a":"\xff"}}'):
         with pytest.raises(MalformedAnswerError):
             interpret_prelude(broken)
 

@@ -20,6 +20,7 @@ from ingle.queues import (
     FunctionKey,
     Outcome,
     QueuedEvent,
+    QueueUnreadableError,
     RetryPolicy,
     Window,
     after_attempt,
@@ -33,7 +34,7 @@ from ingle.values import MIB, Clock, IngleError
 _log = structlog.get_logger("ingle.control")
 _BYTES_UNDER_WAY = 64 * MIB
 _READ_AT_ONCE = 16
-_PAUSE_MS = 1000
+_LEAST_PAUSE_MS = 10
 
 
 @dataclasses.dataclass(slots=True)
@@ -70,6 +71,8 @@ class Dispatcher:
         self._clock = clock
         self._limit = max(1, concurrency_limit // 2)
         self._retry_s = retry_s
+        self._pause_ms = max(_LEAST_PAUSE_MS, round(retry_s * 1000 / 60))
+        """Of what fails for no fault of a function's: a second, where the first retry comes after a minute."""
         self._lanes: dict[FunctionKey, _Lane] = {}
         self._deliveries: dict[asyncio.Task[None], int] = {}
         """What is under way, and how many bytes each holds."""
@@ -81,8 +84,7 @@ class Dispatcher:
     async def run(self) -> None:
         """Deliver what is due, until cancelled; then what is under way is given up, to be delivered by a successor."""
         try:
-            for function in await self._queue.functions():
-                self._look_at(function)
+            await self._look_at_all()
             while True:
                 self._woken.clear()
                 await self._begin_what_is_due()
@@ -91,6 +93,17 @@ class Dispatcher:
             for task in tuple(self._deliveries):
                 task.cancel()
             await asyncio.gather(*self._deliveries, return_exceptions=True)
+
+    async def _look_at_all(self) -> None:
+        """Look at what an earlier control has left."""
+        while True:
+            try:
+                for function in await self._queue.functions():
+                    self._look_at(function)
+                return
+            except QueueUnreadableError as error:
+                _log.error("event.queue_unreadable", reason=str(error))
+                await asyncio.sleep(self._pause_ms / 1000)
 
     def _look_at(self, function: FunctionKey, at_ms: float = 0.0) -> None:
         lane = self._lanes.get(function)
@@ -137,7 +150,11 @@ class Dispatcher:
         # Others' turn comes before this lane's next.
         self._lanes[lane.function] = self._lanes.pop(lane.function)
         lane.look_at_ms = math.inf  # whatever is accepted from now on brings it back
-        due, look_again_ms = await self._queue.due(lane.function, count, frozenset(lane.under_way))
+        try:
+            due, look_again_ms = await self._queue.due(lane.function, count, frozenset(lane.under_way))
+        except QueueUnreadableError as error:
+            _log.error("event.queue_unreadable", function=lane.function[2], reason=str(error))
+            due, look_again_ms = [], self._clock.now_ms() + self._pause_ms
         for one in due:
             lane.under_way.add(one.event.id)
             task = asyncio.create_task(self._deliver(lane, one))
@@ -153,14 +170,13 @@ class Dispatcher:
             _log.error("event.delivery_failed", exc_info=task.exception())
 
     async def _deliver(self, lane: _Lane, one: SealedEvent) -> None:
-        look_at_ms: float = 0.0
+        look_at_ms: float = self._clock.now_ms() + self._pause_ms  # of what fails in a way that nobody thought of
         try:
             ended = await self._attempt(lane, one)
-            if isinstance(ended, QueuedEvent):
-                look_at_ms = ended.due_ms
+            look_at_ms = ended.due_ms if isinstance(ended, QueuedEvent) else 0.0
         except IngleError as error:
             _log.warning("event.not_delivered", function=str(one.event.arn), reason=str(error))
-            self._held_until_ms = self._clock.now_ms() + _PAUSE_MS
+            self._held_until_ms = self._clock.now_ms() + self._pause_ms
         finally:
             lane.under_way.discard(one.event.id)
             self._look_at(lane.function, look_at_ms)
@@ -198,7 +214,7 @@ class Dispatcher:
                 return result
             except EventNotKeptError as error:
                 _log.error("event.not_settled", function=str(event.arn), reason=str(error))
-                await asyncio.sleep(_PAUSE_MS / 1000)
+                await asyncio.sleep(self._pause_ms / 1000)
 
     async def _invoke(self, lane: _Lane, event: QueuedEvent, delivery: Delivery) -> Outcome:
         headers = [

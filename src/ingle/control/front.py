@@ -9,7 +9,7 @@ import structlog
 from ingle.control.call_rate import CallRate
 from ingle.control.downloads import PREFIX, Downloads
 from ingle.control.errors import to_aws
-from ingle.control.identities import Identities
+from ingle.control.identities import Identities, Identity
 from ingle.control.request import Handler, Request
 from ingle.control.role_sessions import SessionExpiredError
 from ingle.environments import Principal
@@ -69,7 +69,7 @@ class Front:
 
     async def _answer(self, exchange: Exchange) -> rest_json.Answer:
         signed = sigv4.parse_authorization(exchange.target, exchange.headers)
-        secret, principal = self._whose(signed)
+        identity = self._whose(signed)
         sigv4.check_time(signed, self._clock.now_ms())
         if signed.service not in self._models:
             known = "', '".join(self._models)
@@ -80,10 +80,10 @@ class Front:
         body = await _read(exchange, operation)
         digest = hashlib.sha256(body) if len(body) <= _LARGE_BYTES else await asyncio.to_thread(hashlib.sha256, body)
         payload_hash = sigv4.payload_sha256(signed, exchange.headers, digest.hexdigest())
-        key = sigv4.derive_signing_key(secret, signed.date, signed.region, signed.service)
+        key = sigv4.derive_signing_key(identity.secret_access_key, signed.date, signed.region, signed.service)
         sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
         action = f"{signed.service}:{operation.name}"
-        authorize(principal, self._account, action)
+        authorize(identity.principal, self._account, action)
         handler = self._handlers.get(operation.service, {}).get(operation.name)
         if handler is None:
             raise not_implemented(operation.service, operation.name)
@@ -91,7 +91,7 @@ class Front:
             self._rate.take(self._account, signed.region, operation.name, self._clock.monotonic_ns() / 1e9)
         wishes = await _parse(model, operation, labels, exchange, body)
         request = Request(
-            principal=principal,
+            principal=identity.principal,
             action=action,
             account=self._account,
             region=signed.region,
@@ -100,7 +100,7 @@ class Front:
         )
         return await _act(model, operation, handler, request)
 
-    def _whose(self, signed: sigv4.SignedRequest) -> tuple[str, Principal]:
+    def _whose(self, signed: sigv4.SignedRequest) -> Identity:
         try:
             found = self._identities.find(signed.access_key_id, signed.session_token)
         except SessionExpiredError:

@@ -83,9 +83,9 @@ class GatewayLink:
         if found is None:
             exchange.respond(404, ())
             return
-        secret, principal = found
-        key = sigv4.derive_signing_key(secret, wanted.date, wanted.region, wanted.service)
-        exchange.respond(200, (), msgspec.json.encode(SigningKey(key=key, principal=principal)))
+        key = sigv4.derive_signing_key(found.secret_access_key, wanted.date, wanted.region, wanted.service)
+        made = SigningKey(key=key, principal=found.principal, expires_at_ms=found.expires_at_ms)
+        exchange.respond(200, (), msgspec.json.encode(made))
 
 
 class WorkerLink:

@@ -181,6 +181,8 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
 
     key: bytes
     principal: Principal
+    expires_at_ms: int | None = None
+    """When the session ends that it signs for; None for the root's key."""
 
     def __repr__(self) -> str:
         return f"SigningKey({self.principal})"

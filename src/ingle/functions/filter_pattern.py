@@ -14,9 +14,10 @@ def check_pattern(text: str) -> None:
     """Raises InvalidSettingError for what is no pattern."""
     try:
         pattern = msgspec.json.decode(text)
+        is_fine = isinstance(pattern, dict) and _is_object(pattern)
     except (msgspec.DecodeError, RecursionError):
-        pattern = None
-    if not isinstance(pattern, dict) or not _is_object(pattern):
+        is_fine = False
+    if not is_fine:
         raise InvalidSettingError("Invalid filter pattern definition.")
 
 

@@ -12,6 +12,8 @@ from ingle.values import MIB, Clock, IngleError
 _KEPT = 4096
 _GOOD_FOR_NS = 60 * 10**9
 _UNKNOWN_FOR_NS = 5 * 10**9
+_LONGEST = 4096
+"""No credentials of ours are that long, and what anybody may send is not kept."""
 _CacheKey = tuple[str, str | None, str, str, str]
 
 
@@ -40,13 +42,18 @@ class Authenticator:
         wanted = (signed.access_key_id, signed.session_token, signed.date, signed.region, signed.service)
         now = self._clock.monotonic_ns()
         cached = self._keys.get(wanted)
-        if cached is not None and now < cached[0]:
+        if cached is not None and now < cached[0] and not self._has_ended(cached[1]):
             return cached[1]
+        if sum(len(part or "") for part in wanted) > _LONGEST:
+            return None
         found = await self._ask(signed)
         if len(self._keys) >= _KEPT:
             self._keys.clear()
         self._keys[wanted] = (now + (_GOOD_FOR_NS if found else _UNKNOWN_FOR_NS), found)
         return found
+
+    def _has_ended(self, key: SigningKey | None) -> bool:
+        return key is not None and key.expires_at_ms is not None and key.expires_at_ms <= self._clock.now_ms()
 
     async def _ask(self, signed: sigv4.SignedRequest) -> SigningKey | None:
         request = SigningKeyRequest(

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import binascii
 import random
+import re
 import time
 from urllib.parse import unquote
 
@@ -37,6 +38,8 @@ _ASYNC_PREFIX = b"/2014-11-13/functions/"
 _ASYNC_SUFFIX = b"/invoke-async"
 _PAUSES_S = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 _CONTEXT_LIMIT = 3583
+_TRACE = re.compile(rb"[\x20-\x7e]{1,1024}")
+"""A trace id that is passed on. A longer header could be the one too much for the worker's limit, behind ours."""
 TENANT = b"x-amz-tenant-id"
 _PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
 _FATE = b"x-ingle-environment"
@@ -339,7 +342,8 @@ def _check_payload(body: bytes) -> bytes:
 
 def event_headers(exchange: Exchange, arn: FunctionArn) -> EventHeaders:
     """Return what the worker is told of every invocation: request id, ARN and trace id, in this order."""
-    trace = exchange.header(b"x-amzn-trace-id") or _new_trace()
+    given = exchange.header(b"x-amzn-trace-id")
+    trace = given if given is not None and _TRACE.fullmatch(given) else _new_trace()
     request_id = new_request_id().encode()
     return [(b"x-ingle-request-id", request_id), (b"x-ingle-arn", str(arn).encode()), (b"x-amzn-trace-id", trace)]
 

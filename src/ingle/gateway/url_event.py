@@ -91,13 +91,12 @@ def _read_headers(request: UrlRequest) -> tuple[dict[str, str], list[str]]:
 
 
 def _read_query(query: str) -> dict[str, str]:
-    values: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
     for part in query.split("&"):
         name, _, value = part.partition("=")
         if part:
-            key, text = unquote_plus(name), unquote_plus(value)
-            values[key] = f"{values[key]},{text}" if key in values else text
-    return values
+            values.setdefault(unquote_plus(name), []).append(unquote_plus(value))
+    return {name: ",".join(held) for name, held in values.items()}
 
 
 def _context(request: UrlRequest, path: str, user_agent: str) -> dict[str, Any]:

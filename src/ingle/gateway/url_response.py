@@ -48,7 +48,7 @@ def interpret(payload: bytes) -> UrlResponse:
     """Return the response that a buffered answer means. Raises MalformedAnswerError."""
     try:
         value = _decode(payload)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also bytes that are no UTF-8
         return UrlResponse(status=200, headers=[_JSON], body=payload)  # a runtime may answer what it likes
     if isinstance(value, str):
         return UrlResponse(status=200, headers=[_JSON], body=value.encode())
@@ -61,7 +61,7 @@ def interpret_prelude(prelude: bytes) -> UrlResponse:
     """Return the head that the prelude of a streamed answer means. Raises MalformedAnswerError."""
     try:
         value = _decode(prelude)
-    except (msgspec.DecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also bytes that are no UTF-8
         raise MalformedAnswerError("the prelude is not JSON") from None
     if not isinstance(value, dict):
         raise MalformedAnswerError("the prelude is not an object")

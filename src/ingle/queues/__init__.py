@@ -1,6 +1,13 @@
 """Durable queues with redelivery, for asynchronous events."""
 
-from ingle.queues.event import Condition, EventNotKeptError, FunctionKey, QueuedEvent, QueueStatistics
+from ingle.queues.event import (
+    Condition,
+    EventNotKeptError,
+    FunctionKey,
+    QueuedEvent,
+    QueueStatistics,
+    QueueUnreadableError,
+)
 from ingle.queues.retry import Outcome, RetryPolicy, after_attempt, before_attempt
 from ingle.queues.window import Window
 
@@ -10,6 +17,7 @@ __all__ = [
     "FunctionKey",
     "Outcome",
     "QueueStatistics",
+    "QueueUnreadableError",
     "QueuedEvent",
     "RetryPolicy",
     "Window",

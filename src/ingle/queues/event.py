@@ -27,6 +27,10 @@ class EventNotKeptError(IngleError):
     """What was to be written of an event did not become durable: the disk is full, for example."""
 
 
+class QueueUnreadableError(IngleError):
+    """The queue can't be read now: a fault of the disk, for example."""
+
+
 class QueuedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event. Its payload is not here: it is sealed and opened for a delivery alone."""
 

@@ -3,9 +3,9 @@
 import contextlib
 import dataclasses
 import sqlite3
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 
-from ingle.queues import EventNotKeptError, FunctionKey, QueuedEvent, QueueStatistics
+from ingle.queues import EventNotKeptError, FunctionKey, QueuedEvent, QueueStatistics, QueueUnreadableError
 from ingle.values import FunctionArn
 
 _OF_FUNCTION = "account = ? AND region = ? AND function = ?"
@@ -22,8 +22,19 @@ class SealedEvent:
     sealed: bytes
 
 
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise QueueUnreadableError(str(error)) from None
+
+
 class EventRepository:
-    """Events and their wrapped keys. Changes are made within `commit`, which is durable on return."""
+    """Events and their wrapped keys. Changes are made within `commit`, which is durable on return.
+
+    What reads raises QueueUnreadableError where the disk fails.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -35,7 +46,7 @@ class EventRepository:
             for change in changes:
                 change()
             self._connection.execute("COMMIT")
-        except sqlite3.Error as error:
+        except Exception as error:  # whatever it is, the transaction must not stay open
             with contextlib.suppress(sqlite3.Error):  # SQLite has rolled back by itself where the disk is full
                 self._connection.execute("ROLLBACK")
             raise EventNotKeptError(str(error)) from None
@@ -43,6 +54,7 @@ class EventRepository:
     def add_key(self, key_id: str, function: FunctionKey, wrapped_key: bytes) -> None:
         self._connection.execute("INSERT INTO event_keys VALUES (?, ?, ?, ?, ?)", (key_id, *function, wrapped_key))
 
+    @_reading()
     def find_key(self, key_id: str) -> bytes | None:
         """Return a wrapped key."""
         row = self._connection.execute("SELECT wrapped_key FROM event_keys WHERE id = ?", (key_id,)).fetchone()
@@ -78,10 +90,12 @@ class EventRepository:
         self._connection.execute(f"DELETE FROM events WHERE {_OF_FUNCTION}", function)
         self._connection.execute(f"DELETE FROM event_keys WHERE {_OF_FUNCTION}", function)
 
+    @_reading()
     def functions(self) -> list[FunctionKey]:
         """Return the functions that have events."""
         return list(self._connection.execute("SELECT DISTINCT account, region, function FROM events"))
 
+    @_reading()
     def due(
         self, function: FunctionKey, now_ms: int, count: int, under_way: Collection[int]
     ) -> tuple[list[SealedEvent], int | None]:
@@ -110,6 +124,7 @@ class EventRepository:
             made.append(_from_row(*row))
         return made
 
+    @_reading()
     def statistics(self) -> QueueStatistics:
         depth, oldest_ms = self._connection.execute("SELECT COUNT(*), MIN(accepted_ms) FROM events").fetchone()
         return QueueStatistics(depth=depth, oldest_ms=oldest_ms)

@@ -36,11 +36,11 @@ class Connection:
         body, headers = self._expect(200, "get the next invocation")
         return body, headers
 
-    def answer(self, request_id: str, verb: str, content_type: str, body: bytes, more: str = "") -> None:
-        """Have an answer (`verb`: response or error) sent with the next `ask`; `more`: further header lines."""
+    def answer(self, request_id: str, verb: str, content_type: str, body: bytes) -> None:
+        """Have an answer (`verb`: response or error) sent with the next `ask`."""
         head = (
             f"POST /2018-06-01/runtime/invocation/{request_id}/{verb} HTTP/1.1\r\nhost: 127.0.0.1:9001\r\n"
-            f"content-type: {content_type}\r\n{more}content-length: {len(body)}\r\n\r\n"
+            f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
         )
         self._unsent = head.encode("latin-1") + body
 
@@ -136,6 +136,8 @@ def post_invocation_result(request_id: str, body: bytes, content_type: str, invo
 
 
 def post_error(request_id: str, body: str, xray_cause: str, invocation_id: str | None = None) -> None:
-    """Tell of an invocation's error, a JSON document."""
-    cause = f"lambda-runtime-function-xray-error-cause: {xray_cause}\r\n" if xray_cause else ""
-    current().answer(request_id, "error", "application/json", body.encode(), cause)
+    """Tell of an invocation's error, a JSON document.
+
+    Its cause, for X-Ray, holds the error's message: a header of whatever length and letters, which nobody here reads.
+    """
+    current().answer(request_id, "error", "application/json", body.encode())

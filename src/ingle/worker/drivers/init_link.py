@@ -10,6 +10,9 @@ from ingle.spawner import messages
 from ingle.spawner.messages import Kind
 from ingle.worker.drivers.contract import SpawnError
 
+_AT_ONCE = 64
+"""So many messages are taken before others have their turn."""
+
 
 def _ignore(number: int, status: int) -> None:
     return
@@ -39,7 +42,7 @@ class InitLink:
 
     def _hear(self) -> None:
         with contextlib.suppress(BlockingIOError):
-            while True:
+            for _ in range(_AT_ONCE):
                 try:
                     message = messages.receive(self._link)
                 except BlockingIOError:
