@@ -1,15 +1,16 @@
 """What an idle environment costs in memory, by the change of MemAvailable, and what Ingle's own programs cost."""
 
+import itertools
 import json
+import resource
 import time
 from pathlib import Path
 
-import load
-import uvloop
+import thousand
 from harness import Ingle, available_mib, print_table, running_ingle
-from warm_invoke import signed_requests
 
-HOLD = "import time\ndef handler(event, context):\n    time.sleep(event)\n    return 1\n"
+HOLD_S = 30.0
+"""How long the environments stay busy, so that all of them are needed."""
 
 
 def settle() -> float:
@@ -24,18 +25,12 @@ def settle() -> float:
     return last
 
 
-def fill(ingle: Ingle, environments: int) -> None:
+def fill(ingle: Ingle, name: str, environments: int) -> None:
     """Make `environments` of one function exist by that many invocations at once."""
-    batches = [signed_requests(ingle, "hold", 1, number, body=b"20") for number in range(environments)]
-    measured = uvloop.run(load.drive("127.0.0.1", ingle.port, batches))
-    if measured.failures:
-        raise RuntimeError(f"{measured.failures} of {environments} invocations failed")
-
-
-def environments_of(ingle: Ingle) -> int:
-    """Count the environments that exist, by their log streams: each has one of its own."""
-    pages = ingle.client("logs").get_paginator("describe_log_streams").paginate(logGroupName="/aws/lambda/hold")
-    return sum(len(page["logStreams"]) for page in pages)
+    answers, _, _ = thousand.run(ingle, name, environments, HOLD_S)
+    made = {answer[0] for answer in answers if answer is not None}
+    if len(made) < environments:
+        raise RuntimeError(f"{len(made)} of {environments} environments answered")
 
 
 def proportional_mib(pids: list[int]) -> float:
@@ -53,20 +48,26 @@ def tree(pid: int) -> list[int]:
     return [pid, *(below for child in children for below in tree(int(child)))]
 
 
-def main(environments: int = 200) -> None:
+def main(environments: int = 1000) -> None:
     """Print the table."""
-    with running_ingle() as ingle:
-        ingle.deploy("hold", {"app.py": HOLD}, Timeout=60)
-        ingle.client().invoke(FunctionName="hold", Payload=b"0")
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with running_ingle("--concurrency", str(2 * environments)) as ingle:
+        names = ("hold-1", "hold-2")  # one function alone may not grow so fast
+        for name in names:
+            ingle.deploy(name, {"app.py": thousand.HOLD}, Timeout=120)
+        ingle.client().invoke(FunctionName=names[0], Payload=b"0")
         programs = json.loads((ingle.data_dir / "run" / "programs.json").read_text())
         idle = proportional_mib(tree(ingle.process.pid))
-        before = settle()
-        fill(ingle, environments)
-        after = settle()
-        more = environments_of(ingle) - 1
-    each = (before - after) / more
+        marks = [settle()]
+        for name in names:
+            fill(ingle, name, environments)
+            marks.append(settle())
+    first, second = ((before - after) / environments for before, after in itertools.pairwise(marks))
     rows = [
-        (f"each further idle environment (over {more})", f"{each:.2f} MiB", "6 MiB"),
+        (f"each further idle environment, over {environments}", f"{first:.2f} MiB", "5 MiB"),
+        (f"each of the next {environments}", f"{second:.2f} MiB", "5 MiB"),
+        (f"{2 * environments} idle environments", f"{(marks[0] - marks[-1]) / 1024:.1f} GiB", "12 GiB"),
         (f"all of Ingle idle ({', '.join(sorted(programs))}, supervisor, zygote, 1 environment)", f"{idle:.0f} MiB", "250 MiB"),
     ]  # fmt: skip
     print_table("Memory", ("what", "measured", "promise"), rows)

@@ -83,7 +83,6 @@ class Environment:
         self.orders, self.its_orders = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.order: Order | None = None
         self.owner: socket.socket | None = None
-        """The worker that it was given to."""
         self.namespace: tuple[int, int] | None = None
         self.listener = -1
         self.pid = 0
@@ -128,6 +127,8 @@ class Operations:
         self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._zygotes: dict[int, Zygote] = {}
         self._environments: dict[int, Environment] = {}
+        self._unborn: dict[int, Environment] = {}  # those of them that will be blank
+        self._living: dict[tuple[int, int], Environment] = {}  # by runtime and process id
         self._blanks: dict[int, list[Environment]] = {}
         self._demand: dict[int, Demand] = {}
         self._levels: dict[int, tuple[int, int]] = {}
@@ -196,6 +197,8 @@ class Operations:
             self._clean_up(environment)
             raise
         environment.order = order
+        if order is None:
+            self._unborn[identifier] = environment
         self._selector.register(environment.orders, selectors.EVENT_READ, lambda: self._hear_init(environment))
 
     def _conceive(self, zygote: Zygote, environment: Environment, order: Order | None) -> None:
@@ -224,6 +227,7 @@ class Operations:
         """An environment has come a step further: give it to whom it was made for, or keep it."""
         if not environment.is_ready:
             return
+        self._unborn.pop(environment.identifier, None)
         order, environment.order = environment.order, None
         if environment.is_doomed:
             _kill(environment)
@@ -298,13 +302,15 @@ class Operations:
     def _make_blank(self) -> bool:
         """Have one more blank environment born where fewer are kept than recent demand wants."""
         now = time.monotonic()
-        kept = {runtime: self._blank_count(runtime) for runtime in self._zygotes}
+        kept = {runtime: len(self._blanks.get(runtime, [])) for runtime in self._zygotes}
+        for environment in self._unborn.values():
+            kept[environment.runtime] += 1
         for runtime, count in kept.items():
             demand = self._demand.get(runtime)
             wanted = target(demand.level(now) if demand is not None else 0.0, sum(kept.values()) - count)
             self._tell_level(runtime, wanted)
             if count < wanted:
-                if not any(one.order is None and not one.is_ready for one in self._environments.values()):
+                if not self._unborn:
                     self._create(runtime, None)
                 return True
             blanks = self._blanks.get(runtime, [])
@@ -319,12 +325,6 @@ class Operations:
             for worker in self.workers:
                 _tell(worker, Kind.LEVEL, runtime, *level)
 
-    def _blank_count(self, runtime: int) -> int:
-        return sum(
-            one.runtime == runtime and not one.is_told and one.order is None and not one.is_doomed
-            for one in self._environments.values()
-        )
-
     # what zygotes say
 
     def _hear_zygote(self, runtime: int, zygote: Zygote) -> None:
@@ -336,6 +336,7 @@ class Operations:
         if kind == Kind.CREATED:
             environment = self._environments[values[0]]
             environment.pid = values[1]
+            self._living[runtime, environment.pid] = environment
             with contextlib.suppress(ProcessLookupError):
                 environment.handle = os.pidfd_open(values[1])
             self._advance(environment)
@@ -344,7 +345,9 @@ class Operations:
         elif kind == Kind.FAILED:
             self._end(self._environments[values[0]])
         elif kind == Kind.REAPED:
-            self._bury(runtime, values[0])
+            buried = self._living.get((runtime, values[0]))
+            if buried is not None:
+                self._end(buried)
 
     def _lose_zygote(self, runtime: int, zygote: Zygote) -> None:
         """A zygote that dies takes its environments along (their parent-death signal)."""
@@ -366,11 +369,6 @@ class Operations:
             environment.listener = message[2][0]
         self._advance(environment)
 
-    def _bury(self, runtime: int, pid: int) -> None:
-        for environment in list(self._environments.values()):
-            if environment.pid == pid and environment.runtime == runtime:
-                self._end(environment)
-
     def _end(self, environment: Environment) -> None:
         """Clean up behind an environment whose processes are gone, then tell the worker how it ended."""
         group = environment.group
@@ -387,6 +385,8 @@ class Operations:
     def _clean_up(self, environment: Environment) -> None:
         """Undo everything that was made for an environment."""
         del self._environments[environment.identifier]
+        self._unborn.pop(environment.identifier, None)
+        self._living.pop((environment.runtime, environment.pid), None)
         blanks = self._blanks.get(environment.runtime, [])
         if environment in blanks:
             blanks.remove(environment)

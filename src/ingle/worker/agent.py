@@ -32,6 +32,7 @@ from ingle.worker.environment import Environment
 from ingle.worker.invocation import Invocation
 from ingle.worker.loader import Loader
 from ingle.worker.log_shipping import LogShipper
+from ingle.worker.pace import Pace
 from ingle.worker.retirement import available_bytes, choose
 from ingle.worker.role_credentials import ContainerCredentials
 from ingle.worker.templates import Image, Making, Reports, Template, Templates, template_key, why_no_template
@@ -58,6 +59,7 @@ class Environments:
         self._thawed: set[Environment] = set()
         self._ahead: dict[VersionKey, asyncio.Task[Environment]] = {}
         """Of versions whose environments serve once: the next one."""
+        self._pace = Pace()
         self._starting = 0
         self._is_leaving = False
         self.changes: asyncio.Queue[dict[str, str]] = asyncio.Queue()
@@ -112,6 +114,10 @@ class Environments:
 
     async def _run(self, grant: Grant, image: Image | None) -> Environment:
         """Have an environment begin; it has ended its begin on return, well or not."""
+        async with self._pace.place():
+            return await self._begin(grant, image)
+
+    async def _begin(self, grant: Grant, image: Image | None) -> Environment:
         try:
             newborn = await self._births.spawn(grant, template=image, becomes_template=image is not None)
         except BaseException:

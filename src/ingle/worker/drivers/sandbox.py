@@ -7,6 +7,7 @@ import fcntl
 import os
 import platform
 import socket
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from ingle.worker.drivers.init_link import InitLink
 ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
 _ANSWER_S = 30.0
+_ORDERS = 64
+"""Environments that are ordered at the same time: more would only wait at the spawner, with all their descriptors."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -66,6 +69,10 @@ class SandboxDriver:
         self._waiting: dict[int, asyncio.Future[_Reply]] = {}
         self._exits: dict[int, asyncio.Future[Exit]] = {}
         self._levels: dict[int, Level] = {}
+        self._orders = asyncio.Semaphore(_ORDERS)
+        self._is_writable = asyncio.Event()
+        self._unsent: deque[tuple[int, ...]] = deque()
+        """Messages that wait until the spawner has read some of those before."""
         self.lost = asyncio.Event()
         self.makes_copies = platform.machine() == "x86_64"
 
@@ -78,6 +85,7 @@ class SandboxDriver:
             raise SpawnError(f"the spawner can't be reached: {error.strerror}") from error
         link.setblocking(False)
         self._link = link
+        self._is_writable.set()
         self.lost.clear()
         asyncio.get_running_loop().add_reader(link.fileno(), self._hear)
 
@@ -113,15 +121,18 @@ class SandboxDriver:
             return
         for descriptor in reply.descriptors:
             os.close(descriptor)
-        if kind == Kind.SPAWNED and self._link is not None:
-            messages.send(self._link, Kind.STOP, values[1])
+        if kind == Kind.SPAWNED:
+            self._stop(values[1])
 
     def _lose(self) -> None:
         link, self._link = self._link, None
         if link is None:
             return
         asyncio.get_running_loop().remove_reader(link.fileno())
+        asyncio.get_running_loop().remove_writer(link.fileno())
         link.close()
+        self._unsent.clear()
+        self._is_writable.set()  # so that who waits for it learns that it is gone
         for waiting in self._waiting.values():
             if not waiting.done():
                 waiting.set_exception(SpawnError("the spawner went away"))
@@ -133,13 +144,34 @@ class SandboxDriver:
         self._levels.clear()
         self.lost.set()
 
-    def _send(self, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
+    def _send(self, *message: int) -> None:
+        """Send a message without descriptors, in a while if need be."""
+        if not self._is_writable.is_set() or not self._try_to_send(*message):
+            self._unsent.append(message)
+
+    def _try_to_send(self, kind: int, *values: int, descriptors: list[int] | None = None) -> bool:
+        """Send a message now; return whether there was room for it."""
         if self._link is None:
             raise SpawnError("the spawner is not there")
         try:
             messages.send(self._link, kind, *values, descriptors=descriptors or [])
+        except BlockingIOError:
+            self._is_writable.clear()
+            asyncio.get_running_loop().add_writer(self._link.fileno(), self._became_writable)
+            return False
         except OSError as error:
             raise SpawnError(f"the spawner does not take messages: {error.strerror}") from error
+        return True
+
+    def _became_writable(self) -> None:
+        if self._link is None:
+            return
+        asyncio.get_running_loop().remove_writer(self._link.fileno())
+        with contextlib.suppress(SpawnError):  # its reader will notice, too
+            while self._unsent and self._try_to_send(*self._unsent[0]):
+                self._unsent.popleft()
+        if not self._unsent:
+            self._is_writable.set()
 
     async def _ask(self, kind: int, *values: int, descriptors: list[int]) -> _Reply:
         self._token += 1
@@ -147,7 +179,9 @@ class SandboxDriver:
         waiting: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
         self._waiting[token] = waiting
         try:
-            self._send(kind, token, *values, descriptors=descriptors)
+            await self._is_writable.wait()
+            while not self._try_to_send(kind, token, *values, descriptors=descriptors):
+                await self._is_writable.wait()
             async with asyncio.timeout(_ANSWER_S):
                 reply = await waiting
         except TimeoutError:
@@ -172,6 +206,10 @@ class SandboxDriver:
         self._send(Kind.DETACH, image)
 
     async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
+        async with self._orders:
+            return await self._order(spec)
+
+    async def _order(self, spec: EnvironmentSpec) -> RunningEnvironment:
         values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image, spec.opt_image)
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:

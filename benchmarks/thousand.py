@@ -1,0 +1,75 @@
+"""1,000 concurrent environments of one function from nothing, each answering.
+
+All requests are sent at once. Each invocation says when it began and stays until a time that all were told, so that
+none can be served by an environment that has served before.
+"""
+
+import asyncio
+import json
+import resource
+import time
+from typing import Any
+
+import uvloop
+from harness import Ingle, print_table, running_ingle, touch_memory
+from warm_invoke import signed_requests
+
+HOLD = """
+import time, uuid
+ME = str(uuid.uuid4())
+def handler(until, context):
+    began = time.time()
+    time.sleep(max(0.0, until - began))
+    return [ME, began]
+"""
+WARNING_S = 3.0
+"""For the signing of the requests, before the clock starts."""
+
+
+async def ask(port: int, request: bytes) -> Any:
+    """Send one request and return its answer's body, None where it is an error."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(request)
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(
+        int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length")
+    )
+    body = await reader.readexactly(length)
+    writer.close()
+    return json.loads(body) if head.startswith(b"HTTP/1.1 200") and b"x-amz-function-error" not in head else None
+
+
+async def ask_all(port: int, requests: list[bytes]) -> list[Any]:
+    return await asyncio.gather(*(ask(port, request) for request in requests))
+
+
+def run(ingle: Ingle, name: str, count: int, hold_s: float) -> tuple[list[Any], float, float]:
+    """Return the answers, when the clock started (seconds of the epoch), and how long all took."""
+    start = time.time() + WARNING_S
+    requests = signed_requests(ingle, name, count, 0, body=b"%.3f" % (start + hold_s))
+    time.sleep(max(0.0, start - time.time()))
+    start = time.time()
+    answers = uvloop.run(ask_all(ingle.port, requests))
+    return answers, start, time.time() - start
+
+
+def main(count: int = 1000, hold_s: float = 9.0) -> None:
+    """Print the table."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    with running_ingle("--concurrency", str(count)) as ingle:
+        ingle.deploy("hold", {"app.py": HOLD}, Timeout=60)
+        touch_memory()
+        answers, start, seconds = run(ingle, "hold", count, hold_s)
+    told = [answer for answer in answers if answer is not None]
+    environments = {name for name, _ in told}
+    if len(environments) < count:
+        raise RuntimeError(f"{len(environments)} environments answered, {count - len(told)} invocations failed")
+    last = max(began for _, began in told) - start
+    rows = [(f"the last of {count} environments has begun to serve", f"{last:.1f} s", "10 s"),
+            (f"all have answered (none before {hold_s:.0f} s)", f"{seconds:.1f} s", "10 s")]  # fmt: skip
+    print_table("A thousand environments at once", ("what", "measured", "promise"), rows)
+
+
+if __name__ == "__main__":
+    main()
