@@ -1,5 +1,7 @@
 """What `ingle deploy` sends, where `ingle rollback` goes, and what a directory is taken for."""
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,3 +90,9 @@ def test_a_rollback_goes_to_the_newest_earlier_version_of_other_code() -> None:
     assert version_before("$LATEST", published, "b") == "1"
     assert version_before("4", published, "b") == "1"
     assert version_before("1", published, "a") is None
+
+
+def test_the_command_line_starts_without_what_only_one_command_needs() -> None:
+    program = "import sys, ingle.app.main; print({'samtranslator', 'watchfiles', 'boto3', 'yaml'} & sys.modules.keys())"
+    told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert told.stdout == "set()\n"
