@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from harness import zip_of
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from in_process import RUNTIME, ControlPlane
 
@@ -294,7 +294,9 @@ def world() -> Iterator[World]:
 
 
 # Not shrunk: that would take longer than a run of all tests may.
-@settings(max_examples=15, deadline=None, phases=(Phase.generate,))
+@settings(
+    max_examples=15, deadline=None, phases=(Phase.generate,), suppress_health_check=[HealthCheck.too_slow]
+)  # fmt: skip
 @given(st.lists(STEP, min_size=50, max_size=50))
 def test_no_sequence_of_operations_breaks_the_rules(steps: list[tuple[str, dict[str, Any]]]) -> None:
     world = World()

@@ -31,9 +31,13 @@ def check_member(shape: dict[str, Any], value: bytes, path: str) -> str:
 
 def read_arn(name: str, query: bytes, region: str, account: str) -> FunctionArn:
     """Return what an invocation is for, with the qualifier of its name or of the query. Raises AwsError."""
-    given = next((part[10:] for part in query.split(b"&") if part.startswith(b"Qualifier=")), None)
-    qualifier = unquote(given.decode("latin-1")) if given is not None else None
-    reference = _read(name, qualifier)
+    given = next((part[10:] for part in query.split(b"&") if part.startswith(b"Qualifier=")), None) if query else None
+    return _read(name, unquote(given.decode("latin-1")) if given is not None else None, region, account)
+
+
+@functools.lru_cache(maxsize=4096)
+def _read(name: str, qualifier: str | None, region: str, account: str) -> FunctionArn:
+    reference = _reference(name, qualifier)
     if reference.region is not None and reference.region != region:
         raise AwsError(
             "ResourceNotFoundException",
@@ -52,8 +56,7 @@ def read_arn(name: str, query: bytes, region: str, account: str) -> FunctionArn:
     )
 
 
-@functools.lru_cache(maxsize=4096)
-def _read(name: str, qualifier: str | None) -> FunctionReference:
+def _reference(name: str, qualifier: str | None) -> FunctionReference:
     problems = check_text(NAME, name, "functionName")
     if qualifier is not None:
         problems += check_text(QUALIFIER, qualifier, "qualifier")
