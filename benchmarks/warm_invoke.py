@@ -10,7 +10,7 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import load
 import uvloop
@@ -26,7 +26,9 @@ CONNECTIONS = 2
 TARGET = "/2015-03-31/functions/{name}/invocations"
 
 
-def signed_requests(ingle: Ingle, name: str, count: int, first: int, body: bytes | None = None) -> list[bytes]:
+def signed_requests(
+    ingle: Ingle, name: str, count: int, first: int, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> list[bytes]:
     """Return `count` whole HTTP requests, each with its own body (unless one is given) and signature."""
     held = ingle.credentials
     signer = SigV4Auth(Credentials(held["access_key_id"], held["secret_access_key"]), "lambda", "us-east-1")
@@ -34,7 +36,9 @@ def signed_requests(ingle: Ingle, name: str, count: int, first: int, body: bytes
     made = []
     for number in range(first, first + count):
         event = b'{"number": %d}' % number if body is None else body
-        request = AWSRequest("POST", f"http://{host}{TARGET.format(name=name)}", data=event, headers={"Host": host})
+        request = AWSRequest(
+            "POST", f"http://{host}{TARGET.format(name=name)}", data=event, headers={"Host": host, **(headers or {})}
+        )
         signer.add_auth(request)
         lines = "".join(f"{key}: {value}\r\n" for key, value in request.headers.items())
         path = TARGET.format(name=name)

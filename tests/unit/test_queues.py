@@ -74,15 +74,24 @@ def test_what_is_too_old_or_has_no_concurrency_is_not_attempted() -> None:
     assert before_attempt(event(), DEFAULT, 1, ACCEPTED_MS) is None
 
 
-def test_a_window_grows_for_slow_functions_alone_and_halves_when_refused() -> None:
-    window = Window(limit=10)
-    assert window.after_answer(0.001) == window
-    grown = window
+def test_a_window_grows_for_slow_functions_alone_while_processors_are_idle() -> None:
+    window = grown = Window(limit=10)
+    assert window.after_answer(0.001, 0.9) == window
+    assert window.after_answer(1.0, 0.1) == window
     for _ in range(5):
-        grown = grown.after_answer(1.0)
+        grown = grown.after_answer(1.0, 0.9)
     assert grown.size == 10
     assert (grown.free(4), grown.free(12)) == (6, 0)
-    for _ in range(9):
-        grown = grown.after_refusal()
-    assert grown.size == 1
     assert Window(limit=2).free(0) == 2
+
+
+def test_a_window_shrinks_where_no_processor_is_idle_and_halves_when_refused() -> None:
+    window = Window(limit=10)
+    for _ in range(20):
+        window = window.after_answer(1.0, 0.01)
+    assert window.size == 1
+    refused = Window(limit=10).after_refusal()
+    assert refused.size == 4
+    for _ in range(5):
+        refused = refused.after_refusal()
+    assert refused.size == 1

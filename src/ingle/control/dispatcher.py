@@ -1,7 +1,7 @@
 """Delivers queued events to the gateway, on the path of every other invocation.
 
 Callers who wait for an answer come first: events take at most half of the account's concurrency, one function at most
-half of that, and each function's `Window` grows only while that helps. What was under way when control dies is delivered
+half of that, and each function's `Window` grows only while processors are idle. What was under way when control dies is delivered
 again: an event runs at least once.
 """
 
@@ -13,6 +13,7 @@ import time
 import structlog
 
 from ingle.control.event_queue import Delivery, EventQueue
+from ingle.control.processor import Processor
 from ingle.functions import LATEST, EventInvokeConfig, Function
 from ingle.queues import (
     Condition,
@@ -73,6 +74,7 @@ class Dispatcher:
         self._retry_s = retry_s
         self._pause_ms = max(_LEAST_PAUSE_MS, round(retry_s * 1000 / 60))
         """Of what fails for no fault of a function's: a second, where the first retry comes after a minute."""
+        self._processor = Processor()
         self._lanes: dict[FunctionKey, _Lane] = {}
         self._deliveries: dict[asyncio.Task[None], int] = {}
         """What is under way, and how many bytes each holds."""
@@ -175,7 +177,8 @@ class Dispatcher:
             ended = await self._attempt(lane, one)
             look_at_ms = ended.due_ms if isinstance(ended, QueuedEvent) else 0.0
         except IngleError as error:
-            _log.warning("event.not_delivered", function=str(one.event.arn), reason=str(error))
+            if self._clock.now_ms() >= self._held_until_ms:  # one line tells enough of a gateway that is away
+                _log.warning("event.not_delivered", function=str(one.event.arn), reason=str(error))
             self._held_until_ms = self._clock.now_ms() + self._pause_ms
         finally:
             lane.under_way.discard(one.event.id)
@@ -231,5 +234,5 @@ class Dispatcher:
         if answer.status != 200:
             lane.window = lane.window.after_refusal()
             return Outcome.REFUSED
-        lane.window = lane.window.after_answer(time.monotonic() - began_s)
+        lane.window = lane.window.after_answer(time.monotonic() - began_s, self._processor.idle_share())
         return Outcome.FAILED if answer.header(b"x-amz-function-error") is not None else Outcome.SUCCEEDED
