@@ -23,13 +23,13 @@ def deploy_template(path: Path, name: str | None, parameters: dict[str, str], da
     place = Place(stack=stack, region=client.meta.region_name, account=account_of(data_dir))
     has_failed = False
     try:
-        template = load_template(path, place, parameters)
-        console.print(f"stack {stack}", highlight=False)
         with answered():
+            template = load_template(path, place, parameters)
+            console.print(f"stack {stack}", highlight=False)
             for told in deploy_stack(client, template, place):
                 has_failed |= told.verb == "failed"
                 _tell(told)
-        _tell_rest(template)
+            _tell_rest(template)
     except TemplateError as error:
         fail(str(error))
     if has_failed:
