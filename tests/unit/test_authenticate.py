@@ -1,5 +1,6 @@
 """What a gateway keeps of signing keys: none for longer than its session, and nothing of what anybody may send."""
 
+import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -78,3 +79,8 @@ async def test_a_session_ends_for_who_has_its_key_too(world: World) -> None:
 async def test_credentials_longer_than_any_are_nobodys(world: World) -> None:
     assert await world.refusal(sign(token="x" * 5000)) == "UnrecognizedClientException"
     assert world.asked == []
+
+
+async def test_those_who_want_the_same_key_at_once_ask_for_it_once(world: World) -> None:
+    assert set(await asyncio.gather(*(world.take(sign(body=b"%d" % number)) for number in range(50)))) == {ROLE}
+    assert len(world.asked) == 1

@@ -1,5 +1,6 @@
 """Who makes a request: its signature, checked against a signing key that control derives for one day."""
 
+import asyncio
 import hashlib
 
 import msgspec
@@ -24,6 +25,7 @@ class Authenticator:
         self._control = control
         self._clock = clock
         self._keys: dict[_CacheKey, tuple[int, SigningKey | None]] = {}
+        self._asking: dict[_CacheKey, asyncio.Task[SigningKey | None]] = {}
 
     async def authenticate(self, exchange: Exchange, body: bytes) -> tuple[Principal, sigv4.SignedRequest]:
         """Return who signed the request. Raises AwsError in the order in which AWS checks."""
@@ -46,11 +48,19 @@ class Authenticator:
             return cached[1]
         if sum(len(part or "") for part in wanted) > _LONGEST:
             return None
-        found = await self._ask(signed)
+        found = await self._ask_once(wanted, signed)
         if len(self._keys) >= _KEPT:
             self._keys.clear()
         self._keys[wanted] = (now + (_GOOD_FOR_NS if found else _UNKNOWN_FOR_NS), found)
         return found
+
+    async def _ask_once(self, wanted: _CacheKey, signed: sigv4.SignedRequest) -> SigningKey | None:
+        """Ask control, together with whoever wants the same key now: a thousand may come at once."""
+        asking = self._asking.get(wanted)
+        if asking is None:
+            asking = self._asking[wanted] = asyncio.create_task(self._ask(signed))
+            asking.add_done_callback(lambda _: self._asking.pop(wanted, None))
+        return await asyncio.shield(asking)
 
     def _has_ended(self, key: SigningKey | None) -> bool:
         return key is not None and key.expires_at_ms is not None and key.expires_at_ms <= self._clock.now_ms()

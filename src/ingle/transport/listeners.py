@@ -4,8 +4,11 @@ import os
 import socket
 from pathlib import Path
 
+_BACKLOG = 4096
+"""What a thousand callers at once need; the kernel's somaxconn bounds it."""
 
-def unix_listener(path: str | Path, *, backlog: int = 512) -> socket.socket:
+
+def unix_listener(path: str | Path, *, backlog: int = _BACKLOG) -> socket.socket:
     """Listen on a Unix socket that only this user can reach (mode 0600); a stale one at `path` is replaced."""
     Path(path).unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -19,7 +22,7 @@ def unix_listener(path: str | Path, *, backlog: int = 512) -> socket.socket:
     return listener
 
 
-def tcp_listener(host: str, port: int, *, backlog: int = 1024) -> socket.socket:
+def tcp_listener(host: str, port: int, *, backlog: int = _BACKLOG) -> socket.socket:
     """Listen on a TCP address; `host` is a literal address of the machine or a name that resolves to one."""
     family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
     listener = socket.socket(family, socket.SOCK_STREAM)
