@@ -145,7 +145,8 @@ class Traces:
     def __init__(self) -> None:
         self.zombies = sum(state(pid) == "Z" for pid in os.listdir("/proc") if pid.isdigit())
         self.mounts = len(Path("/proc/self/mountinfo").read_text().splitlines())
-        self.groups = sum(1 for _ in Path("/sys/fs/cgroup").glob("**/ingle-*/*/cgroup.procs"))
+        walked = os.walk("/sys/fs/cgroup")  # which minds no group that goes meanwhile
+        self.groups = sum(folder.split("/")[-2].startswith("ingle-") for folder, _, _ in walked)
         self.loops = sum((path / "backing_file").exists() for path in Path("/sys/block").glob("loop*/loop"))
         listed = subprocess.run(["lsns", "-rno", "NS"], capture_output=True, text=True, check=True)
         self.namespaces = len(listed.stdout.split())
