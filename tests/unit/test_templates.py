@@ -1,17 +1,19 @@
-"""Which templates a worker is told to hold, and what a copy that can't begin means."""
+"""Which templates a worker is told to hold, what is made ahead of invocations, and what a copy that can't begin means."""
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import msgspec
 import pytest
-from assignments import sample_assignment
+from assignments import KEY, sample_assignment
 
-from ingle.environments import StartEnvironment
+from ingle.environments import StartEnvironment, State
 from ingle.gateway.templates import Templates, wanted_templates
 from ingle.routing import FunctionRoute, VersionRoute
 from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
+from ingle.worker.ahead import Ahead
 from ingle.worker.beginnings import RestoreFailedError, check_restored
 from ingle.worker.platform_events import TIMEOUT, failed
 
@@ -65,3 +67,46 @@ def test_a_hook_that_fails_or_takes_too_long_is_the_functions_doing_a_copy_that_
         assert refused.value.code == code
     check_restored(version, failed("Runtime.ExitError"))
     check_restored(sample_assignment(), TIMEOUT)
+
+
+class Made:
+    """An environment as far as it matters here."""
+
+    def __init__(self) -> None:
+        self.state = State.IDLE
+
+    def retire(self) -> None:
+        self.state = State.STOPPING
+
+
+async def make(made: Made, takes_s: float = 0.0) -> Made:
+    await asyncio.sleep(takes_s)
+    return made
+
+
+async def test_one_is_made_ahead_and_taken_once_if_it_can_still_serve() -> None:
+    ahead: Ahead[Made] = Ahead()
+    assert ahead.take(KEY) is None
+    for can_serve in (True, False):
+        made = Made()
+        made.state = State.IDLE if can_serve else State.GONE
+        ahead.make(KEY, partial(make, made))
+        assert ahead.take(KEY) is None  # it is on its way
+        ahead.make(KEY, partial(make, Made()))  # and no other
+        await asyncio.sleep(0.01)
+        assert ahead.take(KEY) is (made if can_serve else None)
+        assert ahead.take(KEY) is None
+
+
+@pytest.mark.parametrize(("kept_s", "takes_s"), [(600.0, 0.0), (600.0, 0.01), (0.01, 0.0)])
+async def test_what_nobody_wants_is_ended_be_it_ready_on_its_way_or_old(kept_s: float, takes_s: float) -> None:
+    ahead: Ahead[Made] = Ahead(kept_s)
+    made, until = Made(), asyncio.get_running_loop().time() + 5
+    ahead.make(KEY, partial(make, made, takes_s))
+    await asyncio.sleep(0)
+    if kept_s > 1:
+        ahead.drop(lambda key: key == KEY)
+    while made.state is not State.STOPPING and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(0.001)
+    assert made.state is State.STOPPING
+    assert ahead.take(KEY) is None

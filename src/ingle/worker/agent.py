@@ -23,6 +23,7 @@ from ingle.environments import (
 )
 from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
 from ingle.values import MIB, PAYLOAD_LIMIT_BYTES, IngleError
+from ingle.worker.ahead import Ahead
 from ingle.worker.beginnings import RestoreFailedError, beginning_of, check_restored
 from ingle.worker.births import Births, Grant, RuntimeMissingError
 from ingle.worker.census import Census
@@ -41,6 +42,8 @@ _log = structlog.get_logger("ingle.worker")
 _FREEZE_AFTER_S = 0.03
 _LOOK_S = 0.5
 _MEMINFO = Path("/proc/meminfo")
+_TEMPLATE_WAIT_S = 10.0
+"""How long an environment waits for its template, which others may be made before: then it runs an init itself."""
 _INVOCATIONS = b"/invocations"
 _ENVIRONMENTS = b"/environments/"
 _SETTLED = b"/settled"
@@ -57,8 +60,7 @@ class Environments:
         self._running: dict[bytes, Environment] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._thawed: set[Environment] = set()
-        self._ahead: dict[VersionKey, asyncio.Task[Environment]] = {}
-        """Of versions whose environments serve once: the next one."""
+        self._ahead: Ahead[Environment] = Ahead()
         self._pace = Pace()
         self._starting = 0
         self._is_leaving = False
@@ -85,9 +87,9 @@ class Environments:
 
     async def _start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         began_ns = time.monotonic_ns()
-        environment = self._take_ahead(wanted.version) or await self._have_born(wanted)
-        if environment.serves_once and environment.beginning.is_copy:
-            self._make_ahead(wanted)
+        environment = self._ahead.take(wanted.version) or await self._have_born(wanted)
+        if environment.serves_once and environment.beginning.is_copy and not self._is_leaving:
+            self._ahead.make(wanted.version, lambda: self._have_born(wanted))
         return EnvironmentStarted(
             environment_id=environment.identifier,
             init_failed=environment.state is State.FAILED,
@@ -137,10 +139,10 @@ class Environments:
         """Return the image that an environment of a version shall become, None where it runs an init itself."""
         if not (assignment.has_template and self._births.makes_copies):
             return None
-        try:
-            return (await self._templates.get(template_key(assignment.version))).image
-        except IngleError:
-            return None
+        with contextlib.suppress(IngleError, TimeoutError):
+            async with asyncio.timeout(_TEMPLATE_WAIT_S):
+                return (await self._templates.get(template_key(assignment.version))).image
+        return None
 
     async def _make_template(self, key: VersionKey) -> Template:
         """Run a version's init in an environment of its own and return its image. Raises IngleError."""
@@ -160,39 +162,18 @@ class Environments:
 
     def forget_template(self, key: VersionKey) -> None:
         self._templates.forget(key)
-        for one in [one for one in self._ahead if template_key(one) == key]:
-            self._spawn(self._drop_ahead(self._ahead.pop(one)))
+        self._ahead.drop(lambda one: template_key(one) == key)
 
     def forget_templates(self) -> None:
         """The zygotes whose forks could have become them are gone, or nobody may want them any more."""
         self._templates.forget_all()
-        self._ahead.clear()
-
-    def _make_ahead(self, wanted: StartEnvironment) -> None:
-        if wanted.version not in self._ahead and not self._is_leaving:
-            self._ahead[wanted.version] = asyncio.create_task(self._have_born(wanted))
+        self._ahead.drop(lambda _: True)
 
     def leave(self) -> None:
         """Tell the gateway that there will be no others, and drop what was made ahead."""
         self._is_leaving = True
         self.changes.put_nowait({"event": "leaving"})
-        for task in self._ahead.values():
-            self._spawn(self._drop_ahead(task))
-        self._ahead.clear()
-
-    def _take_ahead(self, key: VersionKey) -> Environment | None:
-        """Return an environment that was made ahead and can serve at once."""
-        task = self._ahead.get(key)
-        if task is None or not task.done():
-            return None
-        del self._ahead[key]
-        if task.cancelled() or task.exception() is not None or not task.result().state.can_serve:
-            return None
-        return task.result()
-
-    async def _drop_ahead(self, task: asyncio.Task[Environment]) -> None:
-        with contextlib.suppress(IngleError):
-            (await task).retire()
+        self._ahead.drop(lambda _: True)
 
     # what environments tell
 

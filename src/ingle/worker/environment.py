@@ -202,7 +202,8 @@ class Environment:
             refuse(exchange, 403, "InvalidStateTransition", "This environment is not restored from a snapshot")
 
     def became_no_copy(self) -> None:
-        self._owner.became_no_copy(self)
+        if self._init.is_under_way and self.beginning.is_copy:
+            self._owner.became_no_copy(self)
 
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange

@@ -45,6 +45,8 @@ _log = structlog.get_logger("ingle.worker")
 _LIBRARIES_MIB = 512
 """What an image may have of mapped files beside the function's memory."""
 _TRIES, _PAUSE_S = 50, 0.2
+_IMAGE_LIMIT_BYTES = 1024 * MIB
+_AT_A_TIME = 4
 _KEPT_BYTES = 2048 * MIB
 _IMAGE, _REFUSAL = b"/ingle/template", b"/ingle/template/refusal"
 _INIT_ERROR = b"/2018-06-01/runtime/init/error"
@@ -100,13 +102,15 @@ class Making:
         self._loop = asyncio.get_running_loop()
         self._made: asyncio.Future[Template] = self._loop.create_future()
         self._server: HttpServer | None = None
+        self._is_taking = False
 
     async def run(self) -> Template:
         """Run init to its end and return what came of it; nothing of the environment is left then."""
         began_ns = time.monotonic_ns()
         self._capture.watch()
         self._journal.tell(InitStart(assignment=self._assignment))
-        limits = ServerLimits(body_bytes=(self._assignment.memory_mib + _LIBRARIES_MIB) * MIB, connections=16)
+        most = min((self._assignment.memory_mib + _LIBRARIES_MIB) * MIB, _IMAGE_LIMIT_BYTES)
+        limits = ServerLimits(body_bytes=most, connections=16)
         self._server = await serve_http(self, self._running.listener, limits=limits)
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
@@ -159,7 +163,8 @@ class Making:
         self._settle(Template(error="Runtime.ExitError", reason="its environment has ended"))
 
     def __call__(self, exchange: Exchange) -> Any:
-        if exchange.method == b"POST" and exchange.target == _IMAGE:
+        if exchange.method == b"POST" and exchange.target == _IMAGE and not self._is_taking:
+            self._is_taking = True  # one image: more would be memory of ours that nobody is billed for
             return self._take(exchange)
         if exchange.method == b"POST" and exchange.target == _REFUSAL:
             return self._take_refusal(exchange)
@@ -186,6 +191,9 @@ class Making:
             return
         except DisconnectedError:
             return  # its end is told by its exit, or by a refusal
+        except OSError as error:
+            self._settle(Template(reason=f"There is no memory for its image: {error.strerror}."))
+            return
         fcntl.fcntl(image.descriptor, fcntl.F_ADD_SEALS, ALL_SEALS)
         self._settle(Template(image=image))
         exchange.respond(202, ())
@@ -221,6 +229,7 @@ class Templates:
         self._make = make
         self._reports = reports
         self._made: dict[VersionKey, asyncio.Task[Template]] = {}
+        self._turns = asyncio.Semaphore(_AT_A_TIME)
 
     async def get(self, key: VersionKey) -> Template:
         """Return a version's template. Raises IngleError where the attempt could not even be made."""
@@ -233,7 +242,8 @@ class Templates:
         return template
 
     async def _make_anew(self, key: VersionKey) -> Template:
-        template = await self._make(key)
+        async with self._turns:
+            template = await self._make(key)
         length = template.image.length if template.image is not None else 0
         _log.info("template.made", function=key.function, version=key.version, bytes=length, reason=template.reason)
         return template
