@@ -68,13 +68,13 @@ class Routing:
         for key, route in self._invoker.routes.items():
             self._hold(key, route)
         self._urls.follow_all(self._invoker.routes)
-        self._follow()
+        self._follow(anew=True)
 
-    def prepare(self) -> None:
+    def prepare(self, *, anew: bool = False) -> None:
         """Have the worker warm up what the functions need."""
         routes = self._invoker.routes.values()
         self._fleet.prepare({version.runtime for route in routes for version in route.versions.values()})
-        self._templates.want(wanted_templates(routes))
+        self._templates.want(wanted_templates(routes), again=anew)
 
     def begin(self) -> None:
         """Have a worker that leads from now on, and has nothing yet, hold what is wanted."""
@@ -131,10 +131,10 @@ class Routing:
         levels = self._fleet.provisioned_levels((asked.account, asked.region, asked.function))
         exchange.respond(200, (), msgspec.json.encode(levels))
 
-    def _follow(self) -> None:
+    def _follow(self, *, anew: bool = False) -> None:
         """Have what is not served any more retired, and what is new prepared."""
         self._fleet.retire(self._is_served)
-        self.prepare()
+        self.prepare(anew=anew)
 
     def _is_served(self, key: VersionKey) -> bool:
         route = self._invoker.routes.get((key.account, key.region, key.function))

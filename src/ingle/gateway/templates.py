@@ -34,9 +34,9 @@ class Templates:
         self._told: set[VersionKey] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def want(self, wanted: set[VersionKey]) -> None:
-        """Have the worker hold these templates and no others."""
-        for key in wanted - self._told:
+    def want(self, wanted: set[VersionKey], *, again: bool = False) -> None:
+        """Have the worker hold these templates and no others; `again`: control, which is new, shall hear of each."""
+        for key in wanted if again else wanted - self._told:
             self._spawn(b"POST", key)
         for key in self._told - wanted:
             self._spawn(b"DELETE", key)

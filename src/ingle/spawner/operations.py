@@ -360,6 +360,8 @@ class Operations:
 
     def _hear_init(self, environment: Environment) -> None:
         """An environment's init says that it is born; what it says later, it says to its worker."""
+        if environment.identifier not in self._environments:  # its zygote has taken it along, a moment ago
+            return
         message = messages.receive(environment.orders)
         if message is None or environment.is_born:  # it has ended: the zygote will tell, too
             self._selector.unregister(environment.orders)

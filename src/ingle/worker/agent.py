@@ -111,7 +111,7 @@ class Environments:
         except BaseException:
             await self._births.release(wanted.version)
             raise
-        self._templates.forget(template_key(wanted.version))
+        self._templates.give_up(template_key(wanted.version))
         return await self._run(grant, None)
 
     async def _run(self, grant: Grant, image: Image | None) -> Environment:
@@ -158,16 +158,26 @@ class Environments:
 
     def want_template(self, key: VersionKey) -> None:
         """Have a version's template made, unless there is one, and report what came of it."""
-        self._spawn(self._templates.report(key))
+        self._spawn(self._templates.want(key))
 
     def forget_template(self, key: VersionKey) -> None:
         self._templates.forget(key)
         self._ahead.drop(lambda one: template_key(one) == key)
 
     def forget_templates(self) -> None:
-        """The zygotes whose forks could have become them are gone, or nobody may want them any more."""
-        self._templates.forget_all()
+        """A gateway begins anew, and tells of those that it wants."""
+        self._templates.wanted.clear()
+        self.void_templates()
+
+    def void_templates(self) -> None:
+        """The zygotes whose forks could have become them are gone."""
+        self._templates.void_all()
         self._ahead.drop(lambda _: True)
+
+    def renew_templates(self) -> None:
+        """There are zygotes again."""
+        for key in self._templates.wanted:
+            self.want_template(key)
 
     def leave(self) -> None:
         """Tell the gateway that there will be no others, and drop what was made ahead."""
@@ -181,7 +191,10 @@ class Environments:
         self._thawed.add(environment)
 
     def became_no_copy(self, environment: Environment) -> None:
-        self._templates.forget(template_key(environment.assignment.version))
+        key = template_key(environment.assignment.version)
+        self._templates.void(key)
+        if key in self._templates.wanted:
+            self.want_template(key)
 
     def left(self, environment: Environment) -> None:
         self._running.pop(environment.identifier.encode(), None)
@@ -354,10 +367,11 @@ async def _keep_driver(driver: Driver, environments: Environments, loader: Loade
     """Reconnect to a spawner that was restarted; everything that ran under the old one is gone."""
     while True:
         await driver.lost.wait()
-        environments.forget_templates()
+        environments.void_templates()
         loader.forget_all()
         try:
             await driver.start()
+            environments.renew_templates()
         except SpawnError:
             await asyncio.sleep(0.05)
 

@@ -142,6 +142,7 @@ class Making:
         if self._server is not None:
             await self._server.drain(0)
         self._running.close()
+        self._made = self._loop.create_future()  # no cycle among callbacks shall keep an image that nobody wants
 
     def _linked(self, link: socket.socket) -> None:
         assert self._server is not None
@@ -222,22 +223,33 @@ class Reports:
         await response.read(1024)
 
 
+class TemplateGoneError(IngleError):
+    """A template is wanted no more, or has become void, while it was being made."""
+
+
 class Templates:
-    """The templates of this worker, by version; made when first asked for, and again once they are forgotten."""
+    """The templates of this worker, by version; made when first asked for, and again once they are gone."""
 
     def __init__(self, make: Callable[[VersionKey], Awaitable[Template]], reports: "Reports") -> None:
         self._make = make
         self._reports = reports
         self._made: dict[VersionKey, asyncio.Task[Template]] = {}
         self._turns = asyncio.Semaphore(_AT_A_TIME)
+        self.wanted: set[VersionKey] = set()
+        """Those that the gateway wants to be there ahead of their environments."""
 
     async def get(self, key: VersionKey) -> Template:
-        """Return a version's template. Raises IngleError where the attempt could not even be made."""
+        """Return a version's template. Raises IngleError where the attempt could not be made, or not to its end."""
         task = self._made.pop(key, None)
         if task is None or (task.done() and not _has_ended_well(task)):
             task = asyncio.create_task(self._make_anew(key))
         self._made[key] = task  # the one used last is the last
-        template = await asyncio.shield(task)
+        try:
+            template = await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if task.cancelled():
+                raise TemplateGoneError("the template is gone") from None
+            raise
         self._bound()
         return template
 
@@ -248,25 +260,37 @@ class Templates:
         _log.info("template.made", function=key.function, version=key.version, bytes=length, reason=template.reason)
         return template
 
-    async def report(self, key: VersionKey) -> None:
+    async def want(self, key: VersionKey) -> None:
         """Have a version's template made, unless there is one, and tell control of it."""
+        self.wanted.add(key)
         for _ in range(_TRIES):
             with contextlib.suppress(IngleError):
-                template = await self.get(key)
-                await self._reports.tell(key, template)
+                await self._reports.tell(key, await self.get(key))
                 return
             await asyncio.sleep(_PAUSE_S)
-        await self._reports.tell(key, Template(error="InternalError", reason="Its environment could not be made."))
+            if key not in self.wanted:
+                return
+        with contextlib.suppress(IngleError):
+            await self._reports.tell(key, Template(error="InternalError", reason="Its environment could not be made."))
 
     def forget(self, key: VersionKey) -> None:
-        """Let go of a version's template; environments that have become it keep it."""
+        """Nobody wants a version's template any more; environments that have become it keep it."""
+        self.wanted.discard(key)
+        self.void(key)
+
+    def void(self, key: VersionKey) -> None:
+        """Let nothing become a version's template any more: its zygote is gone."""
         task = self._made.pop(key, None)
         if task is not None:
             task.cancel()
 
-    def forget_all(self) -> None:
+    def void_all(self) -> None:
         for key in list(self._made):
-            self.forget(key)
+            self.void(key)
+
+    def give_up(self, key: VersionKey) -> None:
+        """Copies of a template end before they begin: have environments run init, until the version is another."""
+        self._made[key] = asyncio.create_task(_without_image("Copies of it end before they begin."))
 
     def _bound(self) -> None:
         """Keep within bounds what all of them take, those used last first."""
@@ -276,8 +300,12 @@ class Templates:
             if image is not None:
                 total += image.length
                 if total > _KEPT_BYTES:
-                    self.forget(key)
+                    self.void(key)
 
 
 def _has_ended_well(task: "asyncio.Task[Template]") -> bool:
     return task.done() and not task.cancelled() and task.exception() is None
+
+
+async def _without_image(reason: str) -> Template:
+    return Template(reason=reason)
