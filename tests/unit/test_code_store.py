@@ -7,7 +7,7 @@ import pytest
 from archive_samples import zip_of
 
 from ingle.artifacts import ChunkTamperedError, Manifest, MemoryChunks, lay_out_image, open_object, read_archive
-from ingle.control.code_store import Chosen, CodeStore, chunks_of, context_of, image_context, uses_of
+from ingle.control.code_store import Chosen, CodeStore, carry_layers, chunks_of, context_of, image_context, uses_of
 from ingle.environments import opt_context
 from ingle.functions import LATEST, Code, Function, InvalidSettingError, Layer, Version
 from ingle.keys import FileRootKey, Keyring
@@ -40,18 +40,24 @@ async def chosen(store: CodeStore, content: bytes = LAYER) -> Chosen:
     return [(arn, await store.keep_layer(arn, content, created_ms=0))]
 
 
+def function_of(code: Code) -> Function:
+    version = Version(version=LATEST, runtime="python3.11", role="r", handler="h", code=code)
+    return Function(account="0" * 12, region="us-east-1", name="f", versions={LATEST: version})
+
+
 def opened(code: Code, keyring: Keyring, chunks: MemoryChunks, context: dict[str, str]) -> bytes:
-    key: DataKey = keyring.unwrap(code.wrapped_key, context_of(ARN))
+    key: DataKey = keyring.unwrap(code.opt_key, context_of(ARN))
     return b"".join(open_object(Manifest.decode(code.opt_manifest), key, context, chunks))
 
 
-async def test_layers_are_sealed_with_the_code_and_carried_on_to_the_next(
+async def test_layers_are_sealed_for_the_function_and_go_on_with_its_next_code(
     store: CodeStore, keyring: Keyring, chunks: MemoryChunks
 ) -> None:
     layers = await chosen(store)
     first = await store.add_layers(ARN, layers, await store.keep(ARN, CODE))
     store.delete_layer_version(layers[0][1])
-    second = await store.carry_layers(ARN, first, await store.keep(ARN, CODE, uses_of(layers)))
+    second = carry_layers(first, await store.keep(ARN, CODE, uses_of(layers)))
+    store.delete_unused(function_of(first), function_of(second))
     expected = b"".join(lay_out_image(read_archive(LAYER)))
     for code in (first, second):
         assert code.extensions == ("watch",)
@@ -59,14 +65,14 @@ async def test_layers_are_sealed_with_the_code_and_carried_on_to_the_next(
         with pytest.raises(ChunkTamperedError):
             opened(code, keyring, chunks, image_context(ARN))
     assert first.wrapped_key != second.wrapped_key
+    assert first.opt_manifest == second.opt_manifest
     assert (await store.add_layers(ARN, [], second)).opt_manifest == b""
 
 
 async def test_chunks_of_functions_and_layers_are_kept_and_no_others(store: CodeStore, chunks: MemoryChunks) -> None:
     layers = await chosen(store)
     code = await store.prepare(ARN, await store.add_layers(ARN, layers, await store.keep(ARN, CODE)))
-    version = Version(version=LATEST, runtime="python3.11", role="r", handler="h", code=code)
-    function = Function(account="0" * 12, region="us-east-1", name="f", versions={LATEST: version})
+    function = function_of(code)
     layer = Layer(account="0" * 12, region="us-east-1", name="l").with_version(layers[0][1])
     await store.keep(ARN, CODE)
     assert store.collect([function], [layer]) == 1

@@ -78,6 +78,18 @@ def _chunks_of_code(code: Code) -> set[str]:
     return {name for document in documents if document for name in Manifest.decode(document).chunks}
 
 
+def carry_layers(before: Code, code: Code) -> Code:
+    """Return new code with the layers that the code before had: they may have been deleted meanwhile."""
+    if not before.opt_manifest:
+        return code
+    return msgspec.structs.replace(
+        code,
+        opt_manifest=before.opt_manifest,
+        opt_key=before.opt_key or before.wrapped_key,  # which sealed it, before the image had a key of its own
+        extensions=before.extensions,
+    )
+
+
 class CodeStore:
     """Seals code under a data key of its own."""
 
@@ -119,20 +131,22 @@ class CodeStore:
         return msgspec.structs.replace(code, image_manifest=manifest.encode())
 
     async def add_layers(self, arn: FunctionArn, chosen: Chosen, code: Code) -> Code:
-        """Return code with layers merged into an image for /opt, sealed under the code's key: it needs them no more.
+        """Return code with layers merged into an image for /opt, sealed under a key of the function's: it needs them no more.
 
         Raises ArchiveError where they can't be merged, InvalidSettingError where they are too large with the code.
         """
         check_unzipped(code.unzipped_bytes, uses_of(chosen), UNZIPPED_LIMIT_BYTES)
         if not chosen:
-            return msgspec.structs.replace(code, opt_manifest=b"", extensions=())
+            return msgspec.structs.replace(code, opt_manifest=b"", opt_key=b"", extensions=())
         return await asyncio.to_thread(self._add_layers, arn, chosen, code)
 
     def _add_layers(self, arn: FunctionArn, chosen: Chosen, code: Code) -> Code:
         layers = Layers([read_archive(b"".join(self.open_layer(*one))) for one in chosen])
-        key = self._keyring.unwrap(code.wrapped_key, context_of(arn))
+        key, wrapped = self._keyring.generate_data_key(context_of(arn))
         manifest = seal_object(lay_out_image(layers), key, opt_context(image_context(arn)), self._chunks)
-        return msgspec.structs.replace(code, opt_manifest=manifest.encode(), extensions=tuple(layers.extensions))
+        return msgspec.structs.replace(
+            code, opt_manifest=manifest.encode(), opt_key=wrapped, extensions=tuple(layers.extensions)
+        )
 
     def open_zip(self, arn: FunctionArn, code: Code) -> Iterator[bytes]:
         """Yield a zip as it came, piece by piece."""
@@ -144,17 +158,6 @@ class CodeStore:
         context = layer_context(arn)
         key = self._keyring.unwrap(version.wrapped_key, context)
         return open_object(Manifest.decode(version.zip_manifest), key, context, self._chunks)
-
-    async def carry_layers(self, arn: FunctionArn, before: Code, code: Code) -> Code:
-        """Return new code with the layers that the code before had: they may have been deleted meanwhile."""
-        return await asyncio.to_thread(self._carry_layers, arn, before, code) if before.opt_manifest else code
-
-    def _carry_layers(self, arn: FunctionArn, before: Code, code: Code) -> Code:
-        old, new = (self._keyring.unwrap(one.wrapped_key, context_of(arn)) for one in (before, code))
-        context = opt_context(image_context(arn))
-        image = open_object(Manifest.decode(before.opt_manifest), old, context, self._chunks)
-        manifest = seal_object(image, new, context, self._chunks)
-        return msgspec.structs.replace(code, opt_manifest=manifest.encode(), extensions=before.extensions)
 
     async def keep_layer(self, arn: LayerArn, content: bytes, **described: Any) -> LayerVersion:
         """Check a layer's archive and keep it sealed, as a version that has no number yet. Raises ArchiveError."""
@@ -202,6 +205,9 @@ class CodeStore:
 
     def data_key(self, arn: FunctionArn, code: Code) -> bytes:
         return self._keyring.unwrap(code.wrapped_key, context_of(arn)).secret
+
+    def opt_data_key(self, arn: FunctionArn, code: Code) -> bytes:
+        return self._keyring.unwrap(code.opt_key or code.wrapped_key, context_of(arn)).secret
 
     def seal_variables(self, arn: FunctionArn, variables: dict[str, str]) -> tuple[bytes, bytes]:
         """Return (sealed variables, wrapped key)."""

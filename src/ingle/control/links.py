@@ -144,6 +144,7 @@ class WorkerLink:
             "system_log_level": version.system_log_level,
             "manifest": version.code.image_manifest,
             "opt_manifest": version.code.opt_manifest,
+            "opt_data_key": self._code.opt_data_key(arn, version.code) if version.code.opt_manifest else b"",
             "extensions": list(version.code.extensions),
             "credentials": self._sessions.begin(version.role, function.name),
             "is_snap_start": version.snap_start and version.is_published,

@@ -134,7 +134,8 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     system_log_level: str = ""
     manifest: bytes
     opt_manifest: bytes = b""
-    """The image of the layers, for /opt; empty where there is none. It is sealed under `data_key` as well."""
+    """The image of the layers, for /opt; empty where there is none. It is sealed under `opt_data_key`."""
+    opt_data_key: bytes = b""
     extensions: list[str] = []
     """The names of the executable files directly in /opt/extensions, in order."""
     is_snap_start: bool = False

@@ -44,6 +44,8 @@ class Code(msgspec.Struct, frozen=True, kw_only=True):
     image_manifest: bytes = b""
     opt_manifest: bytes = b""
     """The image of the layers, merged; empty where the function has none."""
+    opt_key: bytes = b""
+    """The wrapped data key of that image, which goes with it from code to newer code."""
     extensions: tuple[str, ...] = ()
     """The names of the external extensions that the layers bring."""
     signature: CodeSignature | None = None

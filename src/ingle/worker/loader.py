@@ -82,11 +82,12 @@ class Loader:
         if known is not None:  # only the grant had run out
             known.assignment = assignment
             return known
-        image = await self._attach(assignment, assignment.manifest, assignment.context)
+        image = await self._attach(assignment.manifest, assignment.data_key, assignment.context)
         opt_image = 0
         if assignment.opt_manifest:
             try:
-                opt_image = await self._attach(assignment, assignment.opt_manifest, opt_context(assignment.context))
+                context = opt_context(assignment.context)
+                opt_image = await self._attach(assignment.opt_manifest, assignment.opt_data_key, context)
             except BaseException:
                 await self._detach(image)
                 raise
@@ -94,9 +95,9 @@ class Loader:
         self._loaded[key] = loaded
         return loaded
 
-    async def _attach(self, assignment: Assignment, manifest: bytes, context: dict[str, str]) -> int:
+    async def _attach(self, manifest: bytes, data_key: bytes, context: dict[str, str]) -> int:
         memory = await asyncio.to_thread(
-            open_to_memfd, Manifest.decode(manifest), DataKey(assignment.data_key), context, self._chunks
+            open_to_memfd, Manifest.decode(manifest), DataKey(data_key), context, self._chunks
         )
         try:
             return await self._driver.attach(memory)

@@ -6,7 +6,7 @@ import hashlib
 import uuid
 from typing import Any
 
-from ingle.control.code_store import Chosen, CodeStore, uses_of
+from ingle.control.code_store import Chosen, CodeStore, carry_layers, uses_of
 from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
@@ -290,15 +290,14 @@ class Functions:
             sha256 = base64.b64encode(hashlib.sha256(content).digest()).decode()
             code = Code(sha256=sha256, size_bytes=len(content), wrapped_key=b"", zip_manifest=b"")
             return Answered(self._show(function, function.latest.replace(code=code)))
-        latest = function.latest
-        code = await self._code.keep(function.arn, content, latest.layers)
-        code = await self._code.carry_layers(function.arn, latest.code, code)
+        code = await self._code.keep(function.arn, content, function.latest.layers)
         try:
             function = self._still_to_change(request, function)
             self._signing.admit(function.arn, function.code_signing_config, [code.signature])
         except IngleError:
             self._code.discard(code)
             raise
+        code = carry_layers(function.latest.code, code)
         function = self._begin_update(function, pending_code=code, pending_publish=bool(wishes.get("Publish")))
         self._repository.save(function)
         self._optimiser.begin(function)
