@@ -177,6 +177,9 @@ def test_https_is_served_under_a_local_ca() -> None:
         )  # fmt: skip
         assert client.list_functions()["Functions"] == []
         running.deploy("f", {"app.py": "def handler(e, c):\n    return e['headers']\n"})
+        location = client.get_function(FunctionName="f")["Code"]["Location"]
+        with urllib.request.urlopen(location, context=context) as answer:
+            assert location.startswith(f"https://localhost:{port}/") and answer.read(2) == b"PK"
         url = client.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")["FunctionUrl"]
         host = url.removeprefix("http://").rstrip("/")
         assert host.endswith(f".lambda-url.us-east-1.ingle.test:{running.port}")

@@ -44,6 +44,7 @@ class Gateway:
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, bytes]] = []
+        self.traces: set[bytes] = set()
         self.running: dict[str, int] = {}
         self.most: dict[str, int] = {}
         self.answer: Callable[[str], tuple[int, tuple[tuple[bytes, bytes], ...]]] = lambda name: SERVED
@@ -52,6 +53,7 @@ class Gateway:
     async def __call__(self, exchange: Exchange) -> None:
         told = dict(exchange.headers)
         name = told[b"x-ingle-arn"].decode().split(":")[6]
+        self.traces.add(told[b"x-amzn-trace-id"])
         self.seen.append((told[b"x-ingle-request-id"].decode(), await exchange.read(1024)))
         self.running[name] = self.running.get(name, 0) + 1
         self.most[name] = max(self.most.get(name, 0), self.running[name])
@@ -116,6 +118,7 @@ async def test_an_error_of_the_function_is_tried_three_times_with_one_request_id
     await world.accept("f")
     await world.until_empty()
     assert world.gateway.seen == [("f-0", b"{}")] * 3
+    assert world.gateway.traces == {b"t"}
     assert (await world.queue.statistics()).dropped == {"RetriesExhausted": 1}
 
 
