@@ -55,6 +55,20 @@ def handler(event, context):
     assert invoke(name).payload == [1, 5, stream]
 
 
+def test_an_init_within_an_invocation_takes_of_its_time(deploy: Any, invoke: Any) -> None:
+    source = """
+import os, time
+if os.path.exists("/tmp/again"):
+    time.sleep(0.5)
+open("/tmp/again", "w").close()
+def handler(event, context):
+    return os._exit(1) if event else context.get_remaining_time_in_millis()
+"""
+    name = deploy(source, Timeout=9)
+    invoke(name, "die")
+    assert 0 < invoke(name).payload <= 8_500
+
+
 def test_what_a_reset_environment_left_running_is_gone(deploy: Any, invoke: Any) -> None:
     source = """
 import os, subprocess, time

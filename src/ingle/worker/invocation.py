@@ -20,6 +20,7 @@ class Invocation:
         "answer_began_ns",
         "answered_ns",
         "arn",
+        "arrived_ns",
         "client_context",
         "exchange",
         "held",
@@ -45,7 +46,7 @@ class Invocation:
         self.wants_tail = exchange.header(b"x-ingle-tail") is not None
         self.wants_stream = exchange.header(b"x-ingle-stream") is not None
         """Whether a streamed answer is passed on as it comes; else it is told whole."""
-        self.started_ns = time.monotonic_ns()
+        self.arrived_ns = self.started_ns = time.monotonic_ns()
         self.answer_began_ns = self.answered_ns = self.runtime_done_ns = 0
         self.outcome = SUCCESS
         self.held: tuple[Headers, bytes] | None = None
@@ -73,12 +74,16 @@ class Invocation:
     def is_answered(self) -> bool:
         return self.answered_ns > 0
 
+    def deadline_ms(self, timeout_s: int) -> int:
+        """Return when its time is over, which runs since it came: an init that it begins with takes of it, too."""
+        return (time.time_ns() - time.monotonic_ns() + self.arrived_ns) // 1_000_000 + timeout_s * 1000
+
     def event_headers(self, timeout_s: int, tenant: str) -> list[tuple[bytes, bytes]]:
         """Return the headers with which the Runtime API delivers the event."""
         headers = [
             JSON,
             (b"lambda-runtime-aws-request-id", self.request_id),
-            (b"lambda-runtime-deadline-ms", b"%d" % (time.time_ns() // 1_000_000 + timeout_s * 1000)),
+            (b"lambda-runtime-deadline-ms", b"%d" % self.deadline_ms(timeout_s)),
             (b"lambda-runtime-invoked-function-arn", self.arn),
             (b"lambda-runtime-trace-id", self.trace_id),
         ]
@@ -92,7 +97,7 @@ class Invocation:
         """Return the INVOKE event of the Extensions API."""
         event: dict[str, Any] = {
             "eventType": INVOKE,
-            "deadlineMs": time.time_ns() // 1_000_000 + timeout_s * 1000,
+            "deadlineMs": self.deadline_ms(timeout_s),
             "requestId": self.request_id.decode(),
             "invokedFunctionArn": self.arn.decode(),
         }
