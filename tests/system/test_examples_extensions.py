@@ -27,13 +27,13 @@ BESIDE = ["botocore", "dateutil", "urllib3", "six.py"]
     ],
 )
 def test_an_extension_says_at_the_end_what_it_has_seen(
-    ingle: Ingle, deploy: Any, invoke: Any, functions: Any, logs: Any, example: str, extension: str, said: str
+    ingle: Ingle, deploy_alone: Any, call: Any, functions: Any, logs: Any, example: str, extension: str, said: str
 ) -> None:
     source = (EXAMPLES / example / "extensions" / extension).read_text()
     layer = lay(ingle, example, {f"extensions/{extension}": source})
-    name = deploy(HELLO, Layers=[layer])
+    name = deploy_alone(HELLO, Layers=[layer])
     for _ in range(2):
-        assert invoke(name, {"name": "you"}).payload == {"message": "Hello, you, from Ingle"}
+        assert call(name, {"name": "you"}).payload == {"message": "Hello, you, from Ingle"}
     functions.update_function_configuration(FunctionName=name, Description="another")
     assert any(line.startswith(f"EXTENSION\tName: {extension}\tState: Ready") for line in log_of(logs, name, said))
 

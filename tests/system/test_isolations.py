@@ -75,10 +75,9 @@ def test_a_rootless_environment_has_extensions_and_tells_them_of_its_end(rootles
         "tallied", {"app.py": "handler = lambda e, c: e"}, Layers=[lay(rootless, "tally", {"extensions/tally": tally})]
     )
     client = rootless.client()
-    for _ in range(2):
-        assert client.invoke(FunctionName="tallied", Payload=b"1")["Payload"].read() == b"1"
+    assert client.invoke(FunctionName="tallied", Payload=b"1")["Payload"].read() == b"1"
     client.update_function_configuration(FunctionName="tallied", Description="another")
-    log_of(rootless.client("logs"), "tallied", "^served 2 invocations$")
+    log_of(rootless.client("logs"), "tallied", "^served 1 invocations$")
 
 
 def test_the_process_driver_runs_functions_where_it_is_asked_for() -> None:

@@ -88,10 +88,10 @@ def layer(ingle: Ingle) -> str:
 
 
 @pytest.fixture
-def collected(deploy: Any, layer: str) -> Any:
+def collected(deploy_alone: Any, layer: str) -> Any:
     def act(path: str, request: dict[str, Any], times: int = 1, **settings: Any) -> str:
         variables = {"Variables": {"SUBSCRIBE": json.dumps([path, request, times])}}
-        return str(deploy(TALKER, Layers=[layer], Environment=variables, MemorySize=256, Timeout=20, **settings))
+        return str(deploy_alone(TALKER, Layers=[layer], Environment=variables, MemorySize=256, Timeout=20, **settings))
 
     return act
 
@@ -100,11 +100,11 @@ def of(told: list[dict[str, Any]], kind: str) -> list[Any]:
     return [one["record"] for one in told if one["type"] == kind]
 
 
-def test_telemetry_tells_of_init_and_invocations_by_http(collected: Any, invoke: Any, logs: Any) -> None:
+def test_telemetry_tells_of_init_and_invocations_by_http(collected: Any, call: Any, logs: Any) -> None:
     request = {"schemaVersion": "2022-12-13", "types": ALL, "buffering": SOON, "destination": HTTP}
     name = collected("/2022-07-01/telemetry", request, LoggingConfig={"LogFormat": "JSON"})
-    first = invoke(name, {"say": "hello"}).payload["request"]
-    told = invoke(name, {"wait": "platform.report"}).payload["told"]
+    first = call(name, {"say": "hello"}).payload["request"]
+    told = call(name, {"wait": "platform.report"}).payload["told"]
     kinds = [one["type"] for one in told]
     assert kinds.index("platform.initStart") == 0
     expected = [
@@ -134,11 +134,11 @@ def test_telemetry_tells_of_init_and_invocations_by_http(collected: Any, invoke:
     assert [span["name"] for span in report["spans"]] == ["extensionOverhead"]
 
 
-def test_the_logs_api_tells_of_invocations_by_tcp(collected: Any, invoke: Any, logs: Any) -> None:
+def test_the_logs_api_tells_of_invocations_by_tcp(collected: Any, call: Any, logs: Any) -> None:
     request = {"schemaVersion": "2021-03-18", "types": ALL, "buffering": SOON, "destination": TCP}
     name = collected("/2020-08-15/logs", request, times=30)
-    first = invoke(name, {"say": "hello"}).payload["request"]
-    told = invoke(name, {"wait": "platform.report"}).payload["told"]
+    first = call(name, {"say": "hello"}).payload["request"]
+    told = call(name, {"wait": "platform.report"}).payload["told"]
     assert of(told, "platform.logsSubscription") == [{"name": "collector.py", "state": "Subscribed", "types": ALL}]
     assert of(told, "function")[0] == '{"said": "hello"}'
     assert of(told, "platform.runtimeDone") == [{"requestId": first, "status": "success"}]
@@ -150,11 +150,11 @@ def test_the_logs_api_tells_of_invocations_by_tcp(collected: Any, invoke: Any, l
     assert subscribed == ["LOGS\tName: collector.py\tState: Subscribed\tTypes: [Platform, Function, Extension]"]
 
 
-def test_a_subscriber_that_takes_nothing_holds_up_nobody(collected: Any, invoke: Any) -> None:
+def test_a_subscriber_that_takes_nothing_holds_up_nobody(collected: Any, call: Any) -> None:
     request = {"schemaVersion": "2022-07-01", "types": ALL, "buffering": SOON, "destination": TCP}
     name = collected("/2022-07-01/telemetry", request, times=0)
-    invoke(name, {})
+    call(name, {})
     began = time.monotonic()
     for _ in range(20):
-        assert invoke(name, {"say": "x" * 100_000}).error is None
+        assert call(name, {"say": "x" * 100_000}).error is None
     assert time.monotonic() - began < 15

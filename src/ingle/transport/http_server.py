@@ -478,6 +478,11 @@ class HttpServer:
         if self._server is not None:
             self._server.close()
 
+    def cut(self) -> None:
+        """Cut every connection that is open: nobody is left behind them. Others may follow."""
+        for connection in tuple(self._connections):
+            connection.transport.abort()
+
     async def drain(self, timeout_s: float) -> None:
         """Let exchanges in flight finish, then close every connection; after `timeout_s` cut what is left."""
         self.close()

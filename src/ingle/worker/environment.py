@@ -207,7 +207,7 @@ class Environment:
 
     def asks(self, exchange: Exchange) -> None:
         self._next = exchange
-        exchange.on_disconnect(self._stopped_asking)
+        exchange.on_disconnect(lambda: self._stopped_asking(exchange))
         if self._init.is_under_way:
             self._init.finish_runtime(SUCCESS)
         self._go_on()
@@ -221,8 +221,9 @@ class Environment:
         self._serving.settle()
         self._deliver()
 
-    def _stopped_asking(self) -> None:
-        self._next = None
+    def _stopped_asking(self, exchange: Exchange) -> None:
+        if self._next is exchange:
+            self._next = None
 
     # invocations
 
@@ -325,7 +326,9 @@ class Environment:
             await self._running.processes.reset()
         self._kills_known = self._running.out_of_memory_kills()
         self._telemetry.stop()
-        self._next = None  # nobody listens there any more
+        self._next = None
+        if self._server is not None:  # whom a process that was killed leaves behind looks as if it might still listen
+            self._server.cut()
         self._emptying = None
         self._settled.set()
 
