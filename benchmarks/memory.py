@@ -9,7 +9,7 @@ from pathlib import Path
 import thousand
 from harness import Ingle, available_mib, print_table, running_ingle
 
-HOLD_S = 30.0
+HOLD_S = 45.0
 """How long the environments stay busy, so that all of them are needed."""
 
 
@@ -30,7 +30,8 @@ def fill(ingle: Ingle, name: str, environments: int) -> None:
     answers, _, _ = thousand.run(ingle, name, environments, HOLD_S)
     made = {answer[0] for answer in answers if answer is not None}
     if len(made) < environments:
-        raise RuntimeError(f"{len(made)} of {environments} environments answered")
+        failed = sum(answer is None for answer in answers)
+        raise RuntimeError(f"{len(made)} of {environments} environments answered, {failed} invocations failed")
 
 
 def proportional_mib(pids: list[int]) -> float:

@@ -64,7 +64,7 @@ class Arrival:
 
 
 class Gateway(RuleBasedStateMachine):
-    """Arrivals, starts, failures, ends, crashes and clients that go away, in any order."""
+    """Arrivals, starts, failures, ends, crashes, lost workers and clients that go away, in any order."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +110,41 @@ class Gateway(RuleBasedStateMachine):
         self.number += 1
         self.pool.offer(environment(self.number), self.now)
 
+    @precondition(lambda self: self.pool.starting)
+    @rule()
+    def start_fails(self) -> None:
+        self.pool.starting -= 1
+        self.pool.refuse(ValueError("no room"))
+        for one in list(self.arrivals):
+            waiting = one.waiting
+            if waiting is not None and waiting.done() and not waiting.cancelled() and waiting.exception() is not None:
+                self.arrivals.remove(one)
+                self.admission.release(FUNCTION, "1")
+
+    @rule()
+    def provisioned_one_comes(self) -> None:
+        self.number += 1
+        made = environment(self.number)
+        made.is_provisioned = True
+        self.pool.provisioned.add(made)
+        self.pool.offer(made, self.now)
+
+    @rule(count=st.integers(0, 2))
+    def provisioned_ones_are_let_go(self, count: int) -> None:
+        for one in self.pool.release(list(self.pool.provisioned), count):
+            assert one.state is State.IDLE
+
+    @rule()
+    def worker_is_lost(self) -> None:
+        for one in self.serving():
+            assert one.served_by is not None
+            one.served_by.state = advance(one.served_by.state, Event.WORKER_LOST)
+            self.pool.remove(one.served_by)
+            self.arrivals.remove(one)
+            self.admission.release(FUNCTION, "1")
+        for idle in (*self.pool.idle, *self.pool.ready):
+            self.pool.remove(idle)
+
     @precondition(lambda self: self.serving())
     @rule(data=st.data(), crashes=st.booleans())
     def invocation_ends(self, data: st.DataObject, crashes: bool) -> None:
@@ -148,9 +183,11 @@ class Gateway(RuleBasedStateMachine):
     def nothing_is_served_twice_leaked_or_over_the_limit(self) -> None:
         serving = [one.served_by for one in self.serving()]
         assert len(set(map(id, serving))) == len(serving)
-        assert not {id(one) for one in serving} & {id(one) for one in self.pool.idle}
+        assert not {id(one) for one in serving} & {id(one) for one in (*self.pool.idle, *self.pool.ready)}
         assert self.admission.in_flight == len(self.arrivals) <= 4
-        assert all(one.state is State.IDLE for one in self.pool.idle)
+        assert all(one.state is State.IDLE for one in (*self.pool.idle, *self.pool.ready))
+        assert all(not one.is_provisioned for one in self.pool.idle)
+        assert {one for one in (*self.pool.ready, *self.pool.busy) if one.is_provisioned} == self.pool.provisioned
 
     @invariant()
     def the_pool_knows_who_is_busy(self) -> None:
@@ -161,7 +198,7 @@ class Gateway(RuleBasedStateMachine):
         self.serving()
         waiting = sum(one.waiting is not None for one in self.arrivals)
         if waiting:
-            assert not self.pool.idle
+            assert not self.pool.idle and not self.pool.ready
             assert self.pool.starting or self.serving() or waiting <= self.pool.starting
 
 

@@ -252,6 +252,9 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         """
         if self.tenant_isolation_mode:
             raise InvalidSettingError("Provisioned Concurrency is not supported for functions with tenant isolation.")
+        version = self.version_of(qualifier)
+        if version is not None and version.snap_start:
+            raise InvalidSettingError("Provisioned Concurrency is not supported for functions enabled with SnapStart.")
         alias = self.aliases.get(qualifier)
         if alias is None and any(
             qualifier in self.aliases[name].versions for name in self.provisioned if name in self.aliases
