@@ -13,7 +13,7 @@ import pytest
 from harness import Ingle
 
 PYTHON = """
-import sys, os, uuid, tempfile, ssl, json
+import spawner, sys, os, uuid, tempfile, ssl, json
 def handler(event, context):
     if event == "fail":
         raise ValueError("\u2603" * 20_000)
@@ -24,6 +24,7 @@ def handler(event, context):
         "version": f"python{sys.version_info.major}.{sys.version_info.minor}", "name": context.function_name,
         "arn": context.invoked_function_arn, "left": context.get_remaining_time_in_millis(),
         "client": context.client_context and context.client_context.custom, "runtime": os.environ["AWS_EXECUTION_ENV"],
+        "module": spawner.NAME, "nowhere": [path for path in sys.path if not os.path.isdir(path)],
     }
 """
 
@@ -78,13 +79,14 @@ def test_python_of_every_version_runs(ingle: Ingle) -> None:
     context = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
     for runtime in pythons:
         name = runtime.replace(".", "-")
-        ingle.deploy(name, {"app.py": PYTHON}, runtime=runtime)
+        ingle.deploy(name, {"app.py": PYTHON, "spawner.py": "NAME = 'own'"}, runtime=runtime)
         answer = client.invoke(FunctionName=name, Payload=b"1", ClientContext=context, LogType="Tail")
         seen = json.loads(answer["Payload"].read())
         assert seen["version"] == runtime, seen
         assert (seen["name"], seen["client"]) == (name, {"k": "v"})
         assert seen["arn"] == f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
         assert 0 < seen["left"] <= 3000
+        assert (seen["module"], seen["nowhere"]) == ("own", [])
         assert seen["runtime"] == f"AWS_Lambda_{runtime}"
         assert "printed 1" in base64.b64decode(answer["LogResult"]).decode()
         failed = json.loads(client.invoke(FunctionName=name, Payload=b'"fail"')["Payload"].read())

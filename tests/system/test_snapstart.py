@@ -70,6 +70,17 @@ threading.Thread(target=threading.Event().wait, daemon=True).start()
 def handler(event, context):
     return restored
 """
+SENDS_ITSELF = """
+import socket
+def send(length):
+    link = socket.create_connection(("127.0.0.1", 9001))
+    link.sendall(f"POST /ingle/template HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: {length}\\r\\n\\r\\nimage".encode())
+    return link
+held = [send(1 << 20), send(5)]
+answer = held[1].recv(12).decode()
+def handler(event, context):
+    return answer
+"""
 HOOK_FAILS = """
 from snapshot_restore_py import register_after_restore
 @register_after_restore
@@ -105,6 +116,7 @@ def published(ingle: Ingle) -> Iterator[dict[str, dict[str, Any]]]:
     files = {
         "snap-copied": {"app.py": copied, "numpy/__init__.py": "", "numpy/random.py": NUMPY_RANDOM},
         "snap-threaded": {"app.py": THREADED},
+        "snap-sends-itself": {"app.py": SENDS_ITSELF},
         "snap-hook-fails": {"app.py": HOOK_FAILS},
         "snap-init-fails": {"app.py": "raise ValueError('no table')"},
     }
@@ -188,6 +200,13 @@ def test_what_can_not_be_copied_says_so_and_is_served_by_an_init_with_its_hooks(
     answer = functions.invoke(FunctionName="snap-threaded:1", LogType="Tail")
     assert json.loads(answer["Payload"].read()) == ["here"]
     assert "Init Duration" in base64.b64decode(answer["LogResult"]).decode()
+
+
+def test_an_init_that_sends_images_by_itself_holds_no_memory_of_the_workers(
+    functions: Any, published: dict[str, dict[str, Any]]
+) -> None:
+    assert "More than one image of it was sent" in published["snap-sends-itself"]["StateReason"]
+    assert json.loads(functions.invoke(FunctionName="snap-sends-itself:1")["Payload"].read()) == "HTTP/1.1 404"
 
 
 def test_a_hook_that_fails_after_restore_fails_the_invocation(

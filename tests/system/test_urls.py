@@ -174,6 +174,7 @@ def test_everybody_is_let_in_by_both_permissions_alone(ingle: Ingle, client: Any
     )
     assert event["requestContext"]["accountId"] == "anonymous"
     assert "authorizer" not in event["requestContext"]
+    assert caller.ask(Host=caller.host + "@other").value == {"Message": None}
     client.remove_permission(FunctionName=name, StatementId="url")
     assert caller.ask().status == 403
     client.update_function_url_config(FunctionName=name, AuthType="AWS_IAM")

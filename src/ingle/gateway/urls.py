@@ -45,7 +45,7 @@ class Urls:
     async def answer(self, exchange: Exchange) -> None:
         """Answer a request for which `is_asked` holds."""
         host, _, port = (exchange.header(b"host") or b"").decode("latin-1").lower().partition(":")
-        found = self._index.find(host)
+        found = self._index.find(host) if port.isdecimal() or not port else None
         if found is None:
             _respond(exchange, _refusal(None), list)
             return

@@ -91,7 +91,7 @@ class Loader:
             except BaseException:
                 await self._detach(image)
                 raise
-        loaded = _Loaded(assignment, image, opt_image)
+        loaded = _Loaded(assignment, image, opt_image, used_at_ns=self._clock.monotonic_ns())
         self._loaded[key] = loaded
         return loaded
 

@@ -181,7 +181,15 @@ class Making:
         return None
 
     async def _take(self, exchange: Exchange) -> None:
-        """Keep an image as it comes, and let nobody change it any more."""
+        """Keep an image as it comes, and let nobody change it any more.
+
+        There is one: each is memory of ours, and it may be the function itself that sends it.
+        """
+        if self._is_taking:
+            self._settle(Template(reason="More than one image of it was sent: each environment runs init."))
+            refuse(exchange, 403, "InvalidStateTransition", "This environment has sent its image")
+            return
+        self._is_taking = True
         image = Image(os.memfd_create("ingle-template", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), 0)
         try:
             async for piece in exchange.chunks():

@@ -35,7 +35,8 @@ def preload(kind: str) -> Callable[[int, int], None]:
     if kind != "python":
         run_program = _run_node if kind == "node" else _run_bootstrap
         return lambda configuration, number: _run(configuration, number, run_program)
-    sys.path.insert(0, "/var/runtime")
+    # What the function imports it shall find where Lambda has it: not where we came from, not where it is just now.
+    sys.path[:] = ["/var/runtime", *(path for path in sys.path if os.path.isdir(path))]
     sys.modules["runtime_client"] = connection
     for module in _PRELOADED:
         importlib.import_module(module)
