@@ -50,16 +50,22 @@ class Loader:
         Raises NotGrantedError, SpawnError, ChunkTamperedError, ChunkMissingError.
         """
         key = _of_all_tenants(key)
-        loaded = self._loaded.get(key)
-        if loaded is None or loaded.assignment.expires_at_ms < self._clock.now_ms():
-            task = self._loading.get(key)
-            if task is None:
-                task = asyncio.create_task(self._load(key))
-                self._loading[key] = task
-                task.add_done_callback(lambda _: self._loading.pop(key, None))
-            loaded = await asyncio.shield(task)
+        loaded = await self._ready(key)
+        while self._loaded.get(key) is not loaded:  # it was let go of before its turn came
+            loaded = await self._ready(key)
         loaded.users += 1
         return loaded.assignment, loaded.image, loaded.opt_image
+
+    async def _ready(self, key: VersionKey) -> _Loaded:
+        loaded = self._loaded.get(key)
+        if loaded is not None and loaded.assignment.expires_at_ms >= self._clock.now_ms():
+            return loaded
+        task = self._loading.get(key)
+        if task is None:
+            task = asyncio.create_task(self._load(key))
+            self._loading[key] = task
+            task.add_done_callback(lambda _: self._loading.pop(key, None))
+        return await asyncio.shield(task)
 
     async def release(self, key: VersionKey) -> None:
         loaded = self._loaded.get(_of_all_tenants(key))
@@ -67,9 +73,16 @@ class Loader:
             return
         loaded.users -= 1
         loaded.used_at_ns = self._clock.monotonic_ns()
-        idle = sorted((one for one in self._loaded.items() if one[1].users <= 0), key=lambda one: one[1].used_at_ns)
-        for old, entry in idle[: max(0, len(idle) - _KEPT_IDLE)]:
-            del self._loaded[old]
+        await self._let_go()
+
+    async def _let_go(self) -> None:
+        """Detach what nobody uses: revisions that another has followed, and beyond a few those used longest ago."""
+        newest = {_of_all_revisions(key): key for key in self._loaded}
+        idle = [key for key, one in self._loaded.items() if one.users <= 0]
+        idle.sort(key=lambda key: (newest[_of_all_revisions(key)] == key, self._loaded[key].used_at_ns))
+        followed = sum(newest[_of_all_revisions(key)] != key for key in idle)
+        going = [self._loaded.pop(key) for key in idle[: max(followed, len(idle) - _KEPT_IDLE)]]
+        for entry in going:
             await self._detach(entry.image, entry.opt_image)
 
     def forget_all(self) -> None:
@@ -93,6 +106,7 @@ class Loader:
                 raise
         loaded = _Loaded(assignment, image, opt_image, used_at_ns=self._clock.monotonic_ns())
         self._loaded[key] = loaded
+        await self._let_go()
         return loaded
 
     async def _attach(self, manifest: bytes, data_key: bytes, context: dict[str, str]) -> int:
@@ -117,6 +131,10 @@ class Loader:
         if response.status != 200:
             raise NotGrantedError(f"control grants no {key.function}:{key.version}")
         return msgspec.json.decode(body, type=Assignment)
+
+
+def _of_all_revisions(key: VersionKey) -> VersionKey:
+    return msgspec.structs.replace(key, revision="")
 
 
 def _of_all_tenants(key: VersionKey) -> VersionKey:
