@@ -250,8 +250,11 @@ def test_an_extension_that_ends_fails_init(
     )
 
 
-def test_what_cannot_be_executed_is_a_launch_error(ingle: Ingle, deploy: Any, call: Any) -> None:
-    layer = lay(ingle, "unlaunchable", {"extensions/broken": "#!/nowhere\n"})
+@pytest.mark.parametrize("number", [1, 11])
+def test_what_cannot_be_executed_and_one_too_many_are_launch_errors(
+    ingle: Ingle, deploy: Any, call: Any, number: int
+) -> None:
+    layer = lay(ingle, "unlaunchable", {f"extensions/broken-{one}": "#!/nowhere\n" for one in range(number)})
     failed = call(deploy(ORDERS, Layers=[layer]), {})
     assert failed.payload["errorType"] == "Extension.LaunchError"
 
