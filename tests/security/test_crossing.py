@@ -14,6 +14,9 @@ import pytest
 from harness import Ingle, running_ingle
 from tests.system.test_front_door import FUNCTIONS, signed
 
+from ingle.spawner import messages
+from ingle.spawner.messages import Kind
+
 RUNTIME = """
 import socket, threading, time
 def ask(method, path, headers=b"", body=b""):
@@ -196,3 +199,35 @@ def invoke_quietly(ingle: Ingle, name: str) -> Any:
         return json.loads(ingle.client().invoke(FunctionName=name)["Payload"].read())
     except Exception:
         return None
+
+
+def test_a_second_worker_reaches_nothing_of_the_first(ingle: Ingle, deploy: Any, invoke: Any) -> None:
+    """Two workers speak with the spawner while one takes the other's place; whose an environment is, it keeps."""
+    if "isolation  sandbox (" not in ingle.announcement():
+        pytest.skip("images have numbers at the spawner only where it runs as root")
+    name = deploy("n = 0\ndef handler(e, c):\n    global n\n    n += 1\n    return n\n")
+    assert invoke(name).payload == 1
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as second:
+        second.settimeout(10)
+        second.connect(str(ingle.data_dir / "run" / "spawner.sock"))
+        for number in range(1, 200):
+            messages.send(second, Kind.STOP, number)
+            messages.send(second, Kind.DETACH, number)
+        pipes = [os.pipe() for _ in range(3)]
+        link, its_link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        memory = os.memfd_create("configuration")
+        given = [memory, *(write for _, write in pipes), its_link.fileno()]
+        for image in range(1, 20):
+            messages.send(second, Kind.SPAWN, 1000 + image, 0, 128, 512, image, 0, descriptors=given)
+        refused: set[int] = set()
+        while len(refused) < 19:
+            told = messages.receive(second)
+            assert told is not None
+            assert told[0] in (Kind.FAILED, Kind.LEVEL)
+            if told[0] == Kind.FAILED:
+                refused.add(told[1][0])
+        for descriptor in (memory, *(end for pipe in pipes for end in pipe)):
+            os.close(descriptor)
+        link.close()
+        its_link.close()
+    assert invoke(name).payload == 2
