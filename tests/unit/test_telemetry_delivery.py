@@ -226,6 +226,21 @@ async def test_a_new_subscription_takes_the_place_of_the_old(hub: TelemetryHub, 
     assert [[one["record"] for one in body] for body in listener.bodies] == [["wanted"]]
 
 
+async def test_a_new_subscription_may_name_another_place(hub: TelemetryHub, listener: Listener) -> None:
+    other = Listener()
+    hub.subscribe("x", wanting(await listener.serve(), path="", host=""))
+    hub.hear_event(START, NOW_MS)
+    await hub.flush(10)
+    hub.subscribe("x", wanting(await other.serve(), path="", host=""))
+    hub.hear_event(START, NOW_MS)
+    await hub.flush(10)
+    await other.wait(lambda: len(other.lines) == 1)
+    hub.stop()
+    await asyncio.gather(*(writer.wait_closed() for writer in other.writers))
+    other.server.close()
+    assert len(listener.lines) == 1
+
+
 # schemas
 
 

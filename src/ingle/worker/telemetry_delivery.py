@@ -225,6 +225,7 @@ class Subscriber:
             f"{wanted.method} {wanted.path} HTTP/1.1\r\nHost: {wanted.host}:{wanted.port}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
         )
+        self._hang_up()
         self._link = await self._hub.connect(wanted.port)
         try:
             await self._loop.sock_sendall(self._link, head.encode() + body)
@@ -246,8 +247,11 @@ class Subscriber:
 
     async def _write(self, batch: list[bytes]) -> None:
         """Send a batch as lines over a connection that stays. Raises OSError."""
+        port = self.subscription.port
+        if self._link is not None and self._link.getpeername()[1] != port:
+            self._hang_up()
         if self._link is None:
-            self._link = await self._hub.connect(self.subscription.port)
+            self._link = await self._hub.connect(port)
         await self._loop.sock_sendall(self._link, b"".join(b"%b\n" % piece for piece in batch))
 
     def _hang_up(self) -> None:
