@@ -1,5 +1,6 @@
 """`ingle deploy`, `watch`, `invoke`, `delete`: a user's way from a directory to a function that answers."""
 
+import json
 import os
 import shutil
 import signal
@@ -98,7 +99,7 @@ def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path,
         (source / ".git" / "index").write_text("x")
     finally:
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=20)
+        rest, _ = process.communicate(timeout=60)
     assert (process.returncode, rest) == (0, "")
     functions.delete_function(FunctionName="watched")
 
@@ -153,6 +154,47 @@ def test_a_sam_template_is_made_once_and_then_only_what_differs(
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
     run("delete", "shop-greet-dev")
     run("delete", "shop-Ask")
+
+
+def test_a_template_of_which_a_part_fails_says_why_and_makes_the_rest(
+    run: Run, source: Path, invoke: Any, functions: Any
+) -> None:
+    function = {"Handler": "app.lambda_handler", "Role": {"Fn::GetAtt": "Role.Arn"}, "Code": "."}
+    good = {**function, "FunctionName": "half-good", "Runtime": "python3.11", "Timeout": "4"}
+    lambda_ = "AWS::Lambda::"
+    resources = {
+        "Alias": {"Type": f"{lambda_}Alias", "Properties": {"FunctionName": {"Ref": "Bad"}, "Name": "live"}},
+        "Bad": {"Type": f"{lambda_}Function", "Properties": {**function, "Runtime": "cobol9"}},
+        "Good": {
+            "Type": f"{lambda_}Function",
+            "Properties": {**good, "ReservedConcurrentExecutions": {"Ref": "Units"}},
+        },
+        "Never": {"Type": f"{lambda_}Function", "Condition": "IsNever", "Properties": good},
+        "Role": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "worker"}},
+    }
+    template = {
+        "Parameters": {"Units": {"Type": "Number"}},
+        "Conditions": {"IsNever": {"Fn::Equals": [{"Ref": "Units"}, "0"]}},
+        "Resources": resources,
+    }
+    (source / "half.json").write_text(json.dumps(template))
+    assert "parameter Units has no default" in run("deploy", source / "half.json", status=1)
+    told = run("deploy", source / "half.json", "--name", "half", "--parameter", "Units=3", status=1)
+    for line in (
+        "failed    Bad  AWS::Lambda::Function",
+        "cobol9",
+        "failed    Alias  AWS::Lambda::Alias",
+        "it needs Bad",
+    ):
+        assert line in told
+    assert "created   Good  function half-good" in told
+    assert "not enforced yet role Role" in told
+    assert "Never" not in told
+    assert invoke("half-good", 1).payload == ["one", 1]
+    shown = functions.get_function(FunctionName="half-good")
+    assert shown["Configuration"]["Role"] == "arn:aws:iam::000000000000:role/worker"
+    assert (shown["Configuration"]["Timeout"], shown["Concurrency"]["ReservedConcurrentExecutions"]) == (4, 3)
+    run("delete", "half-good")
 
 
 def test_a_rollback_gives_back_the_code_of_a_version_or_moves_an_alias(
