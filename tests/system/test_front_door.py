@@ -105,6 +105,15 @@ def test_limits_on_headers_and_bodies_are_answered(ingle: Ingle) -> None:
     assert talk(ingle, (head + "Content-Length: -1\r\n\r\n").encode())[0] == 400
 
 
+def test_nothing_is_kept_of_a_body_whose_sender_has_no_key(ingle: Ingle) -> None:
+    target = FUNCTIONS + "f/invocations"
+    forged = signed(ingle, "POST", target, b"x").replace(ingle.credentials["access_key_id"].encode(), b"AKIAUNKNOWN")
+    for head in (f"POST {target} HTTP/1.1\r\nHost: x\r\n".encode(), forged.partition(b"Content-Length")[0]):
+        with socket.create_connection(("127.0.0.1", ingle.port), timeout=20) as link:
+            link.sendall(head + b"Content-Length: 6000000\r\n\r\n{")
+            assert link.recv(12) == b"HTTP/1.1 403"
+
+
 MUTATIONS = st.lists(st.tuples(st.integers(0, 600), st.binary(max_size=12)), min_size=1, max_size=4)
 
 

@@ -183,3 +183,21 @@ def handler(event, context):
     }
 """
     return lambda: invoke(deploy(source)).payload
+
+
+TWO_ANSWERS = """
+import socket
+def begin(request_id):
+    link = socket.create_connection(("127.0.0.1", 9001), timeout=5)
+    path = f"/2018-06-01/runtime/invocation/{request_id}/response"
+    link.sendall(f"POST {path} HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 100\\r\\n\\r\\npart".encode())
+    return link
+def handler(event, context):
+    links = [begin(context.aws_request_id) for _ in range(2)]
+    return links[1].recv(12).decode()
+"""
+
+
+def test_a_runtime_has_one_answer_taken_at_a_time(deploy: Any, invoke: Any) -> None:
+    name = deploy(TWO_ANSWERS)
+    assert [invoke(name).payload for _ in range(2)] == ["HTTP/1.1 403"] * 2

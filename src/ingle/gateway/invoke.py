@@ -103,6 +103,7 @@ class Invoker:
         """Answer a request for which `is_invocation` holds. Raises AwsError."""
         body = exchange.body_nowait
         if body is None or len(body) > PAYLOAD_LIMIT_BYTES:
+            await self._authenticator.recognise(exchange)
             body = await read_payload(exchange)
         principal, signed = await self._authenticator.authenticate(exchange, body)
         path, _, query = exchange.target.partition(b"?")

@@ -75,6 +75,8 @@ class Urls:
         arn = FunctionArn(account=account, region=region, name=name, qualifier=url.qualifier)
         if url.auth_type == "NONE" and not url.is_public:
             raise AwsError("AccessDeniedException", _FORBIDDEN)
+        if url.auth_type != "NONE" and exchange.body_nowait is None:
+            await self._authenticator.recognise(exchange)
         body = await read_payload(exchange)
         signer = await self._check_signer(exchange, body, arn) if url.auth_type != "NONE" else None
         told = event_headers(exchange, arn)

@@ -3,6 +3,7 @@
 Its caller is customer code: every path, order and size is checked, and nothing it says touches another environment.
 """
 
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
@@ -71,6 +72,7 @@ class RuntimeApi:
     def __init__(self, runtime: Runtime, answers: Answers) -> None:
         self._runtime = runtime
         self._answers = answers
+        self._is_taking = False
 
     def __call__(self, exchange: Exchange) -> Any:
         target, method = exchange.target, exchange.method
@@ -81,23 +83,35 @@ class RuntimeApi:
             if verb == b"response":
                 return self._response(exchange, request_id)
             if verb == b"error":
-                return self._error(exchange, request_id)
+                return self._take(exchange, self._error(exchange, request_id))
         if target == b"/ping" and method == b"GET":
             answer_later(exchange, 200, ((b"content-type", b"text/plain"),), b"pong")
         elif target == role_credentials.PATH and method == b"GET":
             self._runtime.asks_for_credentials(exchange)
         elif target == _BASE + b"init/error" and method == b"POST":
-            return self._init_error(exchange)
+            return self._take(exchange, self._init_error(exchange))
         elif target == _BASE + b"restore/next" and method == b"GET":
             self._runtime.asks_to_be_restored(exchange)
         elif target == _BASE + b"restore/error" and method == b"POST":
-            return self._init_error(exchange)
+            return self._take(exchange, self._init_error(exchange))
         elif target == STALE and method == b"POST":
             self._runtime.became_no_copy()
             answer_later(exchange, 202, (), b"")
         else:
             refuse(exchange, 404, "ResourceNotFound", "No such resource of the Runtime API")
         return None
+
+    async def _take(self, exchange: Exchange, answer: Coroutine[Any, Any, None]) -> None:
+        """Take what a runtime has to say: one thing at a time, for it waits in memory of ours until it is whole."""
+        if self._is_taking:
+            answer.close()
+            refuse(exchange, 403, "InvalidStateTransition", "Another answer is being taken")
+            return
+        self._is_taking = True
+        try:
+            await answer
+        finally:
+            self._is_taking = False
 
     def _next(self, exchange: Exchange) -> None:
         if self._runtime.can_ask:
@@ -126,7 +140,7 @@ class RuntimeApi:
             return self._answers.streams(exchange)
         body = exchange.body_nowait
         if body is None:
-            return self._read_response(exchange, request_id)
+            return self._take(exchange, self._read_response(exchange, request_id))
         self._finish_response(exchange, body)
         return None
 
