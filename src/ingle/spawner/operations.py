@@ -356,6 +356,7 @@ class Operations:
         self._zygotes.pop(runtime, None)
         for environment in list(self._environments.values()):
             if environment.runtime == runtime:
+                _kill(environment)  # what is frozen would wait for ever
                 self._end(environment)
 
     def _hear_init(self, environment: Environment) -> None:
