@@ -164,8 +164,7 @@ class Making:
         self._settle(Template(error="Runtime.ExitError", reason="its environment has ended"))
 
     def __call__(self, exchange: Exchange) -> Any:
-        if exchange.method == b"POST" and exchange.target == _IMAGE and not self._is_taking:
-            self._is_taking = True  # one image: more would be memory of ours that nobody is billed for
+        if exchange.method == b"POST" and exchange.target == _IMAGE:
             return self._take(exchange)
         if exchange.method == b"POST" and exchange.target == _REFUSAL:
             return self._take_refusal(exchange)

@@ -81,8 +81,7 @@ def _read(configuration: int) -> dict[str, Any]:
 
 
 def _run_python(client: Any, made: Any, settings: dict[str, Any]) -> None:
-    if settings.get("becomes_template"):
-        templates.become(settings)
+    templates.become(settings)
     wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
     if wrapper:
         _run_wrapped_python(wrapper, settings)
@@ -92,10 +91,7 @@ def _run_python(client: Any, made: Any, settings: dict[str, Any]) -> None:
     time.tzset()
     _reseed()
     connection.use(_API)
-    if settings.get("becomes_template"):
-        connection.current().tell("POST", "/ingle/template/stale")
-    if settings.get("is_template"):
-        templates.arrange(made, settings)
+    templates.arrange(made, settings)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":  # read at import, which was before there were variables
         importlib.reload(sys.modules["awslambdaric.bootstrap"])
     extra = [*_code_paths(), *os.environ.get("PYTHONPATH", "").split(":")]

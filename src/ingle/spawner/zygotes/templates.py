@@ -26,13 +26,22 @@ NoImageError = memory_image.NoImageError
 
 
 def become(settings: dict[str, Any]) -> None:
-    """Become the template whose image was handed down. Returns only where the image is no longer of this zygote."""
+    """Become the template whose image was handed down, if one was. Returns only where it isn't of this zygote any more."""
+    if not settings.get("becomes_template"):
+        return
     memory_image.become(marshal.dumps(settings))
     os.close(memory_image.IMAGE)
 
 
 def arrange(client: Any, settings: dict[str, Any]) -> None:
-    """Have AWS's client parked once its init is over. `os.environ` is as the function shall find it."""
+    """Have AWS's client parked once its init is over, in a template; say so where a copy has become none.
+
+    `os.environ` is as the function shall find it.
+    """
+    if settings.get("becomes_template"):
+        connection.current().tell("POST", _IMAGES + "/stale")
+    if not settings.get("is_template"):
+        return
     added = [name for name in SINGLE_THREADED if name not in os.environ]
     os.environ.update(dict.fromkeys(added, "1"))
     if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
