@@ -1,11 +1,12 @@
 """What becomes of an event, by Lambda's rules of asynchronous invocation."""
 
+import math
 from typing import Any
 
 import msgspec
 import pytest
 
-from ingle.queues import Condition, Outcome, QueuedEvent, RetryPolicy, Window, after_attempt, before_attempt
+from ingle.queues import Agenda, Condition, Outcome, QueuedEvent, RetryPolicy, Window, after_attempt, before_attempt
 from ingle.values import FunctionArn
 
 ARN = FunctionArn(region="us-east-1", account="000000000000", name="f")
@@ -95,3 +96,23 @@ def test_a_window_shrinks_where_no_processor_is_idle_and_halves_when_refused() -
     for _ in range(5):
         refused = refused.after_refusal()
     assert refused.size == 1
+
+
+def test_the_agenda_takes_functions_in_turn_and_each_at_its_earliest_time() -> None:
+    agenda, one, two = Agenda(), ("0", "r", "one"), ("0", "r", "two")
+    agenda.note(one, 500, 100)
+    agenda.note(one, 900, 100)
+    agenda.note(two, 300, 100)
+    agenda.note(two, 200, 100)
+    assert (agenda.due(100), agenda.next_ms()) == ((), 200)
+    assert (agenda.due(200), agenda.next_ms()) == ((two,), 300)  # what was noted first counts no more
+    agenda.strike(two)
+    assert agenda.due(499) == ()
+    agenda.note(two, 0, 499)
+    assert agenda.due(500) == (two, one)
+    agenda.strike(two)
+    agenda.note(two, 0, 500)
+    assert agenda.due(500) == (one, two)
+    agenda.strike(one)
+    agenda.strike(two)
+    assert (agenda.due(10_000), agenda.next_ms()) == ((), math.inf)

@@ -16,6 +16,7 @@ from ingle.control.event_queue import Delivery, EventQueue
 from ingle.control.processor import Processor
 from ingle.functions import LATEST, EventInvokeConfig, Function
 from ingle.queues import (
+    Agenda,
     Condition,
     EventNotKeptError,
     FunctionKey,
@@ -40,11 +41,10 @@ _LEAST_PAUSE_MS = 10
 
 @dataclasses.dataclass(slots=True)
 class _Lane:
-    """The deliveries of one function; `look_at_ms` says when its events are to be looked at, infinity for never."""
+    """The deliveries of one function."""
 
     function: FunctionKey
     window: Window
-    look_at_ms: float = 0.0
     under_way: set[int] = dataclasses.field(default_factory=set)
 
 
@@ -75,6 +75,7 @@ class Dispatcher:
         self._pause_ms = max(_LEAST_PAUSE_MS, round(retry_s * 1000 / 60))
         """Of what fails for no fault of a function's: a second, where the first retry comes after a minute."""
         self._processor = Processor()
+        self._agenda = Agenda()
         self._lanes: dict[FunctionKey, _Lane] = {}
         self._deliveries: dict[asyncio.Task[None], int] = {}
         """What is under way, and how many bytes each holds."""
@@ -108,23 +109,31 @@ class Dispatcher:
                 await asyncio.sleep(self._pause_ms / 1000)
 
     def _look_at(self, function: FunctionKey, at_ms: float = 0.0) -> None:
+        self._agenda.note(function, at_ms, self._clock.now_ms())
+        self._woken.set()
+
+    def _lane(self, function: FunctionKey) -> _Lane:
         lane = self._lanes.get(function)
         if lane is None:
             lane = self._lanes[function] = _Lane(function, Window(limit=max(1, self._limit // 2)))
-        lane.look_at_ms = min(lane.look_at_ms, at_ms)
-        self._woken.set()
+        return lane
 
     async def _sleep(self) -> None:
         """Wait until something happens, or the next event is due."""
-        has_room = self._has_room()
-        waiting = [lane.look_at_ms for lane in self._lanes.values() if has_room and self._free(lane)]
-        at_ms = max(min(waiting, default=math.inf), self._held_until_ms)
-        delay_s = (at_ms - self._clock.now_ms()) / 1000
+        delay_s = (max(self._next_look_ms(), self._held_until_ms) - self._clock.now_ms()) / 1000
         try:
             async with asyncio.timeout(max(0.0, delay_s) if math.isfinite(delay_s) else None):
                 await self._woken.wait()
         except TimeoutError:
             pass
+
+    def _next_look_ms(self) -> float:
+        """Return when there is something to begin; a lane without room comes back when one of its deliveries ends."""
+        if not self._has_room():
+            return math.inf
+        now_ms = self._clock.now_ms()
+        is_due = any(self._free(self._lane(function)) for function in self._agenda.due(now_ms))
+        return now_ms if is_due else self._agenda.next_ms()
 
     def _has_room(self) -> bool:
         return len(self._deliveries) < self._limit and sum(self._deliveries.values()) < _BYTES_UNDER_WAY
@@ -139,19 +148,16 @@ class Dispatcher:
     async def _begin_what_is_due(self) -> None:
         if self._clock.now_ms() < self._held_until_ms:
             return
-        for lane in tuple(self._lanes.values()):
-            if lane.look_at_ms > self._clock.now_ms():
-                if lane.look_at_ms == math.inf and not lane.under_way:
-                    del self._lanes[lane.function]
-                continue
+        for function in self._agenda.due(self._clock.now_ms()):
+            if not self._has_room():
+                return
+            lane = self._lane(function)
             free = min(self._free(lane), self._limit - len(self._deliveries), _READ_AT_ONCE)
-            if free > 0 and self._has_room():
+            if free > 0:
                 await self._begin_some(lane, free)
 
     async def _begin_some(self, lane: _Lane, count: int) -> None:
-        # Others' turn comes before this lane's next.
-        self._lanes[lane.function] = self._lanes.pop(lane.function)
-        lane.look_at_ms = math.inf  # whatever is accepted from now on brings it back
+        self._agenda.strike(lane.function)
         try:
             due, look_again_ms = await self._queue.due(lane.function, count, frozenset(lane.under_way))
         except QueueUnreadableError as error:
@@ -164,6 +170,8 @@ class Dispatcher:
             task.add_done_callback(self._delivered)
         if look_again_ms is not None:
             self._look_at(lane.function, look_again_ms)
+        if not lane.under_way:
+            self._lanes.pop(lane.function, None)  # it begins with a fresh window
 
     def _delivered(self, task: asyncio.Task[None]) -> None:
         del self._deliveries[task]

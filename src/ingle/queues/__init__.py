@@ -1,5 +1,6 @@
 """Durable queues with redelivery, for asynchronous events."""
 
+from ingle.queues.agenda import Agenda
 from ingle.queues.event import (
     Condition,
     EventNotKeptError,
@@ -12,6 +13,7 @@ from ingle.queues.retry import Outcome, RetryPolicy, after_attempt, before_attem
 from ingle.queues.window import Window
 
 __all__ = [
+    "Agenda",
     "Condition",
     "EventNotKeptError",
     "FunctionKey",
