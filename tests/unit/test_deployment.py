@@ -80,6 +80,9 @@ def test_runtime_and_handler_follow_from_the_files(tmp_path: Path) -> None:
     python = infer(tmp_path)
     assert python is not None
     assert (python[0][:8], python[1]) == ("python3.", "lambda_function.lambda_handler")
+    (tmp_path / "code.zip").write_bytes(zip_directory(tmp_path))
+    assert infer(tmp_path / "code.zip") == python
+    assert infer(tmp_path / "main.py") is None
     (tmp_path / "bootstrap").write_text("")
     assert infer(tmp_path) == ("provided.al2023", "bootstrap")
 

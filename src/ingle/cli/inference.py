@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import zipfile
 from pathlib import Path
 
 _PYTHON_ENTRIES = ("app.py", "lambda_function.py", "main.py", "handler.py", "index.py")
@@ -16,8 +17,11 @@ def name_of(path: Path) -> str:
     return re.sub(r"[^a-zA-Z0-9-_]", "-", path.resolve().stem)
 
 
-def infer(directory: Path) -> tuple[str, str] | None:
-    """Return (runtime, handler) by what lies in a directory; None where nothing tells."""
+def infer(code: Path) -> tuple[str, str] | None:
+    """Return (runtime, handler) by what lies in a directory or zip; None where nothing tells."""
+    directory = code if code.is_dir() else _inside(code)
+    if directory is None:
+        return None
     if (directory / "bootstrap").exists():
         return "provided.al2023", "bootstrap"
     for entry in _PYTHON_ENTRIES:
@@ -29,7 +33,14 @@ def infer(directory: Path) -> tuple[str, str] | None:
     return None
 
 
-def _python_handler(path: Path) -> str:
+def _inside(code: Path) -> zipfile.Path | None:
+    try:
+        return zipfile.Path(code)
+    except zipfile.BadZipFile:
+        return None
+
+
+def _python_handler(path: Path | zipfile.Path) -> str:
     defined = set(re.findall(r"^(?:async )?(?:def )?(\w+)\b(?=\s*[(=])", path.read_text(errors="replace"), re.M))
     return next((name for name in _PYTHON_HANDLERS if name in defined), "handler")
 

@@ -65,7 +65,7 @@ def declare(client: Any, source: Path, name: str | None, settings: Settings, var
         settings = {**settings, "Environment": {"Variables": {**held, **variables}}}
     at_creation: Settings = {}
     if current is None and not {"Runtime", "Handler"} <= settings.keys():
-        inferred = infer(source) if source.is_dir() else None
+        inferred = infer(source)
         if inferred is None:
             fail(f"{source} doesn't tell what it is for: name --runtime and --handler")
         at_creation = dict(zip(("Runtime", "Handler"), inferred, strict=True))
