@@ -18,12 +18,13 @@ from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Fleet, NotStartedError
+from ingle.gateway.intake import Intake
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.reply import EventReply, PlainReply, Reply
 from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
-from ingle.transport import BodyTooLargeError, ConnectionFailedError, DisconnectedError, Exchange
+from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange
 from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     FunctionArn,
@@ -90,6 +91,7 @@ class Invoker:
         fleet: Fleet,
         metrics: Metrics,
         events: Events,
+        intake: Intake,
     ) -> None:
         self._account = account
         self._authenticator = authenticator
@@ -97,6 +99,7 @@ class Invoker:
         self._fleet = fleet
         self._metrics = metrics
         self._events = events
+        self._intake = intake
         self.routes: _Routes = {}
 
     async def invoke(self, exchange: Exchange) -> None:
@@ -104,7 +107,7 @@ class Invoker:
         body = exchange.body_nowait
         if body is None or len(body) > PAYLOAD_LIMIT_BYTES:
             await self._authenticator.recognise(exchange)
-            body = await read_payload(exchange)
+            body = await self._intake.read(exchange)
         principal, signed = await self._authenticator.authenticate(exchange, body)
         path, _, query = exchange.target.partition(b"?")
         arn = read_arn(_named(path), query, signed.region, self._account)
@@ -294,22 +297,6 @@ def _key(arn: FunctionArn, version: VersionRoute, tenant: str) -> VersionKey:
 def _not_found(arn: FunctionArn) -> AwsError:
     named = arn if arn.qualifier else arn.qualified("$LATEST")
     return AwsError("ResourceNotFoundException", f"Function not found: {named}")
-
-
-async def read_payload(exchange: Exchange) -> bytes:
-    """Return the payload. The signature covers it as a whole, so nothing can begin before all of it is here."""
-    try:
-        return await exchange.read(PAYLOAD_LIMIT_BYTES)
-    except BodyTooLargeError:
-        raise request_too_large() from None
-
-
-def request_too_large() -> AwsError:
-    """Return the error of a payload above the limit."""
-    return AwsError(
-        "RequestTooLargeException",
-        f"Request must be smaller than {PAYLOAD_LIMIT_BYTES} bytes for the InvokeFunction operation",
-    )
 
 
 def _kind(exchange: Exchange) -> bytes:

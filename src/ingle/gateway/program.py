@@ -18,6 +18,7 @@ from ingle.gateway.deliveries import TARGET, Deliveries
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Ages, Fleet
 from ingle.gateway.front_door import FrontDoor, render_bad_request
+from ingle.gateway.intake import Intake
 from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
@@ -189,9 +190,10 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     fleet = Fleet(leading, clock, ages, metrics, Scaling(), settings.concurrency_limit * 5 // 2)
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
-    invoker = Invoker(settings.account, authenticator, admission, fleet, metrics, Events(control_link))
+    intake = Intake()
+    invoker = Invoker(settings.account, authenticator, admission, fleet, metrics, Events(control_link), intake)
     index = UrlIndex(settings.url_domain)
-    urls = Urls(index, invoker, authenticator, metrics, clock)
+    urls = Urls(index, invoker, authenticator, metrics, intake, clock)
     routing = Routing(invoker, index, admission, fleet, Templates(lambda: fleet.worker), metrics, control_link)
     door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
     internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))

@@ -9,7 +9,8 @@ from ingle.gateway import cors
 from ingle.gateway.admission import FunctionKey
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
-from ingle.gateway.invoke import STREAM, Invoker, event_headers, read_payload, request_too_large
+from ingle.gateway.intake import Intake, request_too_large
+from ingle.gateway.invoke import STREAM, Invoker, event_headers
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.url_event import Signer, UrlRequest, render_event
 from ingle.gateway.url_index import UrlIndex
@@ -30,12 +31,19 @@ class Urls:
     """The handler of requests to function URLs."""
 
     def __init__(
-        self, index: UrlIndex, invoker: Invoker, authenticator: Authenticator, metrics: Metrics, clock: Clock
+        self,
+        index: UrlIndex,
+        invoker: Invoker,
+        authenticator: Authenticator,
+        metrics: Metrics,
+        intake: Intake,
+        clock: Clock,
     ) -> None:
         self._index = index
         self._invoker = invoker
         self._authenticator = authenticator
         self._metrics = metrics
+        self._intake = intake
         self._clock = clock
 
     def is_asked(self, exchange: Exchange) -> bool:
@@ -77,7 +85,7 @@ class Urls:
             raise AwsError("AccessDeniedException", _FORBIDDEN)
         if url.auth_type != "NONE" and exchange.body_nowait is None:
             await self._authenticator.recognise(exchange)
-        body = await read_payload(exchange)
+        body = await self._intake.read(exchange)
         signer = await self._check_signer(exchange, body, arn) if url.auth_type != "NONE" else None
         told = event_headers(exchange, arn)
         tls = exchange.tls
