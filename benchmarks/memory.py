@@ -9,7 +9,7 @@ from pathlib import Path
 import thousand
 from harness import Ingle, available_mib, print_table, running_ingle
 
-HOLD_S = 45.0
+HOLD_S = 60.0
 """How long the environments stay busy, so that all of them are needed."""
 
 
