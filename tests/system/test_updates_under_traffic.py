@@ -40,7 +40,7 @@ def test_no_invocation_fails_or_runs_a_wrong_version_while_code_and_settings_cha
     began, done = [0.0], [0.0]
     with Traffic(ingle, NAME, threads=3) as traffic:
         end = time.monotonic() + 2
-        while time.monotonic() < end:
+        while time.monotonic() < end or len(states) < 5 or len(traffic.answers) < 20:
             word, step = states[-1]
             began.append(time.monotonic())
             if word == step:
@@ -52,8 +52,6 @@ def test_no_invocation_fails_or_runs_a_wrong_version_while_code_and_settings_cha
                 client.update_function_configuration(FunctionName=NAME, Environment=variables)
             client.get_waiter("function_updated_v2").wait(FunctionName=NAME, WaiterConfig=WAITING)
             done.append(time.monotonic())
-    assert len(states) > 4
-    assert len(traffic.answers) > 20
     for one in traffic.answers:
         assert not one.payload.startswith("failed"), one.payload
         got = states.index(tuple(json.loads(one.payload)))
