@@ -152,7 +152,7 @@ def test_the_metrics_tell_what_waits(own: Ingle) -> None:
     before = metric(own, "ingle_events_accepted_total")
     for _ in range(3):
         client.invoke(FunctionName="kept", InvocationType="Event", Payload=b"0.7")
-    assert 1 <= metric(own, "ingle_events_queued") <= 3
+    assert metric(own, "ingle_events_queued") >= 1
     assert 0 < metric(own, "ingle_events_oldest_seconds") < 60
     assert metric(own, "ingle_events_accepted_total") == before + 3
 
@@ -189,4 +189,7 @@ def started(ingle: Ingle, function: str) -> set[str]:
     pages = client.get_paginator("filter_log_events").paginate(
         logGroupName=f"/aws/lambda/{function}", filterPattern='"START RequestId"'
     )
-    return {event["message"].split()[2] for page in pages for event in page["events"]}
+    try:
+        return {event["message"].split()[2] for page in pages for event in page["events"]}
+    except client.exceptions.ResourceNotFoundException:  # nothing has been logged yet
+        return set()
