@@ -24,8 +24,8 @@ def refused(act):
     return "done"
 """
 
-SHM_KEY = 0x1461E
-ABSTRACT = "ingle-host-abstract"
+SHM_KEY = 0x14610000 + os.getpid() % 0x10000
+ABSTRACT = f"ingle-host-abstract-{os.getpid()}"
 """What the host offers to whoever is in its ipc and network namespaces, while the attacks run."""
 
 # Each entry: the body of `attack()`, and what it must return.
