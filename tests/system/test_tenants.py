@@ -62,6 +62,13 @@ def test_the_tenant_is_told_by_top_and_in_the_log(shared: str, invoke: Any, ingl
     assert "green" in subprocess.run(command, capture_output=True, check=True, text=True, timeout=30).stdout
 
 
+def test_the_command_line_names_a_tenant(shared: str, ingle: Ingle) -> None:
+    ingle.announcement()
+    command = [str(INGLE), "invoke", shared, '"cli"', "--tenant", "shell", "--data", str(ingle.data_dir)]
+    told = subprocess.run(command, capture_output=True, check=True, text=True, timeout=30).stdout
+    assert json.loads(told)["tenant"] == "shell"
+
+
 def test_an_event_is_delivered_to_its_tenant(shared: str, functions: Any, ingle: Ingle) -> None:
     functions.invoke(FunctionName=shared, InvocationType="Event", Payload=b'"queued"', TenantId="late")
     deadline = time.monotonic() + 20

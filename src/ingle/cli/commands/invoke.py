@@ -18,13 +18,15 @@ def invoke(
     payload: Annotated[str, typer.Argument(help="JSON.")] = "{}",
     event: Annotated[str | None, typer.Option("--event", "-e", help="A file with the event, or -.")] = None,
     tail: Annotated[bool, typer.Option("--tail", "--log", "-l", help="Show the end of its log.")] = False,
+    tenant: Annotated[str | None, typer.Option(help="For whom, where the function has tenant isolation.")] = None,
     data: Data = None,
 ) -> None:
     """Invoke a function and print its answer; the exit status is 1 if it failed."""
     content = payload.encode() if event is None else _read(event)
     client = make_client("lambda", data_dir_of(data))
     with answered():
-        answer = client.invoke(FunctionName=name, Payload=content, LogType="Tail" if tail else "None")
+        more = {} if tenant is None else {"TenantId": tenant}
+        answer = client.invoke(FunctionName=name, Payload=content, LogType="Tail" if tail else "None", **more)
         result = answer["Payload"].read().decode()
     sys.stdout.write(result + "\n")
     if tail:
