@@ -36,6 +36,19 @@ def test_a_functions_credentials_are_its_roles_and_may_do_nothing_yet(ingle: Ing
         assert told["Message"].startswith(f"User: {who} is not authorized to perform: lambda:")
 
 
+BOTO3 = """
+import os, boto3
+def handler(event, context):
+    client = boto3.client("lambda")
+    held = boto3.Session().get_credentials().get_frozen_credentials()
+    return [client.meta.region_name, held.access_key == os.environ["AWS_ACCESS_KEY_ID"]]
+"""
+
+
+def test_a_function_finds_boto3_and_boto3_finds_its_credentials(deploy: Any, invoke: Any) -> None:
+    assert invoke(deploy(BOTO3, Timeout=30, MemorySize=512)).payload == ["us-east-1", True]
+
+
 @pytest.mark.parametrize("changed", ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"])
 def test_credentials_with_a_changed_part_are_nobodys(
     ingle: Ingle, deploy: Any, invoke: Any, functions: Any, changed: str

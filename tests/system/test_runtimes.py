@@ -13,7 +13,7 @@ import pytest
 from harness import Ingle
 
 PYTHON = """
-import spawner, sys, os, uuid, tempfile, ssl, json
+import importlib.util, spawner, sys, os, uuid, tempfile, ssl, json
 def handler(event, context):
     if event == "fail":
         raise ValueError("\u2603" * 20_000)
@@ -21,6 +21,7 @@ def handler(event, context):
     with open("/tmp/note", "w") as file:
         file.write("kept")
     return {
+        "kit": importlib.util.find_spec("boto3").origin,
         "version": f"python{sys.version_info.major}.{sys.version_info.minor}", "name": context.function_name,
         "arn": context.invoked_function_arn, "left": context.get_remaining_time_in_millis(),
         "client": context.client_context and context.client_context.custom, "runtime": os.environ["AWS_EXECUTION_ENV"],
@@ -87,6 +88,7 @@ def test_python_of_every_version_runs(ingle: Ingle) -> None:
         assert seen["arn"] == f"arn:aws:lambda:us-east-1:000000000000:function:{name}"
         assert 0 < seen["left"] <= 3000
         assert (seen["module"], seen["nowhere"]) == ("own", [])
+        assert seen["kit"] == "/var/runtime/boto3/__init__.py"
         assert seen["runtime"] == f"AWS_Lambda_{runtime}"
         assert "printed 1" in base64.b64decode(answer["LogResult"]).decode()
         failed = json.loads(client.invoke(FunctionName=name, Payload=b'"fail"')["Payload"].read())
