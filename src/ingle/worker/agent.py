@@ -111,7 +111,8 @@ class Environments:
         except BaseException:
             await self._births.release(wanted.version)
             raise
-        self._templates.give_up(template_key(wanted.version))
+        self._templates.copy_ended(template_key(wanted.version))
+        self._want_again(template_key(wanted.version))
         return await self._run(grant, None)
 
     async def _run(self, grant: Grant, image: Image | None) -> Environment:
@@ -193,6 +194,9 @@ class Environments:
     def became_no_copy(self, environment: Environment) -> None:
         key = template_key(environment.assignment.version)
         self._templates.void(key)
+        self._want_again(key)
+
+    def _want_again(self, key: VersionKey) -> None:
         if key in self._templates.wanted:
             self.want_template(key)
 

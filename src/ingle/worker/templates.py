@@ -11,6 +11,7 @@ import fcntl
 import os
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -47,6 +48,7 @@ _LIBRARIES_MIB = 512
 _TRIES, _PAUSE_S = 50, 0.2
 _IMAGE_LIMIT_BYTES = 1024 * MIB
 _AT_A_TIME = 4
+_ENDS = 3
 _KEPT_BYTES = 2048 * MIB
 _IMAGE, _REFUSAL = b"/ingle/template", b"/ingle/template/refusal"
 _INIT_ERROR = b"/2018-06-01/runtime/init/error"
@@ -72,12 +74,18 @@ class Image:
 
     __slots__ = ("descriptor", "length")
 
-    def __init__(self, descriptor: int, length: int) -> None:
+    def __init__(self, descriptor: int) -> None:
         self.descriptor = descriptor
-        self.length = length
+        self.length = 0
+
+    def close(self) -> None:
+        """Let go of the memory at once: errors keep what they passed through."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
 
     def __del__(self) -> None:
-        os.close(self.descriptor)
+        self.close()
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +150,8 @@ class Making:
         if self._server is not None:
             await self._server.drain(0)
         self._running.close()
-        self._made = self._loop.create_future()  # no cycle among callbacks shall keep an image that nobody wants
+        self._made = self._loop.create_future()  # no cycle among callbacks shall keep an image that nobody wants,
+        self._made.cancel()  # nor one that comes late
 
     def _linked(self, link: socket.socket) -> None:
         assert self._server is not None
@@ -189,22 +198,22 @@ class Making:
             refuse(exchange, 403, "InvalidStateTransition", "This environment has sent its image")
             return
         self._is_taking = True
-        image = Image(os.memfd_create("ingle-template", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING), 0)
+        image = Image(os.memfd_create("ingle-template", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING))
         try:
             async for piece in exchange.chunks():
-                os.write(image.descriptor, piece)
-                image.length += len(piece)
-        except BodyTooLargeError:
-            self._settle(Template(reason="its image is too large to be kept"))
-            return
-        except DisconnectedError:
-            return  # its end is told by its exit, or by a refusal
-        except OSError as error:
-            self._settle(Template(reason=f"There is no memory for its image: {error.strerror}."))
-            return
-        fcntl.fcntl(image.descriptor, fcntl.F_ADD_SEALS, ALL_SEALS)
-        self._settle(Template(image=image))
-        exchange.respond(202, ())
+                image.length += os.write(image.descriptor, piece)
+            fcntl.fcntl(image.descriptor, fcntl.F_ADD_SEALS, ALL_SEALS)
+        except BaseException as error:
+            image.close()
+            if isinstance(error, BodyTooLargeError):
+                self._settle(Template(reason="Its image is too large to be kept: each environment runs init."))
+            elif isinstance(error, OSError):
+                self._settle(Template(reason=f"There is no memory for its image: {error.strerror}."))
+            elif not isinstance(error, DisconnectedError):  # whose end is told by its exit, or by a refusal
+                raise
+        else:
+            self._settle(Template(image=image))
+            exchange.respond(202, ())
 
     async def _take_refusal(self, exchange: Exchange) -> None:
         reason = (await exchange.read(4096)).decode(errors="replace")
@@ -242,6 +251,7 @@ class Templates:
         self._reports = reports
         self._made: dict[VersionKey, asyncio.Task[Template]] = {}
         self._turns = asyncio.Semaphore(_AT_A_TIME)
+        self._ended: Counter[VersionKey] = Counter()
         self.wanted: set[VersionKey] = set()
         """Those that the gateway wants to be there ahead of their environments."""
 
@@ -283,6 +293,7 @@ class Templates:
     def forget(self, key: VersionKey) -> None:
         """Nobody wants a version's template any more; environments that have become it keep it."""
         self.wanted.discard(key)
+        self._ended.pop(key, None)
         self.void(key)
 
     def void(self, key: VersionKey) -> None:
@@ -295,9 +306,13 @@ class Templates:
         for key in list(self._made):
             self.void(key)
 
-    def give_up(self, key: VersionKey) -> None:
-        """Copies of a template end before they begin: have environments run init, until the version is another."""
-        self._made[key] = asyncio.create_task(_without_image("Copies of it end before they begin."))
+    def copy_ended(self, key: VersionKey) -> None:
+        """A copy has ended before it began; where that happens again and again, environments are to run init."""
+        self._ended[key] += 1
+        if self._ended[key] < _ENDS:
+            self.void(key)
+        else:
+            self._made[key] = asyncio.create_task(_without_image("Copies of it end before they begin."))
 
     def _bound(self) -> None:
         """Keep within bounds what all of them take, those used last first."""
