@@ -53,18 +53,23 @@ def run(ingle: Ingle, name: str, count: int, hold_s: float) -> tuple[list[Any], 
     return answers, start, time.time() - start
 
 
-def main(count: int = 1000, hold_s: float = 9.0) -> None:
+def main(count: int = 1000, holds_s: tuple[float, ...] = (9.0, 30.0)) -> None:
     """Print the table."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with running_ingle("--concurrency", str(count)) as ingle:
         ingle.deploy("hold", {"app.py": HOLD}, Timeout=60)
         touch_memory()
-        answers, start, seconds = run(ingle, "hold", count, hold_s)
-    told = [answer for answer in answers if answer is not None]
-    environments = {name for name, _ in told}
-    if len(environments) < count:
-        raise RuntimeError(f"{len(environments)} environments answered, {count - len(told)} invocations failed")
+        for hold_s in holds_s:  # a longer one where the first has ended before all were there
+            answers, start, seconds = run(ingle, "hold", count, hold_s)
+            told = [answer for answer in answers if answer is not None]
+            environments = {name for name, _ in told}
+            if len(environments) == count:
+                break
+            ingle.client().update_function_configuration(FunctionName="hold", Description="none is left of the first")
+            ingle.client().get_waiter("function_updated_v2").wait(FunctionName="hold")
+        else:
+            raise RuntimeError(f"{len(environments)} environments answered, {count - len(told)} invocations failed")
     last = max(began for _, began in told) - start
     rows = [(f"the last of {count} environments has begun to serve", f"{last:.1f} s", "10 s"),
             (f"all have answered (none before {hold_s:.0f} s)", f"{seconds:.1f} s", "10 s")]  # fmt: skip
