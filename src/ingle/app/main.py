@@ -93,7 +93,7 @@ def up(
         float, typer.Option(min=0.0, help="How old an environment may become.")
     ] = ENVIRONMENT_HOURS,
     worker_hours: Annotated[
-        float, typer.Option(min=0.0, max=WORKER_HOURS, help="After how long the worker is replaced by another.")
+        float, typer.Option(min=0.0001, max=WORKER_HOURS, help="After how long the worker is replaced by another.")
     ] = WORKER_HOURS,
     keep_free_mib: Annotated[int, typer.Option(hidden=True)] = KEEP_FREE_MIB,
     event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
