@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from harness import Ingle
+from harness import ROOT, Ingle
 
 from ingle.spawner.zygotes.templates import SINGLE_THREADED
 
@@ -119,6 +119,7 @@ def published(ingle: Ingle) -> Iterator[dict[str, dict[str, Any]]]:
         "snap-sends-itself": {"app.py": SENDS_ITSELF},
         "snap-hook-fails": {"app.py": HOOK_FAILS},
         "snap-init-fails": {"app.py": "raise ValueError('no table')"},
+        "snap-example": {"app.py": (ROOT / "examples" / "snapstart" / "app.py").read_text()},
     }
     yield publish(ingle, files)
     for name in files:
@@ -183,6 +184,12 @@ def test_a_restore_is_told_in_the_log_and_in_its_report(
     assert messages[1].startswith("RESTORE_REPORT Restore Duration: ")
 
 
+def test_the_example_restores_what_it_has_closed(functions: Any, published: dict[str, dict[str, Any]]) -> None:
+    assert published["snap-example"]["SnapStart"]["OptimizationStatus"] == "On"
+    answer = json.loads(functions.invoke(FunctionName="snap-example:1", Payload=b'{"number": 3}')["Payload"].read())
+    assert answer == {"word": "word 3", "asked": 1, "initialised_before_restore": True}
+
+
 def test_a_version_whose_init_fails_fails(functions: Any, published: dict[str, dict[str, Any]]) -> None:
     shown = published["snap-init-fails"]
     assert (shown["State"], shown["StateReasonCode"]) == ("Failed", "FunctionError")
@@ -221,6 +228,10 @@ def test_snapstart_is_for_published_versions_of_pythons_with_little_tmp(function
     with pytest.raises(functions.exceptions.InvalidParameterValueException, match="512 MB"):
         functions.update_function_configuration(
             FunctionName="snap-copied", SnapStart=ON, EphemeralStorage={"Size": 1024}
+        )
+    with pytest.raises(functions.exceptions.InvalidParameterValueException, match="enabled for SnapStart"):
+        functions.put_provisioned_concurrency_config(
+            FunctionName="snap-copied", Qualifier="1", ProvisionedConcurrentExecutions=1
         )
     with pytest.raises(functions.exceptions.InvalidParameterValueException, match="is not supported for SnapStart"):
         functions.update_function_configuration(FunctionName="snap-copied", Runtime="provided.al2023")

@@ -44,6 +44,9 @@ class ProvisionedConcurrency:
     async def put(self, request: Request) -> Answered:
         """PutProvisionedConcurrencyConfig: environments are being initialised when this returns."""
         function, qualifier = self._find(request, NOT_ON_LATEST)
+        version = function.version_of(qualifier)
+        if version is not None and version.snap_start:
+            raise InvalidSettingError("Provisioned Concurrency is not supported for functions enabled for SnapStart.")
         wanted = request.input["ProvisionedConcurrentExecutions"]
         changed = function.with_provisioned(qualifier, wanted, self._clock.now_ms())
         left = self._limit - claimed_by_others(self._repository, function) - changed.claimed_concurrency
