@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import platform
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -78,6 +79,18 @@ def test_a_rootless_environment_has_extensions_and_tells_them_of_its_end(rootles
     assert client.invoke(FunctionName="tallied", Payload=b"1")["Payload"].read() == b"1"
     client.update_function_configuration(FunctionName="tallied", Description="another")
     log_of(rootless.client("logs"), "tallied", "^served 1 invocations$")
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="templates are made on x86-64 alone")
+def test_a_rootless_sandbox_copies_what_is_initialised(rootless: Ingle) -> None:
+    source = "import uuid\nBORN, seen = uuid.uuid4().hex, []\ndef handler(e, c):\n    seen.append(e)\n    return BORN, seen\n"
+    rootless.deploy("isolated", {"app.py": source}, Tags={"ingle:isolation": "invocation"})
+    client = rootless.client()
+    told = [
+        json.loads(client.invoke(FunctionName="isolated", Payload=event)["Payload"].read()) for event in (b"1", b"2")
+    ]
+    assert [seen for _, seen in told] == [[1], [2]]
+    assert told[0][0] == told[1][0]
 
 
 def test_the_process_driver_runs_functions_where_it_is_asked_for() -> None:
