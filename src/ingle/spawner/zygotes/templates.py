@@ -112,9 +112,9 @@ def _reseed() -> None:
     """Draw new randomness where a fork isn't noticed; `random` has done so, OpenSSL does where the process id is new."""
     if "ssl" in sys.modules:
         sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
-    legacy = sys.modules.get("numpy.random")
-    if legacy is not None:
-        legacy.seed()
+    seed = getattr(sys.modules.get("numpy.random"), "seed", None)
+    if callable(seed):
+        seed()
 
 
 def _check_alone() -> None:
