@@ -88,6 +88,17 @@ def test_an_event_waits_for_an_extension_that_has_hung_up() -> None:
     assert asking(extension) == [b"one"]
 
 
+def test_who_fails_while_another_of_its_requests_asks_holds_up_neither_an_event_nor_the_end() -> None:
+    extensions = with_external("a")
+    one = extensions.register("a", ["INVOKE", "SHUTDOWN"])
+    heard = asking(one)
+    extensions.fail(one, Event.EXIT_FAILED, "x")
+    extensions.invoke(b"event")
+    assert not extensions.have_served
+    assert extensions.shut_down(b"end") == [one]
+    assert heard == []
+
+
 def test_nobody_is_found_by_an_identifier_that_is_not_theirs() -> None:
     extensions = with_external("a", "b")
     first = extensions.register("a", [])

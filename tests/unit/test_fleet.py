@@ -36,7 +36,7 @@ class Worker:
     def __init__(self) -> None:
         self.started = 0
         self.deleted: list[str] = []
-        self.refuses = False
+        self.refuses = self.fails = False
         self.code = ""
         self.serves_once = False
         self.changed = asyncio.Event()
@@ -45,6 +45,8 @@ class Worker:
         if exchange.method == b"DELETE":
             self.deleted.append(exchange.target.rpartition(b"/")[2].decode())
             exchange.respond(202, ())
+        elif self.fails:
+            exchange.respond(500, ())
         elif self.refuses:
             exchange.respond(503, (), msgspec.json.encode(NotStarted(message="no room", code=self.code)))
         else:
@@ -114,6 +116,31 @@ async def test_who_waits_hears_why_nothing_could_be_started(world: World) -> Non
         await world.fleet.wait(KEY)
     world.worker.refuses = False
     assert (await world.fleet.wait(KEY)).state is State.BUSY
+
+
+async def test_a_worker_that_fails_holds_nobody_up(world: World) -> None:
+    world.worker.fails = True
+    async with asyncio.timeout(10):
+        with pytest.raises(NotStartedError, match="has failed"):
+            await world.fleet.wait(KEY)
+    function = (KEY.account, KEY.region, KEY.function)
+    world.worker.changed.clear()
+    world.fleet.provision(function, {KEY: 1})
+    async with asyncio.timeout(10):
+        await world.worker.changed.wait()
+        world.worker.fails = False
+        while not world.fleet.provisioned_levels(function)[0].ready:
+            world.clock.seconds += 1
+            world.fleet.restock()
+            await asyncio.sleep(0.001)
+
+
+async def test_a_revision_that_is_served_again_keeps_its_environments(world: World) -> None:
+    environment = await world.fleet.wait(KEY)
+    world.fleet.retire(lambda _: False)
+    world.fleet.retire(lambda _: True)
+    world.fleet.give_back(environment)
+    assert world.fleet.take_nowait(KEY) is environment
 
 
 async def test_a_restore_that_fails_is_told_as_lambda_tells_it(world: World) -> None:

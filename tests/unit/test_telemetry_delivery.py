@@ -140,7 +140,14 @@ async def test_a_batch_is_sent_when_it_is_full_and_never_larger(hub: TelemetryHu
 
 
 @pytest.mark.parametrize(
-    "refusal", [b"HTTP/1.1 500 No\r\n\r\n", b"nonsense", b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n"]
+    "refusal",
+    [
+        b"HTTP/1.1 500 No\r\n\r\n",
+        b"nonsense",
+        b"HTTP/1.1 404 x\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 %s x\r\n\r\n" % (b"2" * 5000),
+        b"HTTP/1.1 200 x\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5000),
+    ],
 )
 async def test_a_batch_that_is_refused_is_sent_again(hub: TelemetryHub, listener: Listener, refusal: bytes) -> None:
     listener.answers = [refusal, refusal]

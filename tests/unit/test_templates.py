@@ -1,6 +1,8 @@
 """Which templates a worker is told to hold, what is made ahead of invocations, and what a copy that can't begin means."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -110,3 +112,20 @@ async def test_what_nobody_wants_is_ended_be_it_ready_on_its_way_or_old(kept_s: 
         await asyncio.sleep(0.001)
     assert made.state is State.STOPPING
     assert ahead.take(KEY) is None
+
+
+async def test_what_was_taken_is_forgotten_and_callers_who_name_many_tenants_have_few_kept() -> None:
+    ahead: Ahead[Made] = Ahead(most=2)
+    ahead.make(KEY, partial(make, Made()))
+    await asyncio.sleep(0.01)
+    taken = ahead.take(KEY)
+    assert taken is not None
+    known = weakref.ref(taken)
+    del taken
+    gc.collect()
+    assert known() is None
+    made = [Made() for _ in range(4)]
+    for number, one in enumerate(made):
+        ahead.make(msgspec.structs.replace(KEY, tenant=str(number)), partial(make, one))
+    await asyncio.sleep(0.01)
+    assert [one.state is State.STOPPING for one in made] == [True, True, False, False]

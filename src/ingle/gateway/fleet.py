@@ -167,8 +167,10 @@ class Fleet:
         worker, born_ns = self.worker, self._clock.monotonic_ns()
         response = await worker.request(b"POST", b"/environments", (), msgspec.json.encode(wanted))
         body = await response.read(65536)
-        if response.status != 201:
+        if response.status == 503:
             raise _not_started(msgspec.json.decode(body, type=NotStarted))
+        if response.status != 201:
+            raise NotStartedError("The environment could not be started: the worker has failed.")
         started = msgspec.json.decode(body, type=EnvironmentStarted)
         self._metrics.environment_started(key, started)
         if started.serves_once and initialization_type == ON_DEMAND:  # soon it is gone again: that isn't growth
@@ -281,7 +283,9 @@ class Fleet:
     def retire(self, is_served: Callable[[VersionKey], bool]) -> None:
         """Retire environments of versions or revisions that are not served any more; busy ones after they have served."""
         for key, pool in self._pools.items():
-            if not pool.is_retired and not is_served(key):
+            if is_served(key):
+                pool.is_retired = False  # an update that was announced and then not kept
+            elif not pool.is_retired:
                 pool.is_retired = True
                 for environment in (*pool.idle, *pool.ready):
                     self._spawn(self._delete(environment))

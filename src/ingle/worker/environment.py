@@ -404,13 +404,15 @@ class Environment:
             self._running.stop()  # `_exited` follows
 
     async def _shut_down(self, reason: str) -> None:
-        if self._emptying is not None:  # who runs has heard of an end already
-            await asyncio.wait([self._emptying])
-        else:
-            await shutdown.shut_down(
-                reason, self._extensions, self._init.living, self._running.processes, self._telemetry
-            )
-        self._running.stop()
+        try:
+            if self._emptying is not None:  # who runs has heard of an end already
+                await asyncio.wait([self._emptying])
+            else:
+                await shutdown.shut_down(
+                    reason, self._extensions, self._init.living, self._running.processes, self._telemetry
+                )
+        finally:
+            self._running.stop()
 
     def _leave(self) -> None:
         if self.state is State.GONE:

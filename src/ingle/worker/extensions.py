@@ -123,7 +123,7 @@ class Extension:
         self._deliver()
 
     def _deliver(self) -> None:
-        if self._waiting is not None and self._pending is not None:
+        if self._waiting is not None and self._pending is not None and self.state is State.READY:
             waiting, event = self._waiting, self._pending
             self._waiting = self._pending = None
             self.does(Event.TOLD)

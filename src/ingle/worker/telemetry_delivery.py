@@ -20,7 +20,7 @@ PENDING_LIMIT_BYTES = 4 << 20
 """What may wait for all subscribers of one environment together."""
 _HISTORY_LIMIT = 200
 _HISTORY_LIMIT_BYTES = 64 << 10
-_ANSWER_LIMIT_BYTES = 64 << 10
+_ANSWER_LIMIT_BYTES = 8 << 10
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 2.0
 _FALLEN_BEHIND = "Consumer seems to have fallen behind as it has not acknowledged receipt of logs."
 
@@ -54,6 +54,7 @@ class TelemetryHub:
     def begin(self) -> None:
         """Begin an init: nobody has subscribed, and who does gets what has been told since now."""
         self.stop()
+        self.thaw()  # a process that ended while all was frozen is why it begins again
         self._is_open = True
 
     def close(self) -> None:
@@ -211,7 +212,7 @@ class Subscriber:
             await self._hub.thawed.wait()
             try:
                 await (self._post(batch) if self.subscription.is_http else self._write(batch))
-            except OSError:
+            except (OSError, ValueError):  # a number in its answer may have any length
                 self._hang_up()
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)

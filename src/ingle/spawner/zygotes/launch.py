@@ -82,6 +82,7 @@ def _read(configuration: int) -> dict[str, Any]:
 
 def _run_python(client: Any, made: Any, settings: dict[str, Any]) -> None:
     templates.become(settings)
+    templates.step_aside(settings)
     wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
     if wrapper:
         _run_wrapped_python(wrapper, settings)

@@ -33,6 +33,24 @@ def become(settings: dict[str, Any]) -> None:
     os.close(memory_image.IMAGE)
 
 
+def step_aside(settings: dict[str, Any]) -> None:
+    """Have a template's init run in a child, so that no copy has the process id by which it has drawn randomness.
+
+    Copies and the first process of a template all have the same: an OpenSSL that a library brings along, and `tempfile`,
+    take that for being no fork. We end as the child does.
+    """
+    if not settings.get("is_template"):
+        return
+    child = os.fork()
+    if child == 0:
+        return
+    os.closerange(3, 64)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        os.kill(os.getpid(), os.WTERMSIG(status))
+    os._exit(os.WEXITSTATUS(status))
+
+
 def arrange(client: Any, settings: dict[str, Any]) -> None:
     """Have AWS's client parked once its init is over, in a template; say so where a copy has become none.
 
@@ -109,7 +127,7 @@ def _freshen(settings: dict[str, Any], added: list[str], held: Holdings, handler
 
 
 def _reseed() -> None:
-    """Draw new randomness where a fork isn't noticed; `random` has done so, OpenSSL does where the process id is new."""
+    """Draw new randomness where a fork isn't noticed; `random` has done so, OpenSSL does, as the process id is new."""
     if "ssl" in sys.modules:
         sys.modules["ssl"].RAND_add(os.urandom(32), 32.0)
     seed = getattr(sys.modules.get("numpy.random"), "seed", None)
@@ -122,5 +140,6 @@ def _check_alone() -> None:
     threads = len(os.listdir("/proc/self/task"))
     if threads > 1:
         raise NoImageError(f"its init has left {threads} threads running, and a copy has one")
-    if any(name.isdigit() and name not in ("1", str(os.getpid())) for name in os.listdir("/proc")):
+    ours = {1, os.getppid(), os.getpid()}
+    if any(name.isdigit() and int(name) not in ours for name in os.listdir("/proc")):
         raise NoImageError("its init has left other processes running, and a copy has one")
