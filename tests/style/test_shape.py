@@ -94,6 +94,7 @@ NOT_ROOT = {
     "memory_image.py",  # these run in confined children alone, too
     "templates.py",
     "holdings.py",
+    "programs.py",
 }
 
 

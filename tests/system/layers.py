@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from harness import Ingle
 
 
-def executable_zip(files: Mapping[str, str]) -> bytes:
+def executable_zip(files: Mapping[str, str | bytes]) -> bytes:
     """Return a zip archive of files that anybody may execute."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
@@ -19,7 +19,7 @@ def executable_zip(files: Mapping[str, str]) -> bytes:
     return buffer.getvalue()
 
 
-def lay(ingle: Ingle, name: str, files: Mapping[str, str]) -> str:
+def lay(ingle: Ingle, name: str, files: Mapping[str, str | bytes]) -> str:
     """Publish a layer of executable files; return its version's ARN."""
     client = ingle.client()
     made = client.publish_layer_version(LayerName=name, Content={"ZipFile": executable_zip(files)})

@@ -3,7 +3,9 @@
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -165,6 +167,13 @@ def test_layers_that_a_function_cannot_have_are_refused_in_lambdas_words(functio
     )
 
 
+def test_layers_count_as_stored_code(functions: Any, publish: Any) -> None:
+    content = zip_of({"x": "x" * 1_000_000})
+    before = functions.get_account_settings()["AccountUsage"]["TotalCodeSize"]
+    publish(content)
+    assert functions.get_account_settings()["AccountUsage"]["TotalCodeSize"] == before + len(content)
+
+
 def test_code_and_layers_together_have_250_mb(functions: Any, publish: Any, name: str) -> None:
     big = zip_of({"big": bytes(200_000_000)}, compress=True)
     code = zip_of({"app.py": "", "big": bytes(62_144_001)}, compress=True)
@@ -243,9 +252,41 @@ def running(request: pytest.FixtureRequest) -> Iterator[Ingle]:
             yield other
 
 
-def said(ingle: Ingle, name: str, event: Any = None) -> dict[str, Any]:
+def said(ingle: Ingle, name: str, event: Any = None) -> Any:
     answer = ingle.client().invoke(FunctionName=name, Payload=json.dumps(event).encode())
-    return dict(json.loads(answer["Payload"].read()))
+    return json.loads(answer["Payload"].read())
+
+
+FINDS = """
+import ctypes, subprocess
+import greeting
+def handler(event, context):
+    tool = subprocess.run(["tool"], capture_output=True, text=True).stdout
+    return [greeting.SAID, tool, bool(ctypes.CDLL("libown.so")), event]
+"""
+
+
+def any_library() -> bytes:
+    """Return a small shared library of this host's, under whatever name."""
+    mapped = {line.split()[-1] for line in Path("/proc/self/maps").read_text().splitlines() if "/lib" in line}
+    libraries = [path for path in map(Path, mapped) if re.match(r"lib(z|ffi|m|bz2)[.-]", path.name)]
+    return min(libraries, key=lambda path: path.stat().st_size).read_bytes()
+
+
+def test_a_python_function_finds_modules_programs_and_libraries_of_its_layer(ingle: Ingle, deploy: Any) -> None:
+    tool = "#!/bin/sh\necho from the layer\n"
+    arn = lay(ingle, "all", {"python/greeting.py": "SAID = 1", "bin/tool": tool, "lib/libown.so": any_library()})
+    name = deploy(FINDS, Layers=[arn])
+    assert said(ingle, name, "first") == [1, "from the layer\n", True, "first"]
+    assert said(ingle, name, "again") == [1, "from the layer\n", True, "again"]
+
+
+@pytest.mark.skipif(not Path("/usr/bin/node").exists(), reason="this host has no node")
+def test_a_node_function_finds_modules_of_its_layer(ingle: Ingle, deploy: Any) -> None:
+    arn = lay(ingle, "nodes", {"nodejs/node_modules/greeting/index.js": "exports.said = 'layer';"})
+    code = "const {said} = require('greeting'); exports.handler = async () => ({said});"
+    name = deploy("", files={"index.js": code}, runtime="nodejs20.x", Handler="index.handler", Layers=[arn])
+    assert said(ingle, name) == {"said": "layer"}
 
 
 def test_a_function_imports_from_its_layers_and_later_ones_win(running: Ingle) -> None:

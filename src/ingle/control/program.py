@@ -91,7 +91,7 @@ async def serve_control(settings: ControlSettings) -> None:
     event_sources = EventSources(EventSourceRepository(database), repository, clock)
     resources = (
         functions,
-        AccountSettings(repository, settings.concurrency_limit),
+        AccountSettings(repository, layers, settings.concurrency_limit),
         concurrency,
         Aliases(repository, publisher),
         FunctionUrls(repository, publisher, clock, settings.urls),

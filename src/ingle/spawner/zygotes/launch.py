@@ -5,16 +5,15 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import socket
 import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
-from . import connection, templates
+from . import connection, programs, templates
 from .init import RUNTIME
 
-_TELEMETRY, _API = 4, 5
+_API = 5
 _PRELOADED = (
     "awslambdaric.__main__",
     "awslambdaric.bootstrap",
@@ -33,7 +32,7 @@ def preload(kind: str) -> Callable[[int, int], None]:
     for module in ("encodings.idna", "encodings.latin_1", "encodings.ascii", "json.decoder", "random", "selectors"):
         importlib.import_module(module)
     if kind != "python":
-        run_program = _run_node if kind == "node" else _run_bootstrap
+        run_program = programs.run_node if kind == "node" else programs.run_bootstrap
         return lambda configuration, number: _run(configuration, number, run_program)
     # What the function imports it shall find where Lambda has it: not where we came from, not where it is just now.
     sys.path[:] = ["/var/runtime", *(path for path in sys.path if os.path.isdir(path))]
@@ -59,7 +58,7 @@ def _run(configuration: int, number: int, run_runtime: Callable[[dict[str, Any]]
 
 def _run_extension(settings: dict[str, Any], number: int) -> None:
     path = "/opt/extensions/" + settings["extensions"][number - 1]
-    os.set_inheritable(_TELEMETRY, False)
+    os.set_inheritable(programs.TELEMETRY, False)
     try:
         os.execve(path, [path], settings["extension_environment"])
     except OSError as error:
@@ -84,18 +83,18 @@ def _run_python(client: Any, made: Any, settings: dict[str, Any]) -> None:
     templates.become(settings)
     templates.step_aside(settings)
     wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
-    if wrapper:
-        _run_wrapped_python(wrapper, settings)
+    if wrapper or programs.has_libraries():
+        programs.run_python_anew([wrapper] if wrapper else [], settings)
     os.environ.clear()
     os.environ.update(settings["environment"])
-    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(_TELEMETRY)
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(programs.TELEMETRY)
     time.tzset()
     _reseed()
     connection.use(_API)
     templates.arrange(made, settings)
     if os.environ.get("AWS_LAMBDA_LOG_FORMAT") == "JSON":  # read at import, which was before there were variables
         importlib.reload(sys.modules["awslambdaric.bootstrap"])
-    extra = [*_code_paths(), *os.environ.get("PYTHONPATH", "").split(":")]
+    extra = [*programs.code_paths(), *os.environ.get("PYTHONPATH", "").split(":")]
     sys.path[:0] = [path for path in extra if path and path not in sys.path]
     sys.argv = ["/var/runtime/bootstrap.py", settings["handler"]]
     try:
@@ -115,21 +114,6 @@ def _reseed() -> None:
     sys.modules["random"].seed()
 
 
-def _code_paths() -> list[str]:
-    """Return where a function's modules are looked for before the runtime's own (execution reference, section 2)."""
-    if not os.path.isdir("/opt/python"):
-        return ["/var/task"]
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    return ["/var/task", f"/opt/python/lib/{version}/site-packages", "/opt/python"]
-
-
-def _run_wrapped_python(wrapper: str, settings: dict[str, Any]) -> None:
-    """Start the runtime anew by way of a script, as AWS_LAMBDA_EXEC_WRAPPER asks (Lambda developer guide)."""
-    environment = {**settings["environment"], "_LAMBDA_TELEMETRY_LOG_FD": str(_TELEMETRY)}
-    environment["PYTHONPATH"] = ":".join([*_code_paths(), environment.get("PYTHONPATH", "")])
-    _execute([wrapper, settings["interpreter"], "-m", "awslambdaric", settings["handler"]], environment)
-
-
 def _end(code: object) -> None:
     """End as an interpreter does that was told `sys.exit(code)`."""
     if code is not None and not isinstance(code, int):
@@ -137,39 +121,3 @@ def _end(code: object) -> None:
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
     os._exit(0 if code is None else code & 0xFF if isinstance(code, int) else 1)
-
-
-def _run_node(settings: dict[str, Any]) -> None:
-    command = [settings["interpreter"], "/var/runtime/runtime.cjs"]
-    wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
-    _execute([wrapper, *command] if wrapper else command, settings["environment"])
-
-
-def _run_bootstrap(settings: dict[str, Any]) -> None:
-    for path in ("/var/task/bootstrap", "/opt/bootstrap"):
-        if os.path.exists(path):
-            _execute([path], settings["environment"])
-    _refuse("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
-
-
-def _execute(command: list[str], environment: dict[str, str]) -> None:
-    if "_LAMBDA_TELEMETRY_LOG_FD" not in environment:
-        os.set_inheritable(_TELEMETRY, False)
-    try:
-        os.execve(command[0], command, environment)
-    except OSError as error:
-        _refuse(f"fork/exec {command[0]}: {(error.strerror or '').lower()}")
-
-
-def _refuse(message: str) -> None:
-    """Report that there is nothing to run, as the runtime would have reported a failed init."""
-    body = json.dumps({"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message}).encode()
-    head = (
-        "POST /2018-06-01/runtime/init/error HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
-        f"Lambda-Runtime-Function-Error-Type: Runtime.InvalidEntrypoint\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    with socket.create_connection(("127.0.0.1", 9001)) as link:
-        link.sendall(head.encode() + body)
-        while link.recv(4096):
-            pass
-    os._exit(1)

@@ -2,14 +2,15 @@
 
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
-from ingle.store import FunctionRepository
+from ingle.store import FunctionRepository, LayerRepository
 
 
 class AccountSettings:
     """The handler."""
 
-    def __init__(self, repository: FunctionRepository, concurrency_limit: int) -> None:
+    def __init__(self, repository: FunctionRepository, layers: LayerRepository, concurrency_limit: int) -> None:
         self._repository = repository
+        self._layers = layers
         self._concurrency_limit = concurrency_limit
 
     def handlers(self) -> dict[str, Handler]:
@@ -17,12 +18,14 @@ class AccountSettings:
         return {"GetAccountSettings": self.get}
 
     async def get(self, request: Request) -> Answered:
-        """GetAccountSettings."""
+        """GetAccountSettings; what is stored is the code of all versions and the layers."""
         mine = [
             one for one in self._repository.every() if (one.account, one.region) == (request.account, request.region)
         ]
         reserved = sum(one.claimed_concurrency for one in mine)
         size = sum(version.code.size_bytes for one in mine for version in one.versions.values())
+        layers = self._layers.of_region(request.account, request.region)
+        size += sum(version.size_bytes for layer in layers for version in layer.versions.values())
         return Answered(
             {
                 "AccountLimit": {
