@@ -26,6 +26,9 @@ hooks = []
 served = 0
 with open("/tmp/made-at-init", "w") as file:
     file.write("hello")
+os.mkdir("/tmp/closed")
+open("/tmp/closed/file", "w").close()
+os.chmod("/tmp/closed", 0o500)
 source = open("/var/task/app.py")
 source.readline()
 signal.signal(signal.SIGUSR1, lambda *_: hooks.append("signal"))
@@ -60,6 +63,7 @@ def handler(event, context):
     return {
         "born": BORN, "hooks": hooks, "served": served, "position": source.tell(), "threads_at_init": AT_INIT,
         "threads": {name: os.environ.get(name) for name in THREADS}, "tmp": open("/tmp/made-at-init").read(),
+        "closed": os.listdir("/tmp/closed"),
         "type": os.environ["AWS_LAMBDA_INITIALIZATION_TYPE"], "set_at_init": os.environ.get("SET_AT_INIT"),
         "credentials": sorted(name for name in os.environ if "ACCESS_KEY" in name or "CONTAINER" in name),
         "stream": context.log_stream_name == os.environ["AWS_LAMBDA_LOG_STREAM_NAME"],
@@ -160,7 +164,7 @@ def test_environments_are_copies_with_their_templates_memory_tmp_files_and_hooks
     for told in copied:
         assert told["hooks"] == ["before", "after", "signal"]
         assert (told["served"], told["tmp"], told["position"] > 0, told["set_at_init"]) == (1, "hello", True, "yes")
-        assert (told["type"], told["stream"]) == ("snap-start", True)
+        assert (told["type"], told["stream"], told["closed"]) == ("snap-start", True, ["file"])
         assert set(told["threads_at_init"].values()) == {"1"}
         assert set(told["threads"].values()) == {None}
     assert copied[0]["born"] == copied[1]["born"]

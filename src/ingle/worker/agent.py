@@ -333,7 +333,7 @@ class Agent:
             return
         try:
             started = await self._environments.start(request)
-        except (IngleError, msgspec.ValidationError) as error:
+        except (IngleError, OSError, msgspec.ValidationError) as error:  # the host may be short of something, too
             _log.warning("environment.refused", function=request.version.function, reason=str(error))
             code = error.code if isinstance(error, RestoreFailedError | RuntimeMissingError) else ""
             exchange.respond(503, (), msgspec.json.encode(NotStarted(message=str(error), code=code)))
@@ -354,11 +354,18 @@ class Agent:
             environment.retire()
 
     async def _changes(self, exchange: Exchange) -> None:
+        listening = asyncio.current_task()
+        assert listening is not None
+        exchange.on_disconnect(lambda: _cancel(listening))  # who is gone takes no change away from its successor
         exchange.start(200, ())
         await exchange.write(b'{"event":"hello"}\n')
         while not exchange.is_disconnected:
             change = await self._environments.changes.get()
             await exchange.write(msgspec.json.encode(change) + b"\n")
+
+
+def _cancel(task: "asyncio.Task[Any]") -> None:
+    task.cancel()
 
 
 def _make_driver(settings: WorkerSettings) -> Driver:

@@ -272,7 +272,10 @@ class Templates:
 
     async def _make_anew(self, key: VersionKey) -> Template:
         async with self._turns:
-            template = await self._make(key)
+            try:
+                template = await self._make(key)
+            except OSError as error:
+                raise TemplateGoneError(f"the host is short of something: {error.strerror}") from error
         length = template.image.length if template.image is not None else 0
         _log.info("template.made", function=key.function, version=key.version, bytes=length, reason=template.reason)
         return template

@@ -122,9 +122,16 @@ def _pack(tmp: str) -> list[Entry]:
                 size += status.st_size
                 if size > _TMP_LIMIT_BYTES:
                     raise NoImageError(f"its init has left more than {_TMP_LIMIT_BYTES >> 20} MiB in /tmp")
-                with open(path, "rb") as file:
-                    packed.append((path, status, file.read()))
+                packed.append((path, status, _read(path)))
     return packed
+
+
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise NoImageError(f"its init has left in /tmp what can't be read: {error.strerror}") from None
 
 
 def _unpack(packed: list[Entry]) -> None:
@@ -137,5 +144,7 @@ def _unpack(packed: list[Entry]) -> None:
         else:
             with open(path, "wb") as file:
                 file.write(content)
-        os.chmod(path, stat.S_IMODE(status.st_mode))
-        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    for path, status, _ in reversed(packed):  # a folder, which nobody may write to then, behind what is in it
+        if not stat.S_ISLNK(status.st_mode):
+            os.chmod(path, stat.S_IMODE(status.st_mode))
+            os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
