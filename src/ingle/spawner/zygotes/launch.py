@@ -1,4 +1,4 @@
-"""What a confined copy runs: AWS's Python runtime client, or a program of the function's own."""
+"""What a zygote preloads, and how its confined copies begin: AWS's Python runtime client, or a program (`programs`)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,15 @@ def preload(kind: str) -> Callable[[int, int], None]:
     client.LambdaRuntimeClient = lambda address, polls_in_thread: made(address, False)
     made.restore_next = lambda self: connection.restore_next()
     run_python = lambda settings: _run_python(client, made, settings)  # noqa: E731
+    _step_aside()
     return lambda configuration, number: _run(configuration, number, run_python)
+
+
+def _step_aside() -> None:
+    """Let no module of ours stand for one of the function's of that name: all that we need of them is imported."""
+    ours = __name__.partition(".")[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == ours]:
+        del sys.modules[name]
 
 
 def _run(configuration: int, number: int, run_runtime: Callable[[dict[str, Any]], None]) -> None:
@@ -53,17 +61,7 @@ def _run(configuration: int, number: int, run_runtime: Callable[[dict[str, Any]]
     if number == RUNTIME:
         run_runtime(settings)
     else:
-        _run_extension(settings, number)
-
-
-def _run_extension(settings: dict[str, Any], number: int) -> None:
-    path = "/opt/extensions/" + settings["extensions"][number - 1]
-    os.set_inheritable(programs.TELEMETRY, False)
-    try:
-        os.execve(path, [path], settings["extension_environment"])
-    except OSError as error:
-        sys.stderr.write(f"fork/exec {path}: {(error.strerror or '').lower()}\n")
-        os._exit(126)
+        programs.run_extension(settings, number)
 
 
 def _read(configuration: int) -> dict[str, Any]:

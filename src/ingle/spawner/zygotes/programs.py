@@ -1,4 +1,4 @@
-"""The programs that a confined copy becomes: node, a bootstrap of the function's own, a Python begun anew."""
+"""The programs that a confined copy becomes: node, a bootstrap, an extension, a Python begun anew."""
 
 from __future__ import annotations
 
@@ -44,6 +44,17 @@ def run_bootstrap(settings: dict[str, Any]) -> None:
         if os.path.exists(path):
             _execute([path], settings["environment"])
     _refuse("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+
+
+def run_extension(settings: dict[str, Any], number: int) -> None:
+    """Become an external extension, by its number (Lambda developer guide, "Lambda extensions")."""
+    path = "/opt/extensions/" + settings["extensions"][number - 1]
+    os.set_inheritable(TELEMETRY, False)
+    try:
+        os.execve(path, [path], settings["extension_environment"])
+    except OSError as error:
+        sys.stderr.write(f"fork/exec {path}: {(error.strerror or '').lower()}\n")
+        os._exit(126)
 
 
 def code_paths() -> list[str]:

@@ -46,14 +46,6 @@ def rehearse() -> None:
             _serve_one_event(client)
     os.environ.clear()
     os.environ.update(before)
-    _step_aside()
-
-
-def _step_aside() -> None:
-    """Let no module of ours stand for one of the function's of that name: all that we need of them is imported."""
-    ours = __name__.partition(".")[0]
-    for name in [name for name in sys.modules if name.partition(".")[0] == ours]:
-        del sys.modules[name]
 
 
 def _serve_one_event(client: Any) -> None:
