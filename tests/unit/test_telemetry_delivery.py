@@ -303,6 +303,12 @@ def test_a_line_is_an_object_where_schema_and_format_have_it_so(
     assert json.loads(render_line("function", NOW_MS, message, schema, is_json=is_json))["record"] == record
 
 
+def test_a_line_that_nests_as_deep_as_it_can_be_read_and_not_be_written_is_told_as_text() -> None:
+    for depth in range(900, 1100):
+        line = b'{"a":' * depth + b"1" + b"}" * depth
+        assert b'"type":"function"' in render_line("function", NOW_MS, line, "2022-12-13", is_json=True)
+
+
 # the API
 
 

@@ -356,11 +356,12 @@ def _check_context(context: bytes) -> bytes:
     """Return the context in its plain form: decoded and encoded anew, so that it holds no line break of the caller's."""
     try:
         decoded = _check_json(base64.b64decode(context, validate=True)) if len(context) <= _CONTEXT_LIMIT else None
-    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):
-        decoded = None
-    if not isinstance(decoded, dict):
+        plain = msgspec.json.encode(decoded) if isinstance(decoded, dict) else b""
+    except (binascii.Error, ValueError, msgspec.DecodeError, RecursionError):  # which both ways may raise
+        plain = b""
+    if not plain:
         raise AwsError("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
-    return base64.b64encode(msgspec.json.encode(decoded))
+    return base64.b64encode(plain)
 
 
 def _new_trace() -> bytes:

@@ -131,7 +131,11 @@ class Environments:
         environment = Environment(identifier, grant.assignment, newborn, self._credentials, beginning, self)
         self._running[identifier.encode()] = environment
         self.census.add(environment, newborn.running)
-        await environment.start()
+        try:
+            await environment.start()
+        except BaseException:  # the worker may have no descriptor left
+            environment.retire()
+            raise
         return environment
 
     # templates, and what is copied of them ahead

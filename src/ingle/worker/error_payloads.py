@@ -49,7 +49,7 @@ def message_of(body: bytes) -> str:
     """Return the message of an error that a runtime tells of; nothing where it tells none."""
     try:
         return msgspec.json.decode(body, type=_Error).errorMessage
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 
 

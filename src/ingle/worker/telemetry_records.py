@@ -33,11 +33,10 @@ def render_event(event: PlatformEvent, at_ms: int, schema: str) -> list[bytes]:
 
 def render_line(source: str, at_ms: int, message: bytes, schema: str, *, is_json: bool) -> bytes:
     """Return what a function or an extension has written; where its log is JSON, newer schemas have the object itself."""
-    record: Any = message.decode("utf-8", "replace")
-    if is_json and schema >= _FIRST_WITH_OBJECTS and record.startswith("{"):
-        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            record = msgspec.json.decode(message)
-    return _render(at_ms, source, record)
+    if is_json and schema >= _FIRST_WITH_OBJECTS and message.startswith(b"{"):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):  # which both ways may raise
+            return _render(at_ms, source, msgspec.json.decode(message))
+    return _render(at_ms, source, message.decode("utf-8", "replace"))
 
 
 def _render(at_ms: int, kind: str, record: Any) -> bytes:

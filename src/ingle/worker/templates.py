@@ -119,13 +119,13 @@ class Making:
         self._journal.tell(InitStart(assignment=self._assignment))
         most = min((self._assignment.memory_mib + _LIBRARIES_MIB) * MIB, _IMAGE_LIMIT_BYTES)
         limits = ServerLimits(body_bytes=most, connections=16)
-        self._server = await serve_http(self, self._running.listener, limits=limits)
-        self._running.processes.on_end = self._process_ended
-        self._running.processes.on_link = self._linked
-        self._running.exited.add_done_callback(self._exited)
-        self._running.processes.start(RUNTIME)
         outcome = SUCCESS
         try:
+            self._server = await serve_http(self, self._running.listener, limits=limits)
+            self._running.processes.on_end = self._process_ended
+            self._running.processes.on_link = self._linked
+            self._running.exited.add_done_callback(self._exited)
+            self._running.processes.start(RUNTIME)
             async with asyncio.timeout(init_limit_s(self._assignment)):
                 template = await asyncio.shield(self._made)
             if template.error:
