@@ -169,6 +169,7 @@ def test_a_template_of_which_a_part_fails_says_why_and_makes_the_rest(
             "Type": f"{lambda_}Function",
             "Properties": {**good, "ReservedConcurrentExecutions": {"Ref": "Units"}},
         },
+        "Image": {"Type": f"{lambda_}Function", "Properties": {"PackageType": "Image", "Code": {"ImageUri": "some:1"}}},
         "Never": {"Type": f"{lambda_}Function", "Condition": "IsNever", "Properties": good},
         "Role": {"Type": "AWS::IAM::Role", "Properties": {"RoleName": "worker"}},
     }
@@ -185,6 +186,8 @@ def test_a_template_of_which_a_part_fails_says_why_and_makes_the_rest(
         "cobol9",
         "failed    Alias  AWS::Lambda::Alias",
         "it needs Bad",
+        "failed    Image  AWS::Lambda::Function",
+        "Ingle does not support container images yet",
     ):
         assert line in told
     assert "created   Good  function half-good" in told

@@ -49,8 +49,10 @@ class Made:
 
 
 def make_function(client: Any, wanted: Wanted) -> Made:
-    """AWS::Lambda::Function."""
+    """AWS::Lambda::Function. Raises TemplateError for a container image."""
     properties = wanted.properties
+    if properties.get("PackageType", "Zip") != "Zip":
+        raise TemplateError("Ingle does not support container images yet: use PackageType Zip")
     name = properties.get("FunctionName", wanted.name)
     plain = {key: value for key, value in properties.items() if key not in _SEPARATE}
     if "KmsKeyArn" in plain:
