@@ -97,6 +97,16 @@ def test_a_frame_of_the_python_client_is_one_event_with_its_line_breaks(pipes: P
     assert pipes.events == [b"a\nb", b"second"]
 
 
+def test_what_comes_in_many_small_pieces_is_one_event(pipes: Pipes) -> None:
+    message = b"x" * 50_000
+    framed = pipes.frame(message)
+    for at in range(0, len(framed), 700):
+        pipes.send(framed[at : at + 700])
+        pipes.say(message[at : at + 700])
+    pipes.say(b"y\n")
+    assert pipes.events == [message, message + b"y"]
+
+
 def test_what_is_not_a_frame_is_taken_as_lines(pipes: Pipes) -> None:
     pipes.send(b"a function wrote here by itself\n")
     pipes.send(pipes.frame(b"too long to be true")[:4] + struct.pack(">IQ", 1 << 31, 0) + b"\n")

@@ -45,7 +45,8 @@ class _Pipe:
     def __init__(self, descriptor: int, source: Source) -> None:
         self.descriptor = descriptor
         self.source = source
-        self.rest = b""
+        self.rest = bytearray()
+        """It grows in place: a byte more shall not cost as much as all before it."""
 
 
 class LogCapture:
@@ -128,9 +129,9 @@ class LogCapture:
         if self._ready.poll(0):  # one call where most invocations have logged nothing
             self.drain()
         for pipe in self._lines:
-            rest, pipe.rest = pipe.rest, b""
+            rest, pipe.rest = pipe.rest, bytearray()
             if rest:
-                self._add(pipe.source, rest)
+                self._add(pipe.source, bytes(rest))
         self._report_dropped()
 
     def finish(self) -> None:
@@ -148,7 +149,10 @@ class LogCapture:
             self._listener.miss(records, size_bytes)
 
     def _take_lines(self, pipe: _Pipe, data: bytes) -> None:
-        *lines, rest = (pipe.rest + data).split(b"\n")
+        lines: list[bytes] = []
+        if b"\n" in data:
+            *lines, data = (bytes(pipe.rest) + data).split(b"\n")
+            pipe.rest.clear()
         before = self.dropped
         for number, line in enumerate(lines, 1):
             if line:
@@ -156,27 +160,27 @@ class LogCapture:
             if self.dropped > before:  # the rest is dropped with it, or counting a flood costs as much as keeping it
                 self.dropped += sum(map(bool, lines[number:]))
                 break
-        while len(rest) > EVENT_LIMIT_BYTES:
-            self._add(pipe.source, rest[:EVENT_LIMIT_BYTES])
-            rest = rest[EVENT_LIMIT_BYTES:]
-        pipe.rest = rest
+        pipe.rest += data
+        while len(pipe.rest) > EVENT_LIMIT_BYTES:
+            self._add(pipe.source, bytes(pipe.rest[:EVENT_LIMIT_BYTES]))
+            del pipe.rest[:EVENT_LIMIT_BYTES]
 
     def _take_frames(self, data: bytes) -> None:
-        data = self._frames.rest + data
-        at = 0
-        while len(data) - at >= _FRAME.size:
-            kind, length, _ = _FRAME.unpack_from(data, at)
+        self._frames.rest += data
+        held, at = self._frames.rest, 0
+        while len(held) - at >= _FRAME.size:
+            kind, length, _ = _FRAME.unpack_from(held, at)
             if kind & 0xFFFF0000 != _FRAME_MAGIC or length > EVENT_LIMIT_BYTES * 4:
                 # Not a frame: the function wrote here by itself. Take it as plain lines.
-                self._frames.rest = b""
-                self._take_lines(self._lines[0], data[at:])
+                self._frames.rest = bytearray()
+                self._take_lines(self._lines[0], bytes(held[at:]))
                 return
-            if len(data) - at < _FRAME.size + length:
+            if len(held) - at < _FRAME.size + length:
                 break
-            message = data[at + _FRAME.size : at + _FRAME.size + length].rstrip(b"\n")
+            message = bytes(held[at + _FRAME.size : at + _FRAME.size + length]).rstrip(b"\n")
             self._add("function", message[:EVENT_LIMIT_BYTES])
             at += _FRAME.size + length
-        self._frames.rest = data[at:]
+        del held[:at]
 
     def _add(self, source: Source, message: bytes) -> None:
         now = time.monotonic()
