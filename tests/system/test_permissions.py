@@ -112,6 +112,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str, int, str]] = {
         "The provided principal was invalid.",
     ),
     "action": ({"Action": "s3:GetObject"}, "ValidationException", 400, "at 'action'"),
+    "auth_type": (
+        {"FunctionUrlAuthType": "NONE"},
+        "InvalidParameterValueException",
+        400,
+        "FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action",
+    ),
     "sid": ({"StatementId": "a b"}, "ValidationException", 400, "at 'statementId'"),
     "account": ({"SourceAccount": "1"}, "ValidationException", 400, "at 'sourceAccount'"),
     "function": ({"FunctionName": "nobody"}, "ResourceNotFoundException", 404, "Function not found: "),

@@ -212,7 +212,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
             if name not in self.versions:
                 raise FunctionNotFoundError(self.arn.qualified(name))
         if len({self.versions[name].role for name in alias.versions}) > 1:
-            raise InvalidSettingError("The versions that an alias points to must have the same execution role.")
+            raise InvalidSettingError("Specified versions must be associated with the same execution role")
         if alias.name in self.provisioned and any(name in self.provisioned for name in alias.versions):
             raise VersionProvisionedError
         changed = self if alias.name in self.aliases else self.without_url(alias.name)

@@ -151,6 +151,8 @@ class Permissions:
 def make_statement(request: Request, arn: FunctionArn) -> Statement:
     """Return the statement that an AddPermission asks for. Raises InvalidSettingError."""
     wishes = request.input
+    if "FunctionUrlAuthType" in wishes and wishes["Action"] != "lambda:InvokeFunctionUrl":
+        raise InvalidSettingError("FunctionUrlAuthType is only supported for lambda:InvokeFunctionUrl action")
     condition: dict[str, Any] = {}
     equal = {key: wishes[name] for name, key in _EQUAL.items() if name in wishes}
     if equal:
