@@ -136,3 +136,13 @@ def test_configs_of_provisioned_concurrency_are_listed_by_pages(client: Any) -> 
     )
     found = [[one["FunctionArn"].rpartition(":")[2] for one in page["ProvisionedConcurrencyConfigs"]] for page in pages]
     assert sorted(filter(None, found)) == [["1"], ["2"]]
+
+
+def test_a_zip_without_a_file_is_refused_as_code_and_as_a_layer(client: Any) -> None:
+    empty = {"ZipFile": zip_of({})}
+    for call in (
+        lambda: create(client, "empty", Code=empty),
+        lambda: client.update_function_code(FunctionName="contract", **empty),
+        lambda: client.publish_layer_version(LayerName="empty", Content=empty),
+    ):
+        assert refused(call) == ("InvalidParameterValueException", 400, "Uploaded file must be a non-empty zip")

@@ -116,7 +116,7 @@ def test_an_alias_that_breaks_a_rule_is_refused(
 def test_an_alias_divides_between_versions_of_one_role_only() -> None:
     held = published(1)
     held, _ = held.with_version(held.latest.replace(role="other")).publish(None, "x", 9)
-    with pytest.raises(InvalidSettingError, match="same execution role"):
+    with pytest.raises(InvalidSettingError, match="associated with the same execution role"):
         held.with_alias(Alias(name="a", function_version="1", weights={"2": 0.5}))
 
 

@@ -22,7 +22,7 @@ from ingle.artifacts import (
     seal_object,
 )
 from ingle.environments import opt_context
-from ingle.functions import Code, Function, Layer, LayerUse, LayerVersion, Version, check_unzipped
+from ingle.functions import Code, Function, InvalidSettingError, Layer, LayerUse, LayerVersion, Version, check_unzipped
 from ingle.keys import Keyring
 from ingle.sealing import open_sealed, seal
 from ingle.values import FunctionArn, LayerArn
@@ -164,7 +164,7 @@ class CodeStore:
         return await asyncio.to_thread(self._keep_layer, arn, content, described)
 
     def _keep_layer(self, arn: LayerArn, content: bytes, described: dict[str, Any]) -> LayerVersion:
-        archive, context = read_archive(content), layer_context(arn)
+        archive, context = _read(content), layer_context(arn)
         key, wrapped = self._keyring.generate_data_key(context)
         return LayerVersion(
             version=0,
@@ -221,7 +221,14 @@ class CodeStore:
         return msgspec.json.decode(open_sealed(version.sealed_variables, key, context_of(arn)), type=dict[str, str])
 
 
-def _check(content: bytes, layers: tuple[LayerUse, ...]) -> Archive:
+def _read(content: bytes) -> Archive:
     archive = read_archive(content)
+    if not archive.entries:
+        raise InvalidSettingError("Uploaded file must be a non-empty zip")
+    return archive
+
+
+def _check(content: bytes, layers: tuple[LayerUse, ...]) -> Archive:
+    archive = _read(content)
     check_unzipped(archive.unzipped_bytes, layers, UNZIPPED_LIMIT_BYTES)
     return archive
