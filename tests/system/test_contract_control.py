@@ -146,3 +146,16 @@ def test_a_zip_without_a_file_is_refused_as_code_and_as_a_layer(client: Any) -> 
         lambda: client.publish_layer_version(LayerName="empty", Content=empty),
     ):
         assert refused(call) == ("InvalidParameterValueException", 400, "Uploaded file must be a non-empty zip")
+
+
+def test_a_layers_policy_is_changed_only_as_it_was_seen(client: Any) -> None:
+    client.publish_layer_version(LayerName="seen", Content={"ZipFile": zip_of({"x": "1"})})
+    layer = {"LayerName": "seen", "VersionNumber": 1, "StatementId": "s"}
+    wish = {**layer, "Action": "lambda:GetLayerVersion", "Principal": "123456789012"}
+    stale = ("PreconditionFailedException", 412)
+    assert refused(client.add_layer_version_permission, RevisionId=NO_ID, **wish)[:2] == stale
+    revision = client.add_layer_version_permission(**wish)["RevisionId"]
+    assert refused(client.add_layer_version_permission, **wish)[:2] == ("ResourceConflictException", 409)
+    assert refused(client.remove_layer_version_permission, RevisionId=NO_ID, **layer)[:2] == stale
+    client.remove_layer_version_permission(RevisionId=revision, **layer)
+    client.delete_layer_version(LayerName="seen", VersionNumber=1)
