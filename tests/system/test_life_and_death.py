@@ -201,3 +201,18 @@ def handler(event, context):
 def test_a_runtime_has_one_answer_taken_at_a_time(deploy: Any, invoke: Any) -> None:
     name = deploy(TWO_ANSWERS)
     assert [invoke(name).payload for _ in range(2)] == ["HTTP/1.1 403"] * 2
+
+
+LATE_ERROR = """
+import socket, urllib.request
+link = socket.create_connection(("127.0.0.1", 9001), timeout=5)
+link.sendall(b"POST /2018-06-01/runtime/init/error HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: 2\\r\\n\\r\\n{")
+urllib.request.urlopen("http://127.0.0.1:9001/ping").read()  # the worker has begun to read the other
+def handler(event, context):
+    link.sendall(b"}")
+    return link.recv(12).decode()
+"""
+
+
+def test_an_error_of_init_that_is_whole_behind_init_fails_no_invocation(deploy: Any, invoke: Any) -> None:
+    assert invoke(deploy(LATE_ERROR)).payload == "HTTP/1.1 403"

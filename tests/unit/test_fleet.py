@@ -166,6 +166,15 @@ async def test_a_caller_that_gives_up_leaves_its_environment_to_the_next(world: 
     assert environment.identifier == "1"
 
 
+async def test_what_was_started_for_a_caller_that_gave_up_ends_where_its_revision_is_replaced(world: World) -> None:
+    waiting = asyncio.create_task(world.fleet.wait(KEY))
+    await world.worker.changed.wait()
+    world.fleet.retire(lambda _: False)
+    waiting.cancel()
+    async with asyncio.timeout(10):
+        await world.until_deleted(1)
+
+
 async def test_a_lost_worker_takes_every_environment_along(world: World) -> None:
     environment = await world.fleet.wait(KEY)
     world.fleet.lose_worker(world.fleet.worker)

@@ -82,6 +82,11 @@ class Pool:
         self.busy.add(environment)
         return environment
 
+    @property
+    def is_awaited(self) -> bool:
+        """Whether an arrival waits; one that has given up waits no more."""
+        return any(not waiting.done() for waiting in self.waiting)
+
     def needs_start(self) -> bool:
         """Say whether more wait than are being started."""
         return sum(not waiting.done() for waiting in self.waiting) > self.starting

@@ -148,7 +148,7 @@ class Fleet:
             pool.refuse(error if is_told else NotStartedError("The worker can't be reached; try again."))
         else:
             pool.starting -= 1
-            if self._is_over(environment, pool) and not pool.waiting:
+            if self._is_over(environment, pool) and not pool.is_awaited:
                 self._spawn(self._delete(environment))
             else:
                 pool.offer(environment, self._clock.monotonic_ns())
@@ -253,7 +253,7 @@ class Fleet:
         environment.state = advance(environment.state, Event.INVOKE_FINISHED)
         pool = self._pools[environment.key]  # it stays while one of its environments is busy
         is_over = pool.is_retired or (not environment.is_provisioned and self._is_due(environment))
-        if is_over and not pool.waiting:
+        if is_over and not pool.is_awaited:
             pool.remove(environment)
             self._spawn(self._delete(environment))
         else:

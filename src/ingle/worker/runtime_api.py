@@ -179,6 +179,9 @@ class RuntimeApi:
             refuse(exchange, 403, "InvalidStateTransition", "Init has ended")
             return
         body, error_type = await read_error(exchange)
+        if not self._runtime.is_initializing:  # init has ended behind its back
+            refuse(exchange, 403, "InvalidStateTransition", "Init has ended")
+            return
         exchange.respond(202, JSON_HEADERS, OK)
         self._runtime.init_failed(body, error_type)
 
