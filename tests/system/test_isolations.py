@@ -13,6 +13,8 @@ from harness import ROOT, Ingle, running_ingle
 from tests.system.layers import lay
 from tests.system.test_extensions import log_of
 
+from ingle.app.doctor import choose_driver
+
 INSPECT = """
 import os, time
 def handler(event, context):
@@ -48,6 +50,13 @@ def rootless() -> Iterator[Ingle]:
 
 def test_an_ordinary_user_gets_sandbox_rootless_and_is_told(rootless: Ingle) -> None:
     assert "sandbox-rootless (" in rootless.announcement()
+
+
+@pytest.mark.usefixtures("rootless")
+def test_who_asks_for_rootless_is_told_nothing_is_missing_where_nothing_is() -> None:
+    driver, why = choose_driver("sandbox-rootless", insecure=False)
+    assert driver == "sandbox-rootless"
+    assert ": :" not in why
 
 
 def test_a_rootless_sandbox_confines_but_for_cgroups(rootless: Ingle) -> None:

@@ -154,7 +154,8 @@ def choose_driver(wanted: str, *, insecure: bool) -> tuple[str, str]:
             f"this user can't isolate functions here - {details}. {_USER_REMEDY}. Or run as root, or with --isolation"
             " process --insecure for no isolation at all."
         )
-    why = "no root" if os.geteuid() else f"missing for the full sandbox: {', '.join(missing_root)}"
+    why = f"missing for the full sandbox: {', '.join(missing_root)}" if missing_root else "you asked for it"
+    why = "no root" if os.geteuid() else why
     return "sandbox-rootless", f"{why}: user namespaces, one host uid, no cgroup limits"
 
 
