@@ -115,7 +115,11 @@ class Group:
 
 def _write(path: Path, value: int, *, optional: bool = False) -> None:
     try:
-        path.write_text(str(value))
+        file = os.open(path, os.O_WRONLY | os.O_CLOEXEC)  # a third of the time of an object for it
+        try:
+            os.write(file, str(value).encode())
+        finally:
+            os.close(file)
     except OSError:
         if not optional:
             raise
