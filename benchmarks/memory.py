@@ -1,5 +1,6 @@
 """What an idle environment costs in memory, by the change of MemAvailable, and what Ingle's own programs cost."""
 
+import contextlib
 import itertools
 import json
 import resource
@@ -38,8 +39,9 @@ def proportional_mib(pids: list[int]) -> float:
     """Return the memory of processes, what they share counted once (proc_pid_smaps(5), Pss)."""
     total = 0
     for pid in pids:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-        total += int(next(line.split()[1] for line in text.splitlines() if line.startswith("Pss:")))
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one that has just ended
+            text = Path(f"/proc/{pid}/smaps_rollup").read_text()
+            total += int(next(line.split()[1] for line in text.splitlines() if line.startswith("Pss:")))
     return total / 1024
 
 

@@ -88,7 +88,7 @@ class Environments:
     async def _start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         began_ns = time.monotonic_ns()
         environment = self._ahead.take(wanted.version) or await self._have_born(wanted)
-        if environment.serves_once and environment.beginning.is_copy and not self._is_leaving:
+        if environment.beginning.is_copy and not self._is_leaving:
             self._ahead.make(wanted.version, lambda: self._have_born(wanted))
         return EnvironmentStarted(
             environment_id=environment.identifier,

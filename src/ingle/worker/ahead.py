@@ -1,4 +1,4 @@
-"""Environments that are made ahead of a single invocation each, one for every version that has them."""
+"""Copies that are made ahead of who needs the next, one for every version whose environments are copies."""
 
 import asyncio
 import contextlib

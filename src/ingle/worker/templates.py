@@ -43,6 +43,7 @@ from ingle.worker.runtime_api import read_error
 from ingle.worker.telemetry_delivery import TelemetryHub
 
 _log = structlog.get_logger("ingle.worker")
+_FORGOTTEN_KEPT = 1024
 _LIBRARIES_MIB = 512
 """What an image may have of mapped files beside the function's memory."""
 _TRIES, _PAUSE_S = 50, 0.2
@@ -140,7 +141,7 @@ class Making:
                 duration_ms=(time.monotonic_ns() - began_ns) / 1e6,
             )
             self._journal.tell(report)
-            await self._end()
+            await asyncio.shield(self._loop.create_task(self._end()))  # who is cancelled here again leaves it to end
         return template
 
     async def _end(self) -> None:
@@ -254,9 +255,13 @@ class Templates:
         self._ended: Counter[VersionKey] = Counter()
         self.wanted: set[VersionKey] = set()
         """Those that the gateway wants to be there ahead of their environments."""
+        self._forgotten: dict[VersionKey, None] = {}
+        """Those that ended last: a start that is under way then must not make them anew."""
 
     async def get(self, key: VersionKey) -> Template:
         """Return a version's template. Raises IngleError where the attempt could not be made, or not to its end."""
+        if key in self._forgotten:
+            raise TemplateGoneError("its version is wanted no more")
         task = self._made.pop(key, None)
         if task is None or (task.done() and not _has_ended_well(task)):
             task = asyncio.create_task(self._make_anew(key))
@@ -283,6 +288,7 @@ class Templates:
     async def want(self, key: VersionKey) -> None:
         """Have a version's template made, unless there is one, and tell control of it."""
         self.wanted.add(key)
+        self._forgotten.pop(key, None)
         for _ in range(_TRIES):
             with contextlib.suppress(IngleError):
                 await self._reports.tell(key, await self.get(key))
@@ -296,6 +302,9 @@ class Templates:
     def forget(self, key: VersionKey) -> None:
         """Nobody wants a version's template any more; environments that have become it keep it."""
         self.wanted.discard(key)
+        self._forgotten[key] = None
+        if len(self._forgotten) > _FORGOTTEN_KEPT:
+            del self._forgotten[next(iter(self._forgotten))]
         self._ended.pop(key, None)
         self.void(key)
 
