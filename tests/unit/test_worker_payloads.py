@@ -93,6 +93,7 @@ def test_a_function_has_its_roles_credentials_and_a_snapshot_has_none() -> None:
     assert CREDENTIALS.secret_access_key not in parked.values()
     assert parked["AWS_CONTAINER_CREDENTIALS_FULL_URI"] == "http://127.0.0.1:9001/2021-04-23/credentials"
     assert parked["AWS_CONTAINER_AUTHORIZATION_TOKEN"] == "token"
+    assert not {"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"} & parked.keys()
 
 
 def test_an_assignment_never_shows_its_key_or_variables() -> None:

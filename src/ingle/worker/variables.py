@@ -36,8 +36,6 @@ def variables_for(assignment: Assignment, log_stream: str, credentials_token: st
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(assignment.memory_mib),
         "AWS_LAMBDA_FUNCTION_VERSION": key.version,
         "AWS_LAMBDA_INITIALIZATION_TYPE": assignment.initialization_type,
-        "AWS_LAMBDA_LOG_GROUP_NAME": assignment.log_group,
-        "AWS_LAMBDA_LOG_STREAM_NAME": log_stream,
         "AWS_LAMBDA_RUNTIME_API": _RUNTIME_API,
         "LAMBDA_TASK_ROOT": "/var/task",
         "LAMBDA_RUNTIME_DIR": "/var/runtime",
@@ -46,6 +44,9 @@ def variables_for(assignment: Assignment, log_stream: str, credentials_token: st
         "PWD": "/var/task",
         "SHLVL": "0",
     }
+    if assignment.initialization_type != SNAP_START:  # which has none (Lambda developer guide, "Environment variables")
+        reserved["AWS_LAMBDA_LOG_GROUP_NAME"] = assignment.log_group
+        reserved["AWS_LAMBDA_LOG_STREAM_NAME"] = log_stream
     if assignment.log_format == "JSON":
         reserved["AWS_LAMBDA_LOG_FORMAT"] = "JSON"
         reserved["AWS_LAMBDA_LOG_LEVEL"] = assignment.application_log_level
