@@ -31,6 +31,18 @@ def test_code_is_downloaded_as_it_was_uploaded(ingle: Ingle, functions: Any, dep
         get(location.replace(name, "another"))
 
 
+def test_a_url_holds_across_later_updates(functions: Any, deploy: Any) -> None:
+    name = deploy(SOURCE)
+    location = functions.get_function(FunctionName=name)["Code"]["Location"]
+    for number in range(2):
+        made = zip_of({"app.py": f"{SOURCE}# {number}\n"})
+        functions.update_function_code(FunctionName=name, ZipFile=made)
+        assert get(functions.get_function(FunctionName=name)["Code"]["Location"]) == made
+        assert get(location) == zip_of({"app.py": SOURCE})
+        functions.get_waiter("function_updated_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+        assert get(location) == zip_of({"app.py": SOURCE})
+
+
 def test_a_layer_is_downloaded_as_it_was_uploaded(functions: Any) -> None:
     content = zip_of({"python/x.py": "x = 1\n"})
     made = functions.publish_layer_version(LayerName="downloaded", Content={"ZipFile": content})

@@ -1,4 +1,4 @@
-"""Control's handlers for functions, put together without sockets, and called as boto3 would call them.
+"""Control's handlers of the management API, put together without sockets, and called as boto3 would call them.
 
 Requests go through botocore's serializer, our parser and validation, the handler, our serializer and a check against the
 model. What control does in the background waits for `finish`, so that a test decides what comes first.
@@ -14,14 +14,34 @@ from response_shapes import check_answer
 
 from ingle.artifacts import MemoryChunks
 from ingle.control.code_store import CodeStore
+from ingle.control.config import UrlSettings
 from ingle.control.downloads import Downloads
 from ingle.control.errors import to_aws
 from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Request
-from ingle.control.services.lambda_ import Aliases, CodeSigning, Concurrency, Functions, TaggableFunctions, Tags
+from ingle.control.services.lambda_ import (
+    AccountSettings,
+    Aliases,
+    CodeSigning,
+    CodeSigningConfigs,
+    Concurrency,
+    EventInvokeConfigs,
+    EventSources,
+    Functions,
+    FunctionUrls,
+    LayerPermissions,
+    Layers,
+    Permissions,
+    ProvisionedConcurrency,
+    RecursionConfigs,
+    RuntimeManagementConfigs,
+    TaggableFunctions,
+    Tags,
+)
 from ingle.control.services.lambda_.uploads import Uploads
+from ingle.control.superseded import SupersededCode
 from ingle.environments import Principal
 from ingle.functions import Function
 from ingle.keys import FileRootKey, Keyring
@@ -29,6 +49,7 @@ from ingle.protocol import AwsError, load_service, rest_json
 from ingle.store import (
     CodeSigningRepository,
     EventRepository,
+    EventSourceRepository,
     FunctionRepository,
     LayerRepository,
     open_database,
@@ -44,8 +65,10 @@ RUNTIME = "python3.11"
 class HeldOptimiser(Optimiser):
     """Begins nothing before it is told to."""
 
-    def __init__(self, functions: FunctionRepository, code: CodeStore, publisher: Publisher) -> None:
-        super().__init__(functions, code, publisher)
+    def __init__(
+        self, functions: FunctionRepository, code: CodeStore, publisher: Publisher, superseded: SupersededCode
+    ) -> None:
+        super().__init__(functions, code, publisher, superseded)
         self.held: dict[str, Function] = {}
 
     def begin(self, function: Function) -> None:
@@ -60,28 +83,51 @@ class HeldOptimiser(Optimiser):
 
 
 class ControlPlane:
-    """Functions, aliases, concurrency and tags on a database of their own; there is no gateway to be told."""
+    """All resources of the management API on a database of their own; there is no gateway to be told."""
 
     def __init__(self, folder: Path) -> None:
         self._loop = asyncio.new_event_loop()
         self._database, queue = open_database(folder / "metadata.sqlite"), open_queue(folder / "queue.sqlite")
         self.repository = FunctionRepository(self._database)
         keyring, clock = Keyring(FileRootKey(folder / "root.key")), SystemClock()
-        self.code = code = CodeStore(keyring, MemoryChunks())
+        self.chunks = MemoryChunks()
+        self.code = code = CodeStore(keyring, self.chunks)
         self.publisher = Publisher(self.repository, HttpClient(str(folder / "no-gateway.sock")))
-        self.optimiser = HeldOptimiser(self.repository, code, self.publisher)
+        self.superseded = SupersededCode(self.repository, code, clock)
+        self.optimiser = HeldOptimiser(self.repository, code, self.publisher, self.superseded)
         self._events = EventQueue(EventRepository(queue), keyring, clock)
         layers = LayerRepository(self._database)
         downloads = Downloads(keyring, self.repository, layers, code, clock)
+        configs, uploads = CodeSigningRepository(self._database), Uploads(None)
+        signing = CodeSigning(configs, clock)
+        code_signing = CodeSigningConfigs(configs, self.repository, signing, clock)
+        event_sources = EventSources(EventSourceRepository(self._database), self.repository, clock)
         functions = Functions(
-            self.repository, layers, code, self.optimiser, self.publisher, self._events, Uploads(None), downloads,
-            CodeSigning(CodeSigningRepository(self._database), clock), clock, [RUNTIME],
+            self.repository, layers, code, self.optimiser, self.publisher, self._events, uploads, downloads, signing,
+            clock, [RUNTIME],
         )  # fmt: skip
         resources = (
             functions,
+            AccountSettings(self.repository, layers, 1000),
             Concurrency(self.repository, self.publisher, 1000),
             Aliases(self.repository, self.publisher),
-            Tags({"function": TaggableFunctions(self.repository, self.publisher)}),
+            FunctionUrls(self.repository, self.publisher, clock, UrlSettings(domain="localhost", port=9100)),
+            Layers(layers, code, uploads, downloads, clock),
+            EventInvokeConfigs(self.repository, clock),
+            RecursionConfigs(self.repository),
+            Permissions(self.repository, self.publisher),
+            ProvisionedConcurrency(self.repository, self.publisher, clock, 1000),
+            LayerPermissions(layers),
+            RuntimeManagementConfigs(self.repository),
+            event_sources,
+            code_signing,
+            Tags(
+                {
+                    "function": TaggableFunctions(self.repository, self.publisher),
+                    "event-source-mapping": event_sources,
+                    "code-signing-config": code_signing,
+                }
+            ),
         )
         self._handlers = {name: handler for one in resources for name, handler in one.handlers().items()}
 
@@ -136,6 +182,7 @@ class ControlPlane:
         self._loop.run_until_complete(self.optimiser.finish())
 
     def close(self) -> None:
+        self._loop.run_until_complete(self.superseded.close())
         self._loop.run_until_complete(self._events.close())
         self._loop.close()
         self._database.close()

@@ -36,9 +36,9 @@ class Model:
 
     latest: Content
     state: str = "Pending"
-    pending_code: int | None = None
     is_updating: bool = False
-    publishes: bool = False
+    changes: int = 0
+    """Of what isn't shown beside the RevisionId."""
     revision: str = ""
     next_version: int = 1
     versions: dict[str, Content] = dataclasses.field(default_factory=dict)
@@ -67,14 +67,11 @@ class Model:
         self.sources[number], self.next_version = self.latest, self.next_version + 1
         described = self.latest.description if description is None else description
         self.versions[number] = dataclasses.replace(self.latest, description=described)
+        self.changes += 1
         return number
 
     def finish(self) -> None:
-        if self.pending_code is not None:
-            self.latest = dataclasses.replace(self.latest, code=self.pending_code)
-        if self.publishes:
-            self.publish(None)
-        self.state, self.is_updating, self.publishes, self.pending_code = "Active", False, False, None
+        self.state, self.is_updating = "Active", False
 
 
 NAMES = st.sampled_from(["f", "f", "f", "g"])
@@ -135,7 +132,9 @@ class World:
         wish = {"FunctionName": name, "Runtime": RUNTIME, "Handler": "app.h", "Role": ROLE, "Tags": {"made": "now"}}
         error = CONFLICT if name in self.models else ""
         if self.act(error, "CreateFunction", **wish, Code={"ZipFile": CODES[code]}, Publish=publishes):
-            self.models[name] = Model(latest=Content(code), publishes=publishes, tags={"made": "now"})
+            self.models[name] = Model(latest=Content(code), tags={"made": "now"})
+            if publishes:
+                self.models[name].publish(None)
             self.finish(now=waits)
 
     def finish(self, *, now: bool = True) -> None:
@@ -155,7 +154,9 @@ class World:
         error = model.refuses_change(revision.get("RevisionId")) if model else NOT_FOUND
         wish = {"ZipFile": CODES[code], "Publish": publishes, "DryRun": is_dry, **revision}
         if self.act(error, "UpdateFunctionCode", FunctionName=name, **wish) and model and not is_dry:
-            model.pending_code, model.publishes, model.is_updating = code, publishes, True
+            model.latest, model.is_updating = dataclasses.replace(model.latest, code=code), True
+            if publishes:
+                model.publish(None)
             self.finish(now=waits)
 
     def update_configuration(self, name: str, timeout: int, is_stale: bool | None, waits: bool) -> None:
@@ -180,12 +181,10 @@ class World:
             error = NOT_FOUND
         elif qualifier == "$LATEST" or qualifier in model.aliases:
             error = INVALID
-        elif qualifier not in model.versions:
-            error = NOT_FOUND
         else:
             error = CONFLICT if any(qualifier in (at, *also) for at, also in model.aliases.values()) else ""
         if self.act(error, "DeleteFunction", FunctionName=name, Qualifier=qualifier) and model:
-            del model.versions[qualifier]
+            model.versions.pop(qualifier, None)
 
     def delete(self, name: str, comes_again: bool) -> None:
         if self.act("" if name in self.models else NOT_FOUND, "DeleteFunction", FunctionName=name):
@@ -244,6 +243,7 @@ class World:
         else:
             done = self.act(error, "TagResource", Resource=arn, Tags={key: value})
         if done and model:
+            model.changes += 1
             model.tags.pop(key, None)
             model.tags |= {key: value} if value else {}
 
@@ -277,7 +277,7 @@ class World:
         assert shown.get("Tags", {}) == model.tags
         reserved = {} if model.reserved is None else {"ReservedConcurrentExecutions": model.reserved}
         assert shown.get("Concurrency", {}) == reserved
-        seen = (model.latest, model.state, model.is_updating)
+        seen = (model.latest, model.state, model.is_updating, model.changes)
         assert (configuration["RevisionId"] == model.revision) == (seen == model.seen)  # a new one for each change
         model.revision, model.seen = configuration["RevisionId"], seen
         aliases = self.plane.call("ListAliases", FunctionName=name)["Aliases"]

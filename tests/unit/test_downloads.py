@@ -10,6 +10,7 @@ from archive_samples import zip_of
 from ingle.artifacts import MemoryChunks
 from ingle.control.code_store import CodeStore
 from ingle.control.downloads import Downloads
+from ingle.control.superseded import SupersededCode
 from ingle.functions import Function, Layer, Version
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import FunctionRepository, LayerRepository, open_database
@@ -92,6 +93,26 @@ async def test_a_url_is_good_for_ten_minutes_and_survives_a_restart(world: World
     world.clock.seconds += 1
     status, body = await world.get(url)
     assert (status, b"<Message>Request has expired</Message>" in body) == (403, True)
+
+
+async def test_a_url_holds_its_ten_minutes_across_updates_and_the_zip_goes_with_it(world: World) -> None:
+    url, kept = world.url(), SupersededCode(world.functions, world.code, world.clock)
+    key = (ARN.account, ARN.region, ARN.name)
+    for number in range(3):
+        code = await world.code.keep(ARN, zip_of(("x.py", b"x = %d" % number)))
+        after = kept.keep(world.function, world.function.with_version(world.function.latest.replace(code=code)))
+        world.functions.save(after)
+        world.code.delete_unused(world.function, after)
+        world.function = after
+        world.code.collect([after], [world.layer])  # as a restart does
+        assert await world.get(url) == (200, LARGE)
+        world.clock.seconds += 290
+        await kept.expire(key)
+    first = len(world.chunks.held)
+    world.clock.seconds += 30
+    await kept.expire(key)
+    assert len(world.chunks.held) == first - 1  # of the two that were still kept one is left
+    assert (await world.get(url))[0] == 403
 
 
 async def test_what_was_changed_is_refused(world: World) -> None:

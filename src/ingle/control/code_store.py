@@ -68,9 +68,10 @@ def chunks_of_layer(layer: Layer) -> set[str]:
 
 
 def chunks_of(function: Function) -> set[str]:
-    """Return the names of all chunks that a function's versions need, pending code included."""
-    codes = [code for version in function.versions.values() for code in (version.code, version.pending_code)]
-    return {name for code in codes if code is not None for name in _chunks_of_code(code)}
+    """Return the names of all chunks that a function needs: of its versions, of what serves meanwhile, of old zips."""
+    pending = (version.pending_code for version in function.versions.values())
+    codes = [*function.zips, *(code for code in pending if code is not None)]
+    return {name for code in codes for name in _chunks_of_code(code)}
 
 
 def _chunks_of_code(code: Code) -> set[str]:

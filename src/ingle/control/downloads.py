@@ -126,9 +126,9 @@ class Downloads:
 
     def _zip_of_function(self, key: tuple[str, str, str], which: str) -> tuple[Iterator[bytes], int] | None:
         function = self._functions.find(*key)
-        for version in function.versions.values() if function is not None else ():
-            if function is not None and _hex(version.code.sha256) == which:
-                return self._code.open_zip(function.arn, version.code), version.code.size_bytes
+        for code in function.zips if function is not None else ():
+            if function is not None and _hex(code.sha256) == which:
+                return self._code.open_zip(function.arn, code), code.size_bytes
         return None
 
     def _zip_of_layer(self, key: tuple[str, str, str], which: str) -> tuple[Iterator[bytes], int] | None:

@@ -43,6 +43,7 @@ from ingle.control.services.lambda_ import (
 )
 from ingle.control.services.logs import Logs
 from ingle.control.snap_starts import SnapStarts
+from ingle.control.superseded import SupersededCode
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import (
     CodeSigningRepository,
@@ -76,7 +77,8 @@ async def serve_control(settings: ControlSettings) -> None:
     layers = LayerRepository(database)
     await asyncio.to_thread(code.collect, list(repository.every()), list(layers.every()))
     publisher = Publisher(repository, gateway)
-    optimiser = Optimiser(repository, code, publisher)
+    superseded = SupersededCode(repository, code, clock)
+    optimiser = Optimiser(repository, code, publisher, superseded)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
     events = EventQueue(EventRepository(open_queue(data_dir / "queue.sqlite")), keyring, clock)
     uploads = Uploads(CodeBucket(settings.s3_endpoint) if settings.s3_endpoint else None)
@@ -130,6 +132,7 @@ async def serve_control(settings: ControlSettings) -> None:
         await serve_http(worker_link, unix_listener(run_dir / "control-worker.sock")),
     ]
     optimiser.resume()
+    superseded.resume()
     refreshing = asyncio.create_task(publisher.refresh())
     dispatcher = Dispatcher(events, repository, gateway, clock, settings.concurrency_limit, settings.event_retry_s)
     dispatching = asyncio.create_task(dispatcher.run())
@@ -139,5 +142,6 @@ async def serve_control(settings: ControlSettings) -> None:
     await asyncio.gather(*(server.drain(30.0) for server in servers))
     dispatching.cancel()
     await asyncio.gather(refreshing, optimiser.close(), dispatching, return_exceptions=True)
+    await superseded.close()
     await events.close()
     database.close()

@@ -21,7 +21,7 @@ def route_of(function: Function) -> FunctionRoute:
     versions = {
         name: VersionRoute(
             version=name,
-            revision=one.revision_id,
+            revision=one.run_revision,
             state=one.state,
             runtime=one.runtime,
             provisioned=provisioned.get(name, 0),
@@ -80,7 +80,7 @@ class Publisher:
         name = (key.account, key.region, key.function)
         for function in (self._ahead.get(name), self._functions.find(*name)):
             version = function.versions.get(key.version) if function is not None else None
-            if function is not None and version is not None and version.serving.revision_id == key.revision:
+            if function is not None and version is not None and version.serving.run_revision == key.revision:
                 return function, version.serving
         return None
 

@@ -28,7 +28,7 @@ class SnapStarts:
             if (
                 function is None
                 or version is None
-                or version.revision_id != key.revision
+                or version.run_revision != key.revision
                 or not version.awaits_template
             ):
                 return

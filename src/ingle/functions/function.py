@@ -87,15 +87,31 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     update_reason: str = ""
     update_reason_code: str = ""
     pending_code: Code | None = None
-    pending_publish: bool = False
+    """The same as `code`, until that has been laid out as an image."""
     last_modified_ms: int = 0
     revision_id: str = ""
+    """The RevisionId, another one after each change that AWS tells by it."""
+    run_revision_id: str = ""
+    """The revision by which gateways and workers know it; empty where that is `revision_id`."""
     previous: "Version | None" = None
     """What serves until an update in progress is done: what there was before it, code and settings."""
 
     @property
     def serving(self) -> "Version":
         return self.previous or self
+
+    @property
+    def run_revision(self) -> str:
+        """The revision of what runs: environments of another one are of no use any more."""
+        return self.run_revision_id or self.revision_id
+
+    def touched(self, revision_id: str, **changes: Any) -> "Version":
+        """Return the version with another RevisionId, though nothing that runs has changed."""
+        return self.replace(revision_id=revision_id, run_revision_id=self.run_revision, **changes)
+
+    def revised(self, revision_id: str, **changes: Any) -> "Version":
+        """Return the version with another RevisionId, and with environments made anew."""
+        return self.replace(revision_id=revision_id, run_revision_id="", **changes)
 
     @property
     def content(self) -> str:
@@ -115,13 +131,33 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def awaits_template(self) -> bool:
         """Whether it becomes active once it has been initialised for SnapStart."""
-        return self.is_published and self.snap_start and self.state == "Pending"
+        return self.is_published and self.snap_start and self.state == "Pending" and self.pending_code is None
+
+    def prepared(self, code: Code) -> "Version":
+        """Return a version whose code has been laid out: it is active, or awaits its template."""
+        ready = self.replace(code=code, pending_code=None)
+        if self.is_published and self.snap_start:
+            return ready
+        return ready.replace(
+            state="Active", state_reason="", state_reason_code="",
+            update_status="Successful", update_reason="", update_reason_code="",
+        )  # fmt: skip
+
+    def not_prepared(self, reason: str, code: str) -> "Version":
+        """Return a version whose code could not be laid out: what served goes on, or it has failed."""
+        failed = {"update_status": "Failed", "update_reason": reason, "update_reason_code": code}
+        if self.previous is not None:
+            return self.previous.replace(**failed)
+        return self.replace(pending_code=None, state="Failed", state_reason=reason, state_reason_code=code, **failed)
 
     def optimized(self, reason: str, error: str) -> "Version":
         """Return a version that awaited its template: it has one, or none for a reason, or its init has failed."""
         if error:
             return self.replace(state="Failed", state_reason=reason or error, state_reason_code="FunctionError")
-        return self.replace(state="Active", state_reason=reason, state_reason_code="", is_optimized=not reason)
+        return self.replace(
+            state="Active", state_reason=reason, state_reason_code="", update_status="Successful",
+            is_optimized=not reason,
+        )  # fmt: skip
 
     def check_can_change(self, arn: FunctionArn, revision_id: str | None) -> None:
         """Raises UpdateInProgressError, FunctionNotReadyError or RevisionMismatchError."""
@@ -134,6 +170,13 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
 
     def replace(self, **changes: Any) -> "Version":
         return msgspec.structs.replace(self, **changes)
+
+
+class Superseded(msgspec.Struct, frozen=True, kw_only=True):
+    """A zip that no version has any more, kept for those who were given its URL before."""
+
+    code: Code
+    until_ms: int
 
 
 class RuntimeManagement(msgspec.Struct, frozen=True, kw_only=True):
@@ -168,6 +211,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     """The ARN of what its code is checked against; empty where it is deployed unchecked."""
     urls: dict[str, FunctionUrl] = {}
     """By alias, or `$LATEST`. That of a deleted alias stays, and lets nobody in, until an alias takes the name again."""
+    superseded: tuple[Superseded, ...] = ()
 
     @property
     def arn(self) -> FunctionArn:
@@ -176,6 +220,27 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def latest(self) -> Version:
         return self.versions[LATEST]
+
+    @property
+    def zips(self) -> list[Code]:
+        """All code whose zip is kept, what is superseded last."""
+        versions = self.versions.values()
+        return [one.code for version in versions for one in (version, version.serving)] + [
+            one.code for one in self.superseded
+        ]
+
+    def superseding(self, code: Code, until_ms: int) -> "Function":
+        """Return the function with the zip of code that it had before kept until then, as far as no version has it."""
+        if any(one.zip_manifest == code.zip_manifest for one in self.zips):
+            return self
+        bare = msgspec.structs.replace(code, image_manifest=b"", opt_manifest=b"", opt_key=b"")
+        kept = (*self.superseded, Superseded(code=bare, until_ms=until_ms))
+        return msgspec.structs.replace(self, superseded=kept)
+
+    def without_superseded(self, now_ms: int) -> "Function":
+        """Return the function without what has been kept long enough."""
+        kept = tuple(one for one in self.superseded if one.until_ms > now_ms)
+        return msgspec.structs.replace(self, superseded=kept)
 
     def version_of(self, qualifier: str | None) -> Version | None:
         """Return the version that a qualifier names: by its number, by an alias, or `$LATEST` by none at all."""
@@ -197,8 +262,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         """Return the function with other tags; where these change its isolation, every environment is made anew."""
         changed = msgspec.structs.replace(self, tags=tags)
         if changed.is_isolated == self.is_isolated:
-            return changed
-        versions = {key: one.replace(revision_id=new_revision()) for key, one in self.versions.items()}
+            return changed.touched(new_revision())
+        versions = {key: one.revised(new_revision()) for key, one in self.versions.items()}
         return msgspec.structs.replace(changed, versions=versions)
 
     def with_alias(self, alias: Alias) -> "Function":
@@ -278,12 +343,32 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         kept = {key: one for key, one in self.provisioned.items() if key != qualifier}
         return msgspec.structs.replace(self, provisioned=kept)
 
+    def policy_revision(self, qualifier: str | None) -> str:
+        """Return the RevisionId that a change of a qualifier's policy names: of what shall have one, until it has."""
+        policy = self.policies.get(qualifier or "")
+        if policy is not None:
+            return policy.revision_id
+        alias = self.aliases.get(qualifier or "")
+        return alias.revision_id if alias is not None else self.versions[qualifier or LATEST].revision_id
+
+    def with_policy(self, qualifier: str | None, policy: ResourcePolicy | None, revision_id: str) -> "Function":
+        """Return the function with another policy of a qualifier, or with none; the function's own tells of it."""
+        kept = {key: one for key, one in self.policies.items() if key != (qualifier or "")}
+        if policy is not None:
+            kept[qualifier or ""] = policy
+        changed = msgspec.structs.replace(self, policies=kept)
+        return changed if qualifier else changed.touched(revision_id)
+
     def with_url(self, qualifier: str, url: FunctionUrl) -> "Function":
         return msgspec.structs.replace(self, urls={**self.urls, qualifier: url})
 
     def without_url(self, qualifier: str) -> "Function":
         kept = {key: url for key, url in self.urls.items() if key != qualifier}
         return msgspec.structs.replace(self, urls=kept)
+
+    def touched(self, revision_id: str) -> "Function":
+        """Return the function after a change of something beside its code and settings, which its RevisionId tells."""
+        return self.with_version(self.latest.touched(revision_id))
 
     def with_version(self, version: Version) -> "Function":
         return msgspec.structs.replace(self, versions={**self.versions, version.version: version})
@@ -309,17 +394,21 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     def publish(self, description: str | None, revision_id: str, now_ms: int) -> tuple["Function", Version]:
         """Return the function with a new version of `$LATEST`, or as it is where nothing changed since the last one.
 
-        `description`, where given, is the version's instead of `$LATEST`'s; it alone makes no new version.
+        `description`, where given, is the version's instead of `$LATEST`'s; it alone makes no new version. Of code that
+        is still being prepared the version is there at once, Pending.
         """
         latest = self.latest
-        wanted = latest.replace(source=latest.content)
+        source = latest.content
         numbered = [version for name, version in self.versions.items() if name != LATEST]
-        if numbered and numbered[-1].source == wanted.source:
+        if numbered and numbered[-1].source == source and numbered[-1].state != "Failed":
             return self, numbered[-1]
+        made = latest.revised(
+            revision_id, version=str(self.next_version), source=source, last_modified_ms=now_ms, previous=None,
+            update_status="" if latest.pending_code is not None else "Successful", update_reason="", update_reason_code="",
+        )  # fmt: skip
         if description is not None:
-            wanted = wanted.replace(description=description)
-        made = wanted.replace(version=str(self.next_version), revision_id=revision_id, last_modified_ms=now_ms)
-        if made.snap_start:
+            made = made.replace(description=description)
+        if made.snap_start or made.pending_code is not None:
             made = made.replace(state="Pending", state_reason=BEING_CREATED, state_reason_code="Creating")
         grown = msgspec.structs.replace(self.with_version(made), next_version=self.next_version + 1)
         return grown, made

@@ -47,12 +47,9 @@ def render(value: dict[str, Any]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
 
 
-def check_revision(policy: ResourcePolicy | None, revision_id: str | None, api: str) -> None:
-    """Raises RevisionMismatchError, which names the API to ask, for a revision that isn't the policy's.
-
-    A policy that isn't there yet has none.
-    """
-    if revision_id is not None and (policy is None or policy.revision_id != revision_id):
+def check_revision(current: str | None, given: str | None, api: str) -> None:
+    """Raises RevisionMismatchError, which names the API to ask, where a revision that is given isn't the current one."""
+    if given is not None and given != current:
         raise RevisionMismatchError(api)
 
 

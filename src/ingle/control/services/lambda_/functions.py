@@ -133,8 +133,8 @@ class Functions:
         code = await self._keep_with_layers(arn, await self._zip(request, wishes["Code"]), chosen, config)
         now = self._clock.now_ms()
         latest = Version(
-            version=LATEST, code=code, pending_code=code, pending_publish=bool(wishes.get("Publish")),
-            last_modified_ms=now, revision_id=str(uuid.uuid4()), layers=uses_of(chosen), **_CREATING, **fields,
+            version=LATEST, code=code, pending_code=code, last_modified_ms=now, revision_id=str(uuid.uuid4()),
+            layers=uses_of(chosen), **_CREATING, **fields,
         )  # fmt: skip
         function = Function(
             account=arn.account,
@@ -145,6 +145,9 @@ class Functions:
             tenant_isolation_mode=wishes.get("TenancyConfig", {}).get("TenantIsolationMode", ""),
             versions={LATEST: latest},
         )
+        shown = latest
+        if wishes.get("Publish"):
+            function, shown = function.publish(None, str(uuid.uuid4()), now)
         try:
             self._repository.add(function)
         except FunctionExistsError:  # made meanwhile
@@ -152,7 +155,7 @@ class Functions:
             raise
         await self._publisher.announce(function)  # whoever invokes it now is told that it is Pending
         self._optimiser.begin(function)
-        return self._begun(function, latest)
+        return Answered(self._show(function, shown))  # by the function's own ARN, be it published or not
 
     async def _keep_with_layers(self, arn: FunctionArn, content: bytes, chosen: Chosen, config: str) -> Code:
         code = await self._code.keep(arn, content, uses_of(chosen))
@@ -162,13 +165,6 @@ class Functions:
         except BaseException:
             self._code.discard(code)
             raise
-
-    def _begun(self, function: Function, version: Version) -> Answered:
-        """Answer a request whose work goes on; one that shall be published names the version that it will be."""
-        if version.pending_publish:
-            version = version.replace(version=str(function.next_version))
-            return Answered(self._show(function, version, qualifier=version.version))
-        return Answered(self._show(function, version))
 
     async def _zip(self, request: Request, code: dict[str, Any]) -> bytes:
         if code.get("ImageUri"):
@@ -265,10 +261,10 @@ class Functions:
         return function
 
     def _begin_update(self, function: Function, **changes: Any) -> Function:
-        latest = function.latest.replace(
+        latest = function.latest.revised(
+            str(uuid.uuid4()),
             update_status="InProgress",
             last_modified_ms=self._clock.now_ms(),
-            revision_id=str(uuid.uuid4()),
             previous=function.latest,
             **changes,
         )
@@ -298,10 +294,16 @@ class Functions:
             self._code.discard(code)
             raise
         code = carry_layers(function.latest.code, code)
-        function = self._begin_update(function, pending_code=code, pending_publish=bool(wishes.get("Publish")))
+        function = self._begin_update(function, code=code, pending_code=code)
+        shown, qualifier = function.latest, None
+        if wishes.get("Publish"):
+            function, shown = function.publish(None, str(uuid.uuid4()), self._clock.now_ms())
+            qualifier = shown.version
         self._repository.save(function)
+        if shown.pending_code is not None and shown.is_published:
+            await self._publisher.announce(function)  # who invokes the new version is told that it is Pending
         self._optimiser.begin(function)
-        return self._begun(function, function.latest.replace(code=code))
+        return Answered(self._show(function, shown, qualifier=qualifier))
 
     async def update_configuration(self, request: Request) -> Answered:
         """UpdateFunctionConfiguration."""
@@ -319,7 +321,7 @@ class Functions:
             self._signing.admit(function.arn, function.code_signing_config, signatures)
             code = await self._code.add_layers(function.arn, chosen, function.latest.code)
             function = self._still_to_change(request, function)
-            fields.update(layers=uses_of(chosen), pending_code=code)
+            fields.update(layers=uses_of(chosen), code=code, pending_code=code)
         function = self._begin_update(function, **fields)
         self._repository.save(function)
         self._optimiser.begin(function)
@@ -333,9 +335,11 @@ class Functions:
         if given is not None and given != function.latest.code.sha256:
             raise CodeSha256MismatchError(given, function.latest.code.sha256)
         description = request.input.get("Description")
-        function, version = function.publish(description, str(uuid.uuid4()), self._clock.now_ms())
-        self._repository.save(function)
-        await self._publisher.announce(function)
+        grown, version = function.publish(description, str(uuid.uuid4()), self._clock.now_ms())
+        if grown is not function:
+            function = grown.touched(str(uuid.uuid4()))
+            self._repository.save(function)
+            await self._publisher.announce(function)
         return Answered(self._show(function, version, qualifier=version.version))
 
     async def delete(self, request: Request) -> Answered:
@@ -347,8 +351,8 @@ class Functions:
         if arn.qualifier is not None:
             if arn.qualifier in function.aliases:
                 raise InvalidSettingError("Deletion of aliases is not currently supported.")
-            if arn.qualifier not in function.versions:
-                raise FunctionNotFoundError(arn)
+            if arn.qualifier not in function.versions:  # which is no error
+                return Answered({}, status=204)
             kept = function.without_version(arn.qualifier)
             self._repository.save(kept)
             await self._publisher.announce(kept)

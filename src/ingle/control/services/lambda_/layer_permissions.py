@@ -42,7 +42,8 @@ class LayerPermissions:
         organization = wishes.get("OrganizationId")
         condition = {"StringEquals": {"aws:PrincipalOrgID": organization}} if organization else {}
         statement = allow_statement(wishes, str(layer.arn.versioned(version.version)), condition)
-        check_policy_revision(version.policy, request.input.get("RevisionId"), "GetLayerPolicy")
+        current = version.policy.revision_id if version.policy is not None else None
+        check_policy_revision(current, request.input.get("RevisionId"), "GetLayerPolicy")
         policy = with_statement(version.policy, statement, str(uuid.uuid4()))
         self._keep(layer, version, policy)
         return Answered({"Statement": render_policy(statement), "RevisionId": policy.revision_id})
@@ -52,7 +53,7 @@ class LayerPermissions:
         layer, version = self._find(request)
         policy = _policy_of(version)
         after = without_statement(policy, request.input["StatementId"], str(uuid.uuid4()))
-        check_policy_revision(version.policy, request.input.get("RevisionId"), "GetLayerPolicy")
+        check_policy_revision(policy.revision_id, request.input.get("RevisionId"), "GetLayerPolicy")
         self._keep(layer, version, after)
         return Answered({}, status=204)
 

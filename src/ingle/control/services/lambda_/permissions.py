@@ -3,8 +3,6 @@
 import uuid
 from typing import Any
 
-import msgspec
-
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.references import arn_of, find_function, read_arn
@@ -15,7 +13,6 @@ from ingle.functions import (
     FunctionNotFoundError,
     InvalidSettingError,
     PolicyNotFoundError,
-    ResourcePolicy,
     Statement,
     allow_statement,
     check_policy_revision,
@@ -71,10 +68,10 @@ class Permissions:
         """AddPermission."""
         arn = arn_of(request)
         function = self._to_change(arn)
-        statement = make_statement(request, arn)
+        statement, revision = make_statement(request, arn), str(uuid.uuid4())
         before = function.policies.get(arn.qualifier or "")
-        check_policy_revision(before, request.input.get("RevisionId"), "GetPolicy")
-        await self._keep(function, arn, with_statement(before, statement, str(uuid.uuid4())))
+        check_policy_revision(function.policy_revision(arn.qualifier), request.input.get("RevisionId"), "GetPolicy")
+        await self._keep(function.with_policy(arn.qualifier, with_statement(before, statement, revision), revision))
         return Answered({"Statement": render_policy(statement)})
 
     async def remove(self, request: Request) -> Answered:
@@ -84,9 +81,10 @@ class Permissions:
         policy = function.policies.get(arn.qualifier or "")
         if policy is None:
             raise PolicyNotFoundError
-        after = without_statement(policy, request.input["StatementId"], str(uuid.uuid4()))
-        check_policy_revision(policy, request.input.get("RevisionId"), "GetPolicy")
-        await self._keep(function, arn, after)
+        revision = str(uuid.uuid4())
+        after = without_statement(policy, request.input["StatementId"], revision)
+        check_policy_revision(policy.revision_id, request.input.get("RevisionId"), "GetPolicy")
+        await self._keep(function.with_policy(arn.qualifier, after, revision))
         return Answered({}, status=204)
 
     async def get_policy(self, request: Request) -> Answered:
@@ -99,10 +97,10 @@ class Permissions:
         """PutResourcePolicy."""
         arn = self._named(request)
         function = self._to_change(arn)
-        before = function.policies.get(arn.qualifier or "")
+        before, revision = function.policy_revision(arn.qualifier), str(uuid.uuid4())
         check_policy_revision(before, request.input.get("RevisionId"), "GetResourcePolicy")
-        policy = parse_policy(request.input["Policy"], str(arn), str(uuid.uuid4()))
-        await self._keep(function, arn, policy)
+        policy = parse_policy(request.input["Policy"], str(arn), revision)
+        await self._keep(function.with_policy(arn.qualifier, policy, revision))
         return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
 
     async def get(self, request: Request) -> Answered:
@@ -116,8 +114,8 @@ class Permissions:
         policy = function.policies.get(arn.qualifier or "")
         if policy is None:
             raise PolicyNotFoundError
-        check_policy_revision(policy, request.input.get("RevisionId"), "GetResourcePolicy")
-        await self._keep(function, arn, None)
+        check_policy_revision(policy.revision_id, request.input.get("RevisionId"), "GetResourcePolicy")
+        await self._keep(function.with_policy(arn.qualifier, None, str(uuid.uuid4())))
         return Answered({}, status=204)
 
     # what they share
@@ -139,11 +137,7 @@ class Permissions:
             raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
         return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
 
-    async def _keep(self, function: Function, arn: FunctionArn, policy: ResourcePolicy | None) -> None:
-        policies = {key: one for key, one in function.policies.items() if key != (arn.qualifier or "")}
-        if policy is not None:
-            policies[arn.qualifier or ""] = policy
-        changed = msgspec.structs.replace(function, policies=policies)
+    async def _keep(self, changed: Function) -> None:
         self._repository.save(changed)
         await self._publisher.announce(changed)
 
