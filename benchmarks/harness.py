@@ -39,7 +39,7 @@ def zip_of(files: Mapping[str, str | bytes], *, compress: bool = False) -> bytes
     with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(name)
-            entry.external_attr = 0o600 << 16
+            entry.external_attr = (0o755 if name == "bootstrap" else 0o600) << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED if compress else zipfile.ZIP_STORED)
     return buffer.getvalue()
 

@@ -56,6 +56,7 @@ class _Connection(asyncio.Protocol):
         self._loose_bytes = 0  # read since the last that made a head, a piece of a body or a whole request
         self._body_bytes = 0
         self._is_parsing = False
+        self._is_dispatching = False
         self._is_in_head = True
         self._is_lingering = False
         self._takes_no_more = False
@@ -91,7 +92,10 @@ class _Connection(asyncio.Protocol):
         if self._incoming is not None:
             self._incoming.body.hold()
         if self._begun is not None and (refusal is None or self._begun.body.ended):
+            self._is_dispatching = refusal is None
             self._dispatch_begun()
+            if self._is_dispatching:
+                self._dispatch_waiting()
         if refusal is not None:
             self._begun = None
             self._refuse(*refusal)
@@ -272,6 +276,12 @@ class _Connection(asyncio.Protocol):
         if exchange is not None:
             self._dispatch(exchange)
 
+    def _dispatch_waiting(self) -> None:
+        """Run what waits in the same turn, for as long as each is answered at once."""
+        while self._waiting and self._running is None and not self._is_held:
+            self._next()
+        self._is_dispatching = False
+
     def _dispatch(self, exchange: Exchange) -> None:
         if self.is_lost or exchange.answered:
             return
@@ -319,7 +329,8 @@ class _Connection(asyncio.Protocol):
 
     def _go_on(self) -> None:
         if self._waiting:
-            asyncio.get_running_loop().call_soon(self._next)
+            if not self._is_dispatching:
+                asyncio.get_running_loop().call_soon(self._next)
         elif self.is_closing:
             self.transport.close()
         else:

@@ -50,7 +50,7 @@ class Invocation:
         self.answer_began_ns = self.answered_ns = self.runtime_done_ns = 0
         self.outcome = SUCCESS
         self.held: tuple[Headers, bytes] | None = None
-        """The answer's headers and body where the caller wants what is logged to the very end."""
+        """The answer's headers and body, until the gateway gets them."""
         self.produced_bytes = 0
         """How much of an answer the runtime has given."""
         self.is_started = False
@@ -65,7 +65,7 @@ class Invocation:
         self.answer_began_ns = self.answer_began_ns or time.monotonic_ns()
 
     def end_answer(self, outcome: Outcome) -> None:
-        """The gateway gets its answer now; extensions may go on."""
+        """The answer is whole; runtime and extensions may go on."""
         self.begin_answer()
         self.answered_ns = time.monotonic_ns()
         self.outcome = outcome

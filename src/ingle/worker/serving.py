@@ -1,4 +1,10 @@
-"""What an environment serves: one invocation, from its event to its report."""
+"""What an environment serves: one invocation, from its event to its report.
+
+The caller waits for the answer. The invocation goes on until the runtime and its extensions ask for the next event, and
+until then the environment is busy. Most runtimes ask at once, so their answer waits for that, and tells the gateway in the
+same message that the environment is free. A runtime that does not ask within a few milliseconds has its answer passed on
+as `settling`. The next answer of such an environment does not wait, until the runtime asks in time again.
+"""
 
 import asyncio
 import base64
@@ -21,6 +27,10 @@ _UNHANDLED = (b"x-amz-function-error", b"Unhandled")
 _GONE = (b"x-ingle-environment", b"gone")
 _SETTLING = (b"x-ingle-environment", b"settling")
 """The answer is whole, but the environment can't serve yet: the gateway asks when it can."""
+_PATIENCE_S = 0.01
+"""How long an answer waits for a runtime that has asked at once so far: on a busy machine that takes milliseconds."""
+_LAST_LOOK_S = 0.001
+"""How much longer it waits, so that a worker that was itself held up first reads what has come meanwhile."""
 
 
 class Host(Protocol):
@@ -36,7 +46,7 @@ class Host(Protocol):
 
     @property
     def has_extensions(self) -> bool:
-        """Whether an invocation goes on, behind its answer, until runtime and extensions have asked for the next."""
+        """Whether extensions have registered."""
         ...
 
     @property
@@ -89,6 +99,9 @@ class Serving:
         self._journal = journal
         self._loop = asyncio.get_running_loop()
         self._timer: asyncio.TimerHandle | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._is_prompt = True
+        """Whether runtime and extensions have asked for their next event in time, the last time."""
 
     def begin(self, invocation: Invocation) -> None:
         """An invocation has come: from now on it takes its time."""
@@ -208,7 +221,8 @@ class Serving:
         if invocation is None:
             return
         is_answered = invocation.is_answered
-        invocation.end_answer(outcome)
+        if not is_answered:
+            invocation.end_answer(outcome)
         self._end(invocation, outcome)
         if not is_answered:
             self._answer(invocation, (JSON, _UNHANDLED, _GONE), body)
@@ -220,16 +234,18 @@ class Serving:
         invocation = self.invocation
         if invocation is None or not invocation.is_answered or not self._host.is_runtime_ready:
             return
-        if not invocation.runtime_done_ns:
+        if self._host.has_extensions and not invocation.runtime_done_ns:
+            self._capture.end_invocation()
             self._runtime_is_done(invocation, invocation.outcome)
         if self._host.have_extensions_served:
+            self._is_prompt = time.monotonic_ns() - invocation.answered_ns < _PATIENCE_S * 1e9
             self._end(invocation, invocation.outcome)
-            is_last = self._is_last
-            if is_last:
+            if self._is_last:
+                self._answer_held(invocation, (_GONE,))
                 self._host.retire()
             else:
                 self._host.served()
-            self._answer_held(invocation, (_GONE,) if is_last else ())
+                self._answer_held(invocation, ())
 
     def _timed_out(self) -> None:
         if self.invocation is not None:
@@ -237,28 +253,27 @@ class Serving:
             self.break_off(TIMEOUT, body)
 
     def _finish(self, outcome: Outcome, headers: Headers, body: bytes) -> None:
-        """Answer the gateway with what the runtime has said, and be idle again, or wait for extensions."""
+        """Keep what the runtime has answered for the moment that it is free again, or that patience ends."""
         invocation = self.invocation
         if invocation is None:
             return
         self.is_delivered = False
         invocation.end_answer(outcome)
-        if self._host.has_extensions:
-            self._capture.end_invocation()
-            if invocation.wants_tail:  # which ends with REPORT
-                invocation.held = (headers, body)
-            else:
-                self._answer(invocation, (*headers, _SETTLING), body)
-            self.settle()
+        invocation.held = (headers, body)
+        if invocation.wants_tail:  # which ends with REPORT
             return
-        self._end(invocation, outcome)
-        is_full = self._is_last
-        if is_full:
-            headers = (*headers, _GONE)
-            self._loop.call_soon(self._host.retire)  # once the runtime has had its own answer
+        if self._is_prompt:
+            self._patience = self._loop.call_later(_PATIENCE_S, self._look_again, invocation)
         else:
-            self._host.served()
-        self._answer(invocation, headers, body)
+            self._answer_held(invocation, (_SETTLING,))
+
+    def _look_again(self, invocation: Invocation) -> None:
+        self._patience = self._loop.call_later(_LAST_LOOK_S, self._lose_patience, invocation)
+
+    def _lose_patience(self, invocation: Invocation) -> None:
+        """The runtime has more to do: the caller does not wait for that."""
+        self._is_prompt = False
+        self._answer_held(invocation, (_SETTLING,))
 
     def _answer(self, invocation: Invocation, headers: Headers, body: bytes) -> None:
         if invocation.wants_tail:
@@ -271,7 +286,7 @@ class Serving:
     def _answer_held(self, invocation: Invocation, fate: Headers) -> None:
         """Give the answer that has waited for the end of the invocation, if one has."""
         if invocation.held is not None:
-            headers, body = invocation.held
+            (headers, body), invocation.held = invocation.held, None
             self._answer(invocation, (*headers, *fate), body)
 
     def _end(self, invocation: Invocation, outcome: Outcome) -> None:
@@ -318,6 +333,7 @@ class Serving:
 
     def stop_timing(self) -> None:
         """Let no time run out any more."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._patience):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._patience = None
