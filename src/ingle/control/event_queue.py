@@ -170,7 +170,10 @@ class EventQueue:
         self._pending.append(_Pending(changes, done, then))
         if self._writer is None:
             self._writer = asyncio.create_task(self._write())
-        await done
+        try:
+            await done
+        finally:
+            del done  # an error in it names the frames that it went through: they must not name it, or events stay
 
     async def _write(self) -> None:
         while self._pending:
@@ -187,7 +190,7 @@ class EventQueue:
             try:
                 await self._write_batch([one])
             except EventNotKeptError as error:
-                _settle(one, error)
+                _settle(one, str(error))
 
     async def _write_batch(self, batch: list[_Pending]) -> None:
         await self._on_thread(self._repository.commit, [change for one in batch for change in one.changes])
@@ -203,10 +206,10 @@ class EventQueue:
         self._thread.shutdown()
 
 
-def _settle(one: _Pending, error: EventNotKeptError | None) -> None:
+def _settle(one: _Pending, failure: str | None) -> None:
     if one.done.done():  # its caller went away
         return
-    if error is None:
+    if failure is None:
         one.done.set_result(None)
     else:
-        one.done.set_exception(error)
+        one.done.set_exception(EventNotKeptError(failure))  # one that knows no frame of ours, where they are pending

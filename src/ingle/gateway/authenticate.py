@@ -68,7 +68,10 @@ class Authenticator:
         if asking is None:
             asking = self._asking[wanted] = asyncio.create_task(self._ask(signed))
             asking.add_done_callback(lambda _: self._asking.pop(wanted, None))
-        return await asyncio.shield(asking)
+        try:
+            return await asyncio.shield(asking)
+        finally:
+            del asking  # an error in it names the frames that it went through: they must not name it, or bodies stay
 
     def _has_ended(self, key: SigningKey | None) -> bool:
         return key is not None and key.expires_at_ms is not None and key.expires_at_ms <= self._clock.now_ms()

@@ -125,6 +125,8 @@ class Fleet:
             if waiting.done() and not waiting.cancelled() and waiting.exception() is None:
                 self.give_back(waiting.result())
             raise
+        finally:
+            del waiting  # an error in it names the frames that it went through: they must not name it, or payloads stay
 
     def _may_start(self, key: VersionKey) -> bool:
         if key.tenant:

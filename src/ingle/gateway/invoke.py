@@ -18,13 +18,13 @@ from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Fleet, NotStartedError
-from ingle.gateway.intake import Intake
+from ingle.gateway.intake import read_payload
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.reply import EventReply, PlainReply, Reply
 from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
-from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange
+from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange, Intake
 from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     FunctionArn,
@@ -105,9 +105,14 @@ class Invoker:
     async def invoke(self, exchange: Exchange) -> None:
         """Answer a request for which `is_invocation` holds. Raises AwsError."""
         body = exchange.body_nowait
-        if body is None or len(body) > PAYLOAD_LIMIT_BYTES:
-            await self._authenticator.recognise(exchange)
-            body = await self._intake.read(exchange)
+        if body is not None and len(body) <= PAYLOAD_LIMIT_BYTES:
+            await self._invoke(exchange, body)
+            return
+        key, _ = await self._authenticator.recognise(exchange)
+        with self._intake.hold(key.principal.arn) as holding:
+            await self._invoke(exchange, await read_payload(exchange, holding))
+
+    async def _invoke(self, exchange: Exchange, body: bytes) -> None:
         principal, signed = await self._authenticator.authenticate(exchange, body)
         path, _, query = exchange.target.partition(b"?")
         arn = read_arn(_named(path), query, signed.region, self._account)
@@ -257,7 +262,7 @@ class Invoker:
         try:
             await reply.relay(answer, made)
         finally:
-            if answer.body.ended and answer.body.error is None:
+            if answer.body.ended and answer.body.failure is None:
                 await self._settle(environment, dict(answer.trailers).get(_FATE, fate))
             else:
                 self._fleet.discard(environment)

@@ -18,7 +18,7 @@ from ingle.gateway.deliveries import TARGET, Deliveries
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Ages, Fleet
 from ingle.gateway.front_door import FrontDoor, render_bad_request
-from ingle.gateway.intake import Intake
+from ingle.gateway.intake import intake_limit_bytes
 from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
@@ -29,7 +29,7 @@ from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.urls import Urls
 from ingle.gateway.workers import Workers
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
-from ingle.transport import Exchange, HttpClient, HttpServer, is_linked, serve_http, tcp_listener, unix_listener
+from ingle.transport import Exchange, HttpClient, HttpServer, Intake, is_linked, serve_http, tcp_listener, unix_listener
 from ingle.values import MIB, IngleError, SystemClock
 
 _log = structlog.get_logger("ingle.gateway")
@@ -190,7 +190,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     fleet = Fleet(leading, clock, ages, metrics, Scaling(), settings.concurrency_limit * 5 // 2)
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
-    intake = Intake()
+    intake = Intake(intake_limit_bytes())
     invoker = Invoker(settings.account, authenticator, admission, fleet, metrics, Events(control_link), intake)
     index = UrlIndex(settings.url_domain)
     urls = Urls(index, invoker, authenticator, metrics, intake, clock)

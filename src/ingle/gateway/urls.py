@@ -9,7 +9,7 @@ from ingle.gateway import cors
 from ingle.gateway.admission import FunctionKey
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
-from ingle.gateway.intake import Intake, request_too_large
+from ingle.gateway.intake import read_payload, request_too_large
 from ingle.gateway.invoke import STREAM, Invoker, event_headers
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.url_event import Signer, UrlRequest, render_event
@@ -17,7 +17,7 @@ from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.url_reply import BufferedReply, Shaper, StreamedReply
 from ingle.protocol import AwsError, rest_json
 from ingle.routing import UrlRoute
-from ingle.transport import Exchange
+from ingle.transport import Exchange, Intake
 from ingle.values import PAYLOAD_LIMIT_BYTES, Clock, FunctionArn, new_request_id
 
 _HELP = "https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"
@@ -78,14 +78,25 @@ class Urls:
         self, exchange: Exchange, function: FunctionKey, url: UrlRoute, named: tuple[str, str], shape: Shaper
     ) -> None:
         """Have a request to host and port `named` served. Raises AwsError."""
-        host, port = named
         account, region, name = function
         arn = FunctionArn(account=account, region=region, name=name, qualifier=url.qualifier)
         if url.auth_type == "NONE" and not url.is_public:
             raise AwsError("AccessDeniedException", _FORBIDDEN)
         if url.auth_type != "NONE" and exchange.body_nowait is None:
             await self._authenticator.recognise(exchange)
-        body = await self._intake.read(exchange)
+        with self._intake.hold(str(arn.qualified(None))) as holding:
+            await self._run(exchange, await read_payload(exchange, holding), arn, url, named, shape)
+
+    async def _run(
+        self,
+        exchange: Exchange,
+        body: bytes,
+        arn: FunctionArn,
+        url: UrlRoute,
+        named: tuple[str, str],
+        shape: Shaper,
+    ) -> None:
+        host, port = named
         signer = await self._check_signer(exchange, body, arn) if url.auth_type != "NONE" else None
         told = event_headers(exchange, arn)
         tls = exchange.tls
@@ -109,7 +120,9 @@ class Urls:
             raise request_too_large()
         draw = random.random()  # noqa: S311 - it divides invocations between versions, and hides nothing
         is_streamed = url.invoke_mode == "RESPONSE_STREAM"
-        reply = (StreamedReply if is_streamed else BufferedReply)(exchange, shape, partial(self._count, function))
+        reply = (StreamedReply if is_streamed else BufferedReply)(
+            exchange, shape, partial(self._count, (arn.account, arn.region, arn.name))
+        )
         await self._invoker.run(arn, draw, [*told, STREAM] if is_streamed else told, event, reply)
 
     async def _check_signer(self, exchange: Exchange, body: bytes, arn: FunctionArn) -> Signer:

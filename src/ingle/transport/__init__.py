@@ -3,6 +3,7 @@
 from ingle.transport.exchange import Exchange
 from ingle.transport.http_client import ClientResponse, ConnectionFailedError, HttpClient
 from ingle.transport.http_server import BadRequestRenderer, Handler, HttpServer, serve_http
+from ingle.transport.intake import Holding, Intake, IntakeFullError, physical_memory_bytes
 from ingle.transport.limits import ServerLimits
 from ingle.transport.links import LINK_HEADER, Links, is_linked
 from ingle.transport.listeners import tcp_listener, unix_listener
@@ -18,11 +19,15 @@ __all__ = [
     "Exchange",
     "Handler",
     "Headers",
+    "Holding",
     "HttpClient",
     "HttpServer",
+    "Intake",
+    "IntakeFullError",
     "Links",
     "ServerLimits",
     "is_linked",
+    "physical_memory_bytes",
     "serve_http",
     "tcp_listener",
     "unix_listener",

@@ -65,9 +65,10 @@ class _ClientConnection(asyncio.Protocol):
         self.is_lost = False
         self._parser: Any = httptools.HttpResponseParser(self)
         self._response: ClientResponse | None = None
-        self._answer: asyncio.Future[ClientResponse] | None = None
+        self._answer: asyncio.Future[ClientResponse | None] | None = None
+        self.failure = ""
         self._method = b""
-        self._upload: asyncio.Future[None] | None = None
+        self._upload: asyncio.Future[str] | None = None
         self._is_complete = False
         self._is_waiting = False
         self._is_in_head = True
@@ -77,7 +78,8 @@ class _ClientConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=256 * 1024, low=64 * 1024)
 
-    def begin(self, method: bytes) -> "asyncio.Future[ClientResponse]":
+    def begin(self, method: bytes) -> "asyncio.Future[ClientResponse | None]":
+        """Expect an answer; None stands for one that does not come, and `failure` says why."""
         self._method = method
         self._response = None
         self._is_complete = False
@@ -88,20 +90,20 @@ class _ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if not self._is_waiting:
-            self._drop(DisconnectedError("the peer answered what was not asked"))
+            self._drop("the peer answered what was not asked")
             return
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
-            self._drop(DisconnectedError(f"the peer's answer is not HTTP: {error}"))
+            self._drop(f"the peer's answer is not HTTP: {error}")
             return
         if self._response is not None:
             self._response.body.hold()
 
-    def _drop(self, error: DisconnectedError) -> None:
+    def _drop(self, failure: str) -> None:
         """Never use this connection again."""
         self.client.discard(self)
-        self._fail(error)
+        self._fail(failure)
         self.transport.abort()
 
     def on_message_begin(self) -> None:
@@ -146,14 +148,14 @@ class _ClientConnection(asyncio.Protocol):
         self._is_complete = True
         self._settle()
 
-    def uploading(self, upload: "asyncio.Future[None]") -> None:
+    def uploading(self, upload: "asyncio.Future[str]") -> None:
         """Keep the connection until the request's body has gone out too."""
         self._upload = upload
         upload.add_done_callback(self._uploaded)
 
-    def _uploaded(self, upload: "asyncio.Future[None]") -> None:
+    def _uploaded(self, upload: "asyncio.Future[str]") -> None:
         self._upload = None
-        if upload.cancelled() or upload.exception() is not None:
+        if upload.cancelled() or upload.exception() is not None or upload.result():
             self.transport.abort()
         else:
             self._settle()
@@ -166,6 +168,7 @@ class _ClientConnection(asyncio.Protocol):
             self._upload.cancel()
         elif self._keeps and not self.is_lost:
             self._is_waiting = False
+            self._response = None
             self.client.release(self)
         else:
             self.transport.close()
@@ -177,21 +180,23 @@ class _ClientConnection(asyncio.Protocol):
             length = self._response.header(b"content-length")
             if length is None and self._response.header(b"transfer-encoding") is None and self._response.status >= 200:
                 self._response.body.end()  # a body that ends with its connection (RFC 9112, 6.3)
-        self._fail(DisconnectedError("the peer closed the connection before its answer was whole"))
+        self._fail("the peer closed the connection before its answer was whole")
         if self._upload is not None:
             self._upload.cancel()
+        self._parser = self._response = self._answer = None  # which know us: what they hold is freed now
 
-    def _fail(self, error: Exception) -> None:
-        self.gate.fail(error)
+    def _fail(self, failure: str) -> None:
+        self.failure = self.failure or failure
+        self.gate.fail(failure)
         if self._answer is not None and not self._answer.done():
-            self._answer.set_exception(error)
+            self._answer.set_result(None)
         if self._response is not None:
-            self._response.body.end(error)
+            self._response.body.end(failure)
 
     def abort(self) -> None:
         self.transport.abort()
 
-    def give_up(self, answer: "asyncio.Future[ClientResponse]") -> None:
+    def give_up(self, answer: "asyncio.Future[ClientResponse | None]") -> None:
         """Close, unless the answer is whole and the connection perhaps another caller's already."""
         answer.cancel()
         if answer is self._answer and self._is_waiting:
@@ -252,12 +257,17 @@ class HttpClient:
             return await self._wait(connection, answer)
         return await self._request_streamed(pieces, method, headers, body)
 
-    async def _wait(self, connection: _ClientConnection, answer: "asyncio.Future[ClientResponse]") -> ClientResponse:
+    async def _wait(
+        self, connection: _ClientConnection, answer: "asyncio.Future[ClientResponse | None]"
+    ) -> ClientResponse:
         try:
-            return await answer
+            response = await answer
         except asyncio.CancelledError:
             connection.give_up(answer)
             raise
+        if response is None:
+            raise DisconnectedError(connection.failure)
+        return response
 
     async def _request_streamed(
         self, pieces: list[bytes], method: bytes, headers: Headers, body: AsyncIterator[bytes]
@@ -271,16 +281,17 @@ class HttpClient:
         connection.uploading(upload)
         try:
             await asyncio.wait((upload, answer), return_when=asyncio.FIRST_COMPLETED)
-            has_answer = answer.done() and answer.exception() is None
-            failure = upload.exception() if upload.done() and not upload.cancelled() else None
-            if failure is not None and not has_answer:
-                raise failure
-            return await answer
+            has_answer = answer.done() and answer.result() is not None
+            failure = upload.result() if upload.done() and not upload.cancelled() else ""
+            if failure and not has_answer:
+                raise DisconnectedError(failure)
+            return await self._wait(connection, answer)
         except BaseException:
             connection.give_up(answer)
             raise
 
-    async def _upload(self, connection: _ClientConnection, body: AsyncIterator[bytes], is_chunked: bool) -> None:
+    async def _upload(self, connection: _ClientConnection, body: AsyncIterator[bytes], is_chunked: bool) -> str:
+        """Send a body; return why it broke off, "" where it did not."""
         try:
             async for piece in body:
                 if not piece:  # an empty chunk would end the body, and what follows be read as a request
@@ -288,11 +299,14 @@ class HttpClient:
                 connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if is_chunked else piece)
                 if connection.gate.closed:
                     await connection.gate.wait()
+        except DisconnectedError as error:
+            return str(error)
         finally:
             if isinstance(body, AsyncGenerator):  # what it holds is freed now, not when it is collected
                 await body.aclose()
         if is_chunked:
             connection.transport.write(b"0\r\n\r\n")
+        return ""
 
     def _take_idle(self) -> _ClientConnection | None:
         while self._idle:

@@ -46,7 +46,7 @@ class _Connection(asyncio.Protocol):
         self.deadline = 0.0
         self.stalled_since = 0.0
         self._is_held = False  # the next exchange waits until the last one's answer has been taken
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: Any = httptools.HttpRequestParser(self)
         self._incoming: Exchange | None = None  # being received
         self._running: Exchange | None = None  # being answered
         self._waiting: deque[Exchange] = deque()  # pipelined behind it
@@ -120,7 +120,7 @@ class _Connection(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         if self._incoming is not None:
-            self._incoming.body.end(DisconnectedError("the client closed the connection within a request"))
+            self._incoming.body.end("the client closed the connection within a request")
         if self._running in (None, self._incoming) or self._is_hung_up():
             return False
         self._end_after_this()  # a half-closed client may still read its answer
@@ -135,15 +135,16 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.is_lost = True
         self.server.forget(self)
-        error = DisconnectedError("the client went away")
-        self.gate.fail(error)
+        failure = "the client went away"
+        self.gate.fail(failure)
         for exchange in (self._running, self._incoming, *self._waiting):
             if exchange is not None:
-                exchange.body.end(error)
+                exchange.body.end(failure)
         if self._running is not None:
             self._running.disconnected()
-            self._running = None
+        self._running = self._incoming = self._begun = None
         self._waiting.clear()
+        self._parser = None  # which knows us, as those do: what they hold is freed now, not when it is collected
 
     def pause_writing(self) -> None:
         self.gate.pause()
@@ -371,7 +372,7 @@ class _Connection(asyncio.Protocol):
         if self._is_lingering or self._takes_no_more or self.is_lost:
             return
         if self._incoming is not None:
-            self._incoming.body.end(DisconnectedError(reason))
+            self._incoming.body.end(reason)
         running = self._running
         if running is not None and running is not self._incoming:
             self._end_after_this()

@@ -1,4 +1,8 @@
-"""What requests and responses have in common."""
+"""What requests and responses have in common.
+
+Why a message broke off is kept here as a text, never as an exception: an exception that is stored and raised keeps its
+traceback, and with it the frames of its readers and all that they have read. Each reader gets a fresh one.
+"""
 
 import asyncio
 from collections import deque
@@ -24,12 +28,13 @@ class IncomingBody:
     `pause` and `resume` act on the connection; `wanted` is called when the first reader comes.
     """
 
-    __slots__ = ("_pause", "_resume", "_waiter", "ended", "error", "paused", "pieces", "wanted")
+    __slots__ = ("_pause", "_resume", "_waiter", "ended", "failure", "paused", "pieces", "wanted")
 
     def __init__(self, pause: Callable[[], None], resume: Callable[[], None]) -> None:
         self.pieces: deque[bytes] = deque()
         self.ended = False
-        self.error: Exception | None = None
+        self.failure: str | None = None
+        """Why it broke off, where it did."""
         self.paused = False
         self.wanted: Callable[[], None] | None = None
         self._pause = pause
@@ -46,14 +51,14 @@ class IncomingBody:
             self.paused = True
             self._pause()
 
-    def end(self, error: Exception | None = None) -> None:
-        """Say that nothing more comes; `error` is raised to the reader after what has arrived.
+    def end(self, failure: str | None = None) -> None:
+        """Say that nothing more comes; the reader hears of a `failure` after what has arrived.
 
         The connection reads on, whoever reads what is left here: the next message may be waited for already.
         """
         if not self.ended:
             self.ended = True
-            self.error = error
+            self.failure = failure
             if self.paused:
                 self.paused = False
                 self._resume()
@@ -67,21 +72,21 @@ class IncomingBody:
     @property
     def whole(self) -> bytes | None:
         """The whole body if it is here already, else None; the pieces stay."""
-        if not self.ended or self.error is not None:
+        if not self.ended or self.failure is not None:
             return None
         if len(self.pieces) == 1:
             return self.pieces[0]
         return b"".join(self.pieces)
 
     async def next_piece(self) -> bytes:
-        """Return the next piece, or empty bytes at the end; raises the error that ended the body."""
+        """Return the next piece, or empty bytes at the end; raises DisconnectedError where the body broke off."""
         if self.wanted is not None and not self.pieces and not self.ended:
             wanted, self.wanted = self.wanted, None
             wanted()
         while not self.pieces:
             if self.ended:
-                if self.error is not None:
-                    raise self.error
+                if self.failure is not None:
+                    raise DisconnectedError(self.failure)
                 return b""
             self._waiter = asyncio.get_running_loop().create_future()
             await self._waiter
@@ -109,11 +114,11 @@ class IncomingBody:
 class WriteGate:
     """Lets a writer wait while its peer is slow to read."""
 
-    __slots__ = ("_error", "_waiters", "closed")
+    __slots__ = ("_failure", "_waiters", "closed")
 
     def __init__(self) -> None:
         self.closed = False
-        self._error: Exception | None = None
+        self._failure: str | None = None
         self._waiters: list[asyncio.Future[None]] = []
 
     def pause(self) -> None:
@@ -126,15 +131,16 @@ class WriteGate:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def fail(self, error: Exception) -> None:
-        self._error = error
+    def fail(self, failure: str) -> None:
+        """Let nobody write any more."""
+        self._failure = failure
         self.resume()
 
     async def wait(self) -> None:
-        """Return once more may be written; raises what `fail` was given."""
-        while self.closed and self._error is None:
+        """Return once more may be written; raises DisconnectedError once it has failed."""
+        while self.closed and self._failure is None:
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             await waiter
-        if self._error is not None:
-            raise self._error
+        if self._failure is not None:
+            raise DisconnectedError(self._failure)

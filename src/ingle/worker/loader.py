@@ -65,7 +65,10 @@ class Loader:
             task = asyncio.create_task(self._load(key))
             self._loading[key] = task
             task.add_done_callback(lambda _: self._loading.pop(key, None))
-        return await asyncio.shield(task)
+        try:
+            return await asyncio.shield(task)
+        finally:
+            del task  # an error in it names the frames that it went through: they must not name it
 
     async def release(self, key: VersionKey) -> None:
         loaded = self._loaded.get(_of_all_tenants(key))

@@ -272,6 +272,8 @@ class Templates:
             if task.cancelled():
                 raise TemplateGoneError("the template is gone") from None
             raise
+        finally:
+            del task  # an error in it names the frames that it went through: they must not name it
         self._bound()
         return template
 

@@ -33,7 +33,7 @@ class InitLink:
         self._frozen, self._thawed = (b"1", b"0")
         if freezer >= 0 and os.pread(freezer, 16, 0).strip() in (b"THAWED", b"FREEZING", b"FROZEN"):
             self._frozen, self._thawed = (b"FROZEN", b"THAWED")
-        self._empty: asyncio.Future[None] | None = None
+        self._empty: asyncio.Future[bool] | None = None
         self._is_lost = False
         self._sockets: list[asyncio.Future[socket.socket]] = []
         link.setblocking(False)
@@ -59,7 +59,7 @@ class InitLink:
             self.on_end(values[0], values[1])
         elif kind == Kind.EMPTY and self._empty is not None:
             if not self._empty.done():
-                self._empty.set_result(None)
+                self._empty.set_result(True)
         elif kind == Kind.SOCKET and self._sockets and descriptors:
             waiting = self._sockets.pop(0)
             made = socket.socket(fileno=descriptors.pop(0))
@@ -79,7 +79,7 @@ class InitLink:
         if self._link.fileno() >= 0:
             self._loop.remove_reader(self._link.fileno())
         if self._empty is not None and not self._empty.done():
-            self._empty.set_exception(SpawnError("the environment is gone"))
+            self._empty.set_result(False)
         for waiting in self._sockets:
             if not waiting.done():
                 waiting.set_exception(ConnectionRefusedError("the environment is gone"))
@@ -102,7 +102,8 @@ class InitLink:
         if self._empty is None or self._empty.done():
             self._empty = self._loop.create_future()
             self._order(Kind.RESET)
-        await asyncio.shield(self._empty)
+        if not await asyncio.shield(self._empty):
+            raise SpawnError("the environment is gone")
 
     async def connect(self, port: int) -> socket.socket:
         if self._is_lost:
@@ -110,7 +111,10 @@ class InitLink:
         waiting: asyncio.Future[socket.socket] = self._loop.create_future()
         self._sockets.append(waiting)
         self._order(Kind.CONNECT)
-        made = await waiting
+        try:
+            made = await waiting
+        finally:
+            del waiting  # an error in it names the frames that it went through: they must not name it
         made.setblocking(False)
         try:
             await self._loop.sock_connect(made, ("127.0.0.1", port))

@@ -189,6 +189,7 @@ class SandboxDriver:
             raise SpawnError("the spawner does not answer") from None
         finally:
             self._waiting.pop(token, None)
+            del waiting  # an error in it names the frames that it went through: they must not name it
         if reply.kind == Kind.FAILED:
             raise SpawnError("the spawner could not do it; its log says why")
         return reply
