@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from harness import INGLE, ROOT, Ingle
-from typer.testing import CliRunner
 
 from ingle.app.main import app
 

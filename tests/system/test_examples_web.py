@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from harness import ROOT, Ingle, zip_of
-from typer.testing import CliRunner
 from url_caller import Caller
 
 from ingle.app.main import app

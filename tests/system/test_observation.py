@@ -100,7 +100,7 @@ def test_metrics_and_environments_are_for_this_machine_or_who_signs() -> None:
         held = ingle.data_dir / "credentials.json"
         held.write_text(json.dumps({**json.loads(held.read_text()), "secret_access_key": "wrong"}))
         if address is not None:
-            assert "403" in ingle_top(ingle, "--json", status=1)
+            assert "refuses the credentials" in ingle_top(ingle, "--json", status=1)
 
 
 def _other_address() -> str | None:

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-import boto3
 import pytest
 
 from ingle.cli.sam.intrinsics import Resolver, Scope, TemplateError, references
 from ingle.cli.sam.shapes import arguments_of
 from ingle.cli.sam.stack import order_of
+from ingle.protocol import load_service
 
 RESOURCES: dict[str, dict[str, Any]] = {
     "Table": {"Type": "AWS::DynamoDB::Table", "Properties": {"TableName": "visits"}},
@@ -82,9 +82,12 @@ def test_resources_are_made_behind_those_they_need() -> None:
 
 
 def test_values_get_the_types_of_the_api_and_the_rest_is_named() -> None:
-    client = boto3.client("lambda", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="y")
-    wanted = {"Timeout": "9", "Environment": {"Variables": {"AB": True, "N": 1}}, "Layers": ["a"], "Other": 1}
-    assert arguments_of(client, "CreateFunction", wanted) == (
+    model = load_service("lambda")
+    wanted = {"Timeout": "9", "Environment": {"Variables": {"AB": True, "N": 1}, "X": 1}, "Layers": ["a"], "Other": 1}
+    assert arguments_of(model, "CreateFunction", wanted) == (
         {"Timeout": 9, "Environment": {"Variables": {"AB": "true", "N": "1"}}, "Layers": ["a"]},
-        ["Other"],
+        ["Other", "Environment.X"],
     )
+    for wrong in ({"Environment": "x"}, {"Layers": "a"}, {"Handler": ["a"]}):
+        with pytest.raises(TemplateError, match=next(iter(wrong))):
+            arguments_of(model, "CreateFunction", wrong)

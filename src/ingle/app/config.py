@@ -4,18 +4,13 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
-from ingle.control import ControlSettings, UrlSettings
-from ingle.gateway import GatewaySettings
-from ingle.transport import Links
 from ingle.values import IngleError
-from ingle.worker import RuntimeEntry, WorkerSettings
 
 DEFAULT_PORT = 9100
 ENVIRONMENT_HOURS = 4.0
@@ -106,61 +101,3 @@ def check_domain(domain: str) -> None:
 def cgroup_name(data_dir: Path) -> str:
     """Return the name of an installation's control groups."""
     return "ingle-" + hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]
-
-
-class Programs(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the three programs that speak HTTP."""
-
-    control: ControlSettings
-    gateway: GatewaySettings
-    worker: WorkerSettings
-
-
-def build_settings(options: Options, account: str, driver: str, runtimes: list[RuntimeEntry]) -> Programs:
-    """Return every program's settings; each gets the tokens of its own links only."""
-    run_dir = str(options.data_dir / "run")
-    token = {name: secrets.token_hex(24) for name in ("control_gateway", "control_worker", "gateway", "worker")}
-
-    def links(*names: str) -> Links:
-        return Links(**{name: token[name] for name in names})
-
-    cert = options.data_dir / "tls"
-    return Programs(
-        control=ControlSettings(
-            data_dir=str(options.data_dir),
-            run_dir=run_dir,
-            account=account,
-            runtimes=[entry.name for entry in runtimes],
-            concurrency_limit=options.concurrency,
-            call_rate=options.call_rate,
-            event_retry_s=options.event_retry_s,
-            urls=UrlSettings(domain=options.domain, port=options.port),
-            https_port=options.https_port,
-            s3_endpoint=options.s3_endpoint,
-            links=links("control_gateway", "control_worker", "gateway"),
-        ),
-        gateway=GatewaySettings(
-            run_dir=run_dir,
-            account=account,
-            host=options.host,
-            port=options.port,
-            https_port=options.https_port,
-            concurrency_limit=options.concurrency,
-            environment_hours=options.environment_hours,
-            url_domain=options.domain,
-            cert_file=str(cert / "server.pem"),
-            key_file=str(cert / "server.key"),
-            links=links("control_gateway", "gateway", "worker"),
-        ),
-        worker=WorkerSettings(
-            run_dir=run_dir,
-            socket="worker-1.sock",
-            keep_free_mib=options.keep_free_mib,
-            chunks_dir=str(options.data_dir / "chunks"),
-            packages_dir=str(packages_dir()),
-            driver=driver,  # type: ignore[arg-type]
-            insecure=options.insecure,
-            runtimes=runtimes,
-            links=links("control_worker", "worker"),
-        ),
-    )

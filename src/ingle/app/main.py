@@ -1,16 +1,12 @@
 """The `ingle` command: what starts and examines an installation, beside the clients of `ingle.cli`."""
 
-import asyncio
-import json
 import os
 import signal
-import sys
 import time
-import urllib.request
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
 from ingle.app.config import (
     DEFAULT_PORT,
@@ -20,25 +16,44 @@ from ingle.app.config import (
     WORKER_HOURS,
     ConfigurationError,
     Options,
-    build_settings,
     check_domain,
     check_endpoint,
     default_data_dir,
     prepare_data_dir,
 )
-from ingle.cli import commands
-from ingle.cli.output import console, fail
+from ingle.cli.commands import CommandLine
+from ingle.cli.commands.options import PATH, data_option
+from ingle.cli.output import console, fail, say
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-commands.add_to(app)
+if TYPE_CHECKING:
+    import asyncio
 
-Data = Annotated[
-    Path | None, typer.Option("--data", help="Where everything lives. Default: $INGLE_DATA, else ~/.local/share/ingle.")
-]
+
+def _print_version(ctx: click.Context, option: click.Parameter, is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        say(f"ingle {version('ingle')}")
+        ctx.exit()
+
+
+@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
+)
+def app() -> None:
+    """AWS Lambda on machines that you own.
+
+    `ingle up` serves Lambda's API. `ingle deploy` and `ingle invoke` use it. `eval "$(ingle env)"` points the AWS CLI
+    and the SDKs here.
+    """
 
 
 async def _serve(options: Options, driver: str, why: str, account: str) -> None:
+    import asyncio
+
     from ingle.app.doctor import host_runtimes
+    from ingle.app.settings import build_settings
     from ingle.app.supervisor import Supervisor
 
     stopped = asyncio.Event()
@@ -54,7 +69,9 @@ async def _serve(options: Options, driver: str, why: str, account: str) -> None:
     await serving
 
 
-async def _wait_healthy(options: Options, stopped: asyncio.Event) -> bool:
+async def _wait_healthy(options: Options, stopped: "asyncio.Event") -> bool:
+    import asyncio
+
     started = time.monotonic()
     while not stopped.is_set():
         if await asyncio.to_thread(_is_healthy, options):
@@ -67,6 +84,8 @@ async def _wait_healthy(options: Options, stopped: asyncio.Event) -> bool:
 
 
 def _is_healthy(options: Options) -> bool:
+    import urllib.request
+
     try:
         with urllib.request.urlopen(f"http://{options.host}:{options.port}/health", timeout=2) as answer:
             return bool(answer.status == 200)
@@ -75,74 +94,49 @@ def _is_healthy(options: Options) -> bool:
 
 
 @app.command()
-def up(
-    data: Data = None,
-    port: Annotated[int, typer.Option(help="The port of every AWS API.")] = DEFAULT_PORT,
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    https_port: Annotated[int | None, typer.Option(help="A second port with TLS, from a local CA.")] = None,
-    isolation: Annotated[str, typer.Option(help=" | ".join(ISOLATIONS))] = "auto",
-    insecure: Annotated[bool, typer.Option(help="Allow the process driver, which isolates nothing.")] = False,
-    account: Annotated[str | None, typer.Option(help="The account's 12 digits; counts at first start.")] = None,
-    domain: Annotated[str, typer.Option(help="Function URLs are served under lambda-url.REGION.DOMAIN.")] = "localhost",
-    s3_endpoint: Annotated[str | None, typer.Option(help="Where code in S3 is fetched from, as a URL.")] = None,
-    concurrency: Annotated[int, typer.Option(min=1, help="How many invocations may be in flight at once.")] = 1000,
-    call_rate: Annotated[
-        float | None, typer.Option(min=1, help="How many management calls a second an account may make. AWS: 15.")
-    ] = None,
-    environment_hours: Annotated[
-        float, typer.Option(min=0.0, help="How old an environment may become.")
-    ] = ENVIRONMENT_HOURS,
-    worker_hours: Annotated[
-        float, typer.Option(min=0.0001, max=WORKER_HOURS, help="After how long the worker is replaced by another.")
-    ] = WORKER_HOURS,
-    keep_free_mib: Annotated[int, typer.Option(hidden=True)] = KEEP_FREE_MIB,
-    event_retry: Annotated[float, typer.Option(min=0.0, help="Seconds until a failed event is tried again.")] = 60.0,
-) -> None:
+@data_option
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="The port of every AWS API.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--https-port", type=int, help="A second port with TLS, from a local CA.")
+@click.option("--isolation", default="auto", help=" | ".join(ISOLATIONS))
+@click.option("--insecure", is_flag=True, help="Allow the process driver, which isolates nothing.")
+@click.option("--account", metavar="ID", help="The account's 12 digits; counts at first start.")
+@click.option("--domain", default="localhost", help="Function URLs are served under lambda-url.REGION.DOMAIN.")
+@click.option("--s3-endpoint", metavar="URL", help="Where code in S3 is fetched from.")
+@click.option("--concurrency", type=click.IntRange(min=1), default=1000, help="Invocations in flight at once.")
+@click.option("--call-rate", type=click.FloatRange(min=1), help="Management calls a second of an account. AWS: 15.")
+@click.option("--environment-hours", type=click.FloatRange(min=0), default=ENVIRONMENT_HOURS,
+              help="How old an environment may become.")  # fmt: skip
+@click.option("--worker-hours", type=click.FloatRange(min=0.0001, max=WORKER_HOURS), default=WORKER_HOURS,
+              help="After how long the worker is replaced by another.")  # fmt: skip
+@click.option("--keep-free-mib", default=KEEP_FREE_MIB, hidden=True)
+@click.option("--event-retry", "event_retry_s", type=click.FloatRange(min=0), default=60.0,
+              help="Seconds until a failed event is tried again.")  # fmt: skip
+def up(data: Path | None, isolation: str, insecure: bool, **told: Any) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
+    import asyncio
+
     from ingle.app.doctor import choose_driver
     from ingle.app.supervisor import lock
 
     directory = (data or default_data_dir()).absolute()
-    options = Options(
-        data_dir=directory, port=port, host=host, https_port=https_port,
-        isolation=isolation, insecure=insecure, account=account, concurrency=concurrency, call_rate=call_rate,
-        environment_hours=environment_hours, worker_hours=worker_hours, keep_free_mib=keep_free_mib,
-        event_retry_s=event_retry, domain=domain, s3_endpoint=s3_endpoint,
-    )  # fmt: skip
+    options = Options(data_dir=directory, isolation=isolation, insecure=insecure, **told)
     try:
         if isolation not in ISOLATIONS:
             raise ConfigurationError(f"--isolation is one of {', '.join(ISOLATIONS)}")
-        check_domain(domain)
-        if s3_endpoint is not None:
-            check_endpoint(s3_endpoint)
-        held = prepare_data_dir(directory, account)
+        check_domain(options.domain)
+        if options.s3_endpoint is not None:
+            check_endpoint(options.s3_endpoint)
+        held = prepare_data_dir(directory, options.account)
         _held_until_exit = lock(directory)
         driver, why = choose_driver(isolation, insecure=insecure)
-        if https_port is not None:
+        if options.https_port is not None:
             from ingle.app.local_ca import ensure_certificate
 
-            ensure_certificate(directory / "tls", host, domain)
+            ensure_certificate(directory / "tls", options.host, options.domain)
     except ConfigurationError as error:
         fail(str(error))
     asyncio.run(_serve(options, driver, why, held))
-
-
-@app.command()
-def env(data: Data = None) -> None:
-    """Print export lines that point the AWS CLI and SDKs here."""
-    directory = (data or default_data_dir()).absolute()
-    try:
-        held = json.loads((directory / "credentials.json").read_text())
-        endpoint = (directory / "run" / "endpoint").read_text()
-    except FileNotFoundError:
-        fail(f"nothing is installed in {directory}: start `ingle up --data {directory}` first")
-    for name, value in (
-        ("AWS_ENDPOINT_URL", endpoint),
-        ("AWS_ACCESS_KEY_ID", held["access_key_id"]),
-        ("AWS_SECRET_ACCESS_KEY", held["secret_access_key"]),
-        ("AWS_DEFAULT_REGION", held["region"]),
-    ):
-        sys.stdout.write(f"export {name}={value}\n")
 
 
 @app.command()
@@ -167,27 +161,31 @@ def doctor() -> None:
 
 
 @app.command()
-def sign(
-    archive: Annotated[Path, typer.Argument(metavar="ZIP", help="The code of a function or a layer.")],
-    key: Annotated[Path, typer.Option(help="The publisher's Ed25519 private key, as PEM.")],
-    new_key: Annotated[bool, typer.Option("--new-key", help="Make that key now.")] = False,
-    profile: Annotated[str, typer.Option(help="The name of the signing profile.")] = "ingle",
-    days: Annotated[
-        int | None, typer.Option(min=1, help="For how long the signature is good. Default: for ever.")
-    ] = None,
-    output: Annotated[Path | None, typer.Option(help="Where the signed zip goes. Default: over the other.")] = None,
-) -> None:
-    """Sign a zip, and print the ARN by which a code signing config trusts its publisher."""
+@click.argument("archive", metavar="ZIP", type=PATH)
+@click.option("--key", type=PATH, metavar="FILE", required=True,
+              help="The publisher's Ed25519 private key, as PEM.")  # fmt: skip
+@click.option("--new-key", is_flag=True, help="Make that key now.")
+@click.option("--profile", default="ingle", help="The name of the signing profile.")
+@click.option("--days", type=click.IntRange(min=1), help="For how long the signature is good. Default: for ever.")
+@click.option("--output", type=PATH, metavar="ZIP",
+              help="Where the signed zip goes. Default: over the other.")  # fmt: skip
+def sign(archive: Path, key: Path, new_key: bool, profile: str, days: int | None, output: Path | None) -> None:
+    """Sign the code of a function or layer.
+
+    The command prints the ARN by which a code signing config trusts the publisher.
+    """
     from ingle.app.signing import sign_file
 
     try:
-        console.print(sign_file(archive, key, output or archive, profile, days, new_key=new_key), soft_wrap=True)
+        say(sign_file(archive, key, output or archive, profile, days, new_key=new_key))
     except ConfigurationError as error:
         fail(str(error))
 
 
 @app.command(hidden=True)
-def demo(data: Data = None, port: int = DEFAULT_PORT) -> None:
+@data_option
+@click.option("--port", default=DEFAULT_PORT)
+def demo(data: Path | None, port: int) -> None:
     """Start, deploy examples/hello, invoke it, and go on serving."""
     from ingle.app.demo import run_demo
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from ingle.app.config import ConfigurationError, Options, Programs, cgroup_name, packages_dir
+from ingle.app.config import ConfigurationError, Options, cgroup_name, packages_dir
+from ingle.app.settings import Programs
 
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _STEADY_S = 10.0

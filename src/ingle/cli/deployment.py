@@ -10,6 +10,9 @@ import re
 import time
 from typing import Any
 
+from ingle.cli.client import Client
+from ingle.values import IngleError
+
 Settings = dict[str, Any]
 """Members of CreateFunction and UpdateFunctionConfiguration, by AWS's names."""
 
@@ -23,7 +26,7 @@ _WORDS = {
 _UNITS = {"MemorySize": " MB", "Timeout": " s"}
 
 
-class NotDeployedError(Exception):
+class NotDeployedError(IngleError):
     """A function was accepted and then did not become active; the text says why."""
 
 
@@ -102,49 +105,48 @@ def _variables(before: dict[str, str], after: dict[str, str]) -> list[str]:
     return words
 
 
-def find_configuration(client: Any, name: str) -> dict[str, Any] | None:
+def find_configuration(client: Client, name: str) -> dict[str, Any] | None:
     """Return a function's configuration, or None where there is no such function."""
-    try:
-        return dict(client.get_function_configuration(FunctionName=name))
-    except client.exceptions.ResourceNotFoundException:
-        return None
+    return client.find("GetFunctionConfiguration", FunctionName=name)
 
 
-def apply(client: Any, declared: Declared) -> Outcome:
-    """Create or update a function and wait until it serves. Raises ClientError, NotDeployedError."""
+def apply(client: Client, declared: Declared) -> Outcome:
+    """Create or update a function and wait until it serves. Raises AwsError, NotDeployedError."""
     current = find_configuration(client, declared.name)
     if current is None:
         settings = {"Role": f"arn:aws:iam::000000000000:role/{declared.name}", **declared.at_creation}
-        client.create_function(FunctionName=declared.name, Code=declared.code, **{**settings, **declared.settings})
+        client.call(
+            "CreateFunction", FunctionName=declared.name, Code=declared.code, **{**settings, **declared.settings}
+        )
         wait(client, declared.name)
         return Outcome("created")
     changes = update_code(client, declared.name, declared.code, current)
     changed = differing(declared.settings, current)
     if changed:
-        client.update_function_configuration(FunctionName=declared.name, **changed)
+        client.call("UpdateFunctionConfiguration", FunctionName=declared.name, **changed)
         wait(client, declared.name)
         changes += describe(changed, current)
     return Outcome("updated" if changes else "unchanged", tuple(changes))
 
 
-def update_code(client: Any, name: str, code: Settings, current: dict[str, Any]) -> list[str]:
+def update_code(client: Client, name: str, code: Settings, current: dict[str, Any]) -> list[str]:
     """Give a function other code, unless it is what it has; return that in words. Raises as `apply` does."""
     before = current["CodeSha256"]
     if "ZipFile" in code and sha256_of(code["ZipFile"]) == before:
         return []
-    client.update_function_code(FunctionName=name, **code)
+    client.call("UpdateFunctionCode", FunctionName=name, **code)
     after = wait(client, name)
     if after["CodeSha256"] == before:  # what lay in S3 was the same
         return []
     return [f"code: {before[:12]} -> {after['CodeSha256'][:12]} ({after['CodeSize']:,} bytes)"]
 
 
-def wait(client: Any, name: str) -> dict[str, Any]:
+def wait(client: Client, name: str) -> dict[str, Any]:
     """Return a function's configuration as soon as what has been asked for serves. Raises NotDeployedError."""
     end_s = time.monotonic() + _LIMIT_S
     pause_s = _FIRST_PAUSE_S
     while time.monotonic() < end_s:
-        shown = dict(client.get_function_configuration(FunctionName=name))
+        shown = client.call("GetFunctionConfiguration", FunctionName=name)
         if "Failed" in (shown["State"], shown.get("LastUpdateStatus")):
             words = ("StateReason", "LastUpdateStatusReason", "StateReasonCode", "LastUpdateStatusReasonCode")
             raise NotDeployedError(next((shown[word] for word in words if shown.get(word)), "its code can't be used"))

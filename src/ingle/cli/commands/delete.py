@@ -1,19 +1,18 @@
 """`ingle delete NAME`."""
 
-from typing import Annotated
+from pathlib import Path
 
-import typer
+import click
 
 from ingle.cli.client import data_dir_of, make_client
-from ingle.cli.commands.options import Data, answered
-from ingle.cli.output import console
+from ingle.cli.commands.options import data_option
+from ingle.cli.output import paint, say
 
 
-def delete(
-    name: Annotated[str, typer.Argument(help="A function with all its versions; NAME:VERSION for one of them.")],
-    data: Data = None,
-) -> None:
-    """Delete a function, or one version of it."""
-    with answered():
-        make_client("lambda", data_dir_of(data)).delete_function(FunctionName=name)
-    console.print(f"[green]deleted[/] {name}", highlight=False)
+@click.command()
+@click.argument("name")
+@data_option
+def delete(name: str, data: Path | None) -> None:
+    """Delete a function, or the version of NAME:VERSION."""
+    make_client("lambda", data_dir_of(data)).call("DeleteFunction", FunctionName=name)
+    say(f"{paint('green', 'deleted')} {name}")

@@ -1,43 +1,42 @@
 """`ingle deploy DIR|ZIP|TEMPLATE`."""
 
 from pathlib import Path
-from typing import Annotated, Any
 
-import typer
+import click
 
 from ingle.cli.archives import zip_directory
-from ingle.cli.client import data_dir_of, make_client
+from ingle.cli.client import Client, data_dir_of, make_client
 from ingle.cli.commands.deploy_template import deploy_template
-from ingle.cli.commands.options import Data, Handler, Name, Runtime, answered, pairs
+from ingle.cli.commands.options import PATH, data_option, handler_option, name_option, pairs, runtime_option
 from ingle.cli.deployment import Declared, Outcome, Settings, apply, find_configuration
 from ingle.cli.inference import infer, name_of
-from ingle.cli.output import console, fail
+from ingle.cli.output import fail, paint, say
 
 _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
 
+@click.command()
+@click.argument("source", metavar="DIR|ZIP|TEMPLATE", type=PATH)
+@name_option
+@runtime_option
+@handler_option
+@click.option("--memory", type=int, metavar="MB")
+@click.option("--timeout", type=int, metavar="SECONDS")
+@click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable; those it has stay.")
+@click.option("--role", metavar="ARN", help="The ARN of its role.")
+@click.option("--layers", multiple=True, metavar="ARN", help="A layer version, in order.")
+@click.option("--publish", is_flag=True, help="Make a version, to go back to.")
+@click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of a template.")
+@data_option
 def deploy(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="DIR|ZIP|TEMPLATE", help="A directory with a function's code, a zip, or an AWS SAM template."
-        ),
-    ],
-    name: Name = None,
-    runtime: Runtime = None,
-    handler: Handler = None,
-    memory: Annotated[int | None, typer.Option(help="MB.")] = None,
-    timeout: Annotated[int | None, typer.Option(help="Seconds.")] = None,
-    env: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A variable; those it has stay.")] = None,
-    role: Annotated[str | None, typer.Option(help="The ARN of its role.")] = None,
-    layers: Annotated[list[str] | None, typer.Option(metavar="ARN", help="A layer version, in order.")] = None,
-    publish: Annotated[bool, typer.Option("--publish", help="Make a version, to go back to.")] = False,
-    parameter: Annotated[list[str] | None, typer.Option(metavar="K=V", help="A parameter of a template.")] = None,
-    data: Data = None,
-) -> None:
-    """Create or update a function, wait until it serves, and say what changed. What no option names stays.
+    source: Path, name: str | None, runtime: str | None, handler: str | None, memory: int | None, timeout: int | None,
+    env: tuple[str, ...], role: str | None, layers: tuple[str, ...], publish: bool, parameter: tuple[str, ...],
+    data: Path | None,
+) -> None:  # fmt: skip
+    """Create or update a function, or every resource of a SAM template.
 
-    Of a SAM template, do so with every resource that Ingle can make, and list the others.
+    The command waits until the function serves and prints what changed. Settings that you do not pass stay as they
+    are. Of a template, it lists the resources that Ingle can't make.
     """
     if not source.exists():
         fail(f"{source} is not there")
@@ -45,18 +44,17 @@ def deploy(
         deploy_template(source, name, pairs(parameter, "--parameter"), data_dir_of(data))
         return
     given = {"Runtime": runtime, "Handler": handler, "MemorySize": memory, "Timeout": timeout, "Role": role,
-             "Layers": layers or None}  # fmt: skip
+             "Layers": list(layers) or None}  # fmt: skip
     settings = {key: value for key, value in given.items() if value is not None}
     client = make_client("lambda", data_dir_of(data))
-    with answered():
-        declared = declare(client, source, name, settings, pairs(env, "--env"))
-        tell(declared, apply(client, declared))
-        if publish:
-            version = client.publish_version(FunctionName=declared.name)["Version"]
-            console.print(f"  version {version}", highlight=False)
+    declared = declare(client, source, name, settings, pairs(env, "--env"))
+    tell(declared, apply(client, declared))
+    if publish:
+        version = client.call("PublishVersion", FunctionName=declared.name)["Version"]
+        say(f"  version {version}")
 
 
-def declare(client: Any, source: Path, name: str | None, settings: Settings, variables: dict[str, str]) -> Declared:
+def declare(client: Client, source: Path, name: str | None, settings: Settings, variables: dict[str, str]) -> Declared:
     """Return the function that a directory or zip stands for; end where its runtime or handler can't be told."""
     name = name or name_of(source)
     current = find_configuration(client, name)
@@ -78,12 +76,10 @@ def tell(declared: Declared, outcome: Outcome) -> None:
     if outcome.verb == "created":
         shown = {**declared.at_creation, **declared.settings}
         size = f"{len(declared.code['ZipFile']):,} bytes"
-        console.print(
-            f"[green]created[/] {declared.name} ({shown['Runtime']}, {shown['Handler']}, {size})", highlight=False
-        )
+        say(f"{paint('green', 'created')} {declared.name} ({shown['Runtime']}, {shown['Handler']}, {size})")
     elif outcome.changes:
-        console.print(f"[green]updated[/] {declared.name}", highlight=False)
+        say(f"{paint('green', 'updated')} {declared.name}")
         for line in outcome.changes:
-            console.print(f"  {line}", highlight=False, markup=False)
+            say(f"  {line}")
     else:
-        console.print(f"nothing changed in {declared.name}", highlight=False)
+        say(f"nothing changed in {declared.name}")

@@ -4,34 +4,34 @@ import base64
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 
 from ingle.cli.client import data_dir_of, make_client
-from ingle.cli.commands.options import Data, answered
-from ingle.cli.output import console, fail
+from ingle.cli.commands.options import data_option
+from ingle.cli.output import fail, paint, say
 
 
-def invoke(
-    name: Annotated[str, typer.Argument(help="A function; NAME:VERSION or NAME:ALIAS too.")],
-    payload: Annotated[str, typer.Argument(help="JSON.")] = "{}",
-    event: Annotated[str | None, typer.Option("--event", "-e", help="A file with the event, or -.")] = None,
-    tail: Annotated[bool, typer.Option("--tail", "--log", "-l", help="Show the end of its log.")] = False,
-    tenant: Annotated[str | None, typer.Option(help="For whom, where the function has tenant isolation.")] = None,
-    data: Data = None,
-) -> None:
-    """Invoke a function and print its answer; the exit status is 1 if it failed."""
+@click.command()
+@click.argument("name")
+@click.argument("payload", default="{}", metavar="[JSON]")
+@click.option("--event", "-e", metavar="FILE", help="A file with the event; - reads standard input.")
+@click.option("--tail", "--log", "-l", is_flag=True, help="Show the end of its log.")
+@click.option("--tenant", help="For whom, where the function has tenant isolation.")
+@data_option
+def invoke(name: str, payload: str, event: str | None, tail: bool, tenant: str | None, data: Path | None) -> None:
+    """Invoke a function and print its answer.
+
+    NAME may be NAME:VERSION or NAME:ALIAS. The exit status is 1 if the function failed.
+    """
     content = payload.encode() if event is None else _read(event)
     client = make_client("lambda", data_dir_of(data))
-    with answered():
-        more = {} if tenant is None else {"TenantId": tenant}
-        answer = client.invoke(FunctionName=name, Payload=content, LogType="Tail" if tail else "None", **more)
-        result = answer["Payload"].read().decode()
-    sys.stdout.write(result + "\n")
+    more = {} if tenant is None else {"TenantId": tenant}
+    answer = client.call("Invoke", FunctionName=name, Payload=content, LogType="Tail" if tail else "None", **more)
+    result = answer["Payload"].decode()
+    say(result)
     if tail:
-        sys.stdout.flush()
-        console.print(base64.b64decode(answer["LogResult"]).decode(errors="replace"), style="dim", markup=False)
+        say(paint("dim", base64.b64decode(answer["LogResult"]).decode(errors="replace")))
     if "FunctionError" in answer:
         fail(f"{name} failed: {_reason(result)}")
 

@@ -1,41 +1,44 @@
 """`ingle rollback NAME`."""
 
-import urllib.request
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Any
 
-import typer
+import click
 
-from ingle.cli.client import data_dir_of, make_client
-from ingle.cli.commands.options import Data, answered
+from ingle.cli.client import Client, data_dir_of, make_client
+from ingle.cli.commands.options import data_option
 from ingle.cli.deployment import update_code
-from ingle.cli.output import console, fail
+from ingle.cli.output import fail, paint, say
 
 _LATEST = "$LATEST"
 
 
-def rollback(
-    name: Annotated[str, typer.Argument(help="A function, or NAME:ALIAS.")],
-    to: Annotated[str | None, typer.Option(help="A version. Default: the one before.")] = None,
-    data: Data = None,
-) -> None:
-    """Move a function's alias back to a version, or, where it has no alias, give it the code of one."""
+@click.command()
+@click.argument("name")
+@click.option("--to", metavar="VERSION", help="Default: the version before.")
+@data_option
+def rollback(name: str, to: str | None, data: Path | None) -> None:
+    """Go back to an earlier version.
+
+    The function's alias is moved, or the one that NAME:ALIAS names. A function without aliases gets the code of the
+    version.
+    """
     name, _, alias = name.partition(":")
     client = make_client("lambda", data_dir_of(data))
-    with answered():
-        pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
-        latest, *published = [version for page in pages for version in page["Versions"]]
-        aliases = _aliases(client, name)
-        if alias or len(aliases) == 1:
-            _move(client, name, alias or next(iter(aliases)), aliases, published, to)
-        elif aliases:
-            fail(f"{name} has several aliases: name one, as in {name}:{next(iter(aliases))}")
-        else:
-            _redeploy(client, name, latest, published, to)
+    pages = client.pages("ListVersionsByFunction", FunctionName=name)
+    latest, *published = [version for page in pages for version in page["Versions"]]
+    aliases = _aliases(client, name)
+    if alias or len(aliases) == 1:
+        _move(client, name, alias or next(iter(aliases)), aliases, published, to)
+    elif aliases:
+        fail(f"{name} has several aliases: name one, as in {name}:{next(iter(aliases))}")
+    else:
+        _redeploy(client, name, latest, published, to)
 
 
-def _aliases(client: Any, name: str) -> dict[str, str]:
+def _aliases(client: Client, name: str) -> dict[str, str]:
     """Return the versions that a function's aliases point to."""
-    pages = client.get_paginator("list_aliases").paginate(FunctionName=name)
+    pages = client.pages("ListAliases", FunctionName=name)
     return {alias["Name"]: alias["FunctionVersion"] for page in pages for alias in page["Aliases"]}
 
 
@@ -46,7 +49,7 @@ def version_before(current: str, published: list[dict[str, Any]], sha256: str) -
 
 
 def _move(
-    client: Any, name: str, alias: str, aliases: dict[str, str], published: list[dict[str, Any]], to: str | None
+    client: Client, name: str, alias: str, aliases: dict[str, str], published: list[dict[str, Any]], to: str | None
 ) -> None:
     if alias not in aliases:
         fail(f"{name} has no alias {alias}")
@@ -55,19 +58,23 @@ def _move(
     to = to or version_before(current, published, digests.get(current, ""))
     if to is None:
         fail(f"{name}:{alias} is at version {current}: no version before it has other code")
-    client.update_alias(FunctionName=name, Name=alias, FunctionVersion=to)
-    console.print(f"[green]rolled back[/] {name}:{alias}: version {current} -> {to}", highlight=False)
+    client.call("UpdateAlias", FunctionName=name, Name=alias, FunctionVersion=to)
+    say(f"{paint('green', 'rolled back')} {name}:{alias}: version {current} -> {to}")
 
 
-def _redeploy(client: Any, name: str, latest: dict[str, Any], published: list[dict[str, Any]], to: str | None) -> None:
+def _redeploy(
+    client: Client, name: str, latest: dict[str, Any], published: list[dict[str, Any]], to: str | None
+) -> None:
     to = to or version_before(_LATEST, published, latest["CodeSha256"])
     if to is None:
         fail(f"{name} has no version with other code to go back to: `ingle deploy --publish` makes versions")
-    location = client.get_function(FunctionName=name, Qualifier=to)["Code"].get("Location")
+    import urllib.request
+
+    location = client.call("GetFunction", FunctionName=name, Qualifier=to)["Code"].get("Location")
     if location is None:
         fail("the code of a version can't be fetched here: give the function an alias, or deploy the old code")
     with urllib.request.urlopen(location, timeout=60) as answer:  # noqa: S310  # where the API says that the code is
         content = answer.read()
-    console.print(f"[green]rolled back[/] {name}: to the code of version {to}", highlight=False)
+    say(f"{paint('green', 'rolled back')} {name}: to the code of version {to}")
     for line in update_code(client, name, {"ZipFile": content}, latest):
-        console.print(f"  {line}", highlight=False, markup=False)
+        say(f"  {line}")

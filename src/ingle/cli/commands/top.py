@@ -6,16 +6,17 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
-from rich.live import Live
-from rich.table import Table
+import click
 
 from ingle.cli.client import data_dir_of, get_json
-from ingle.cli.commands.options import Data
+from ingle.cli.commands.options import data_option
 from ingle.cli.output import console
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _WORDS = ("function", "version", "environment", "tenant", "state")
 _FIGURES = ("memory", "cpu", "cpu time", "age", "invocations")
@@ -26,12 +27,12 @@ Look = tuple[float, list[dict[str, Any]], list[dict[str, Any]]]
 """When it was taken, by the monotonic clock, every environment there was, and the levels of the blank pools."""
 
 
-def top(
-    once: Annotated[bool, typer.Option("--once", help="Print one table and end.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what there is now as JSON and end.")] = False,
-    every_s: Annotated[float, typer.Option("--every", min=0.1, help="Seconds between two looks.")] = 1.0,
-    data: Data = None,
-) -> None:
+@click.command()
+@click.option("--once", is_flag=True, help="Print one table and end.")
+@click.option("--json", "as_json", is_flag=True, help="Print what there is now as JSON and end.")
+@click.option("--every", "every_s", type=click.FloatRange(min=0.1), default=1.0, help="Seconds between two looks.")
+@data_option
+def top(once: bool, as_json: bool, every_s: float, data: Path | None) -> None:
     """Show the execution environments, by version, until Ctrl-C."""
     path = data_dir_of(data)
 
@@ -43,6 +44,8 @@ def top(
     if as_json:
         sys.stdout.write(json.dumps(look()[1]) + "\n")
     elif once:
+        from rich.console import Console
+
         (console if console.is_terminal else Console(width=_FILE_WIDTH)).print(table_of(look(), None))
     else:
         with contextlib.suppress(KeyboardInterrupt):
@@ -50,6 +53,8 @@ def top(
 
 
 def _follow(now: Look, look: Callable[[], Look], every_s: float) -> None:
+    from rich.live import Live
+
     with Live(table_of(now, None), console=console, screen=console.is_terminal, auto_refresh=False) as live:
         while True:
             time.sleep(every_s)
@@ -57,8 +62,10 @@ def _follow(now: Look, look: Callable[[], Look], every_s: float) -> None:
             live.update(table_of(now, before), refresh=True)
 
 
-def table_of(now: Look, before: Look | None) -> Table:
+def table_of(now: Look, before: Look | None) -> "Table":
     """Return the table of a look; how much of a processor each takes is what it took since the look before."""
+    from rich.table import Table
+
     at_s, environments, pools = now
     states = Counter(one["state"] for one in environments)
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))

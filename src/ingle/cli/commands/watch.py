@@ -4,39 +4,37 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
 
-import typer
-from botocore.exceptions import BotoCoreError, ClientError
+import click
 
 from ingle.cli.archives import is_ignored, read_ignored, zip_directory
-from ingle.cli.client import data_dir_of, make_client
+from ingle.cli.client import Client, data_dir_of, make_client
 from ingle.cli.commands.deploy import declare, tell
-from ingle.cli.commands.options import Data, Handler, Name, Runtime, answered
-from ingle.cli.deployment import NotDeployedError, apply, find_configuration, update_code
-from ingle.cli.output import console, fail, warn
+from ingle.cli.commands.options import PATH, data_option, handler_option, name_option, runtime_option
+from ingle.cli.deployment import apply, find_configuration, update_code
+from ingle.cli.output import fail, reason_of, say, warn
+from ingle.values import IngleError
 
 _SETTLE_MS = 5
 """For so long nothing may change until a save counts as done: editors write a file in two or three steps."""
 
 
-def watch(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A directory with a function's code.")],
-    name: Name = None,
-    runtime: Runtime = None,
-    handler: Handler = None,
-    data: Data = None,
-) -> None:
+@click.command()
+@click.argument("directory", metavar="DIR", type=PATH)
+@name_option
+@runtime_option
+@handler_option
+@data_option
+def watch(directory: Path, name: str | None, runtime: str | None, handler: str | None, data: Path | None) -> None:
     """Deploy a function, then make each saved file live, until Ctrl-C."""
     if not directory.is_dir():
         fail(f"{directory} is not a directory")
     given = {"Runtime": runtime, "Handler": handler}
     settings = {key: value for key, value in given.items() if value is not None}
     client = make_client("lambda", data_dir_of(data))
-    with answered():
-        declared = declare(client, directory, name, settings, {})
-        tell(declared, apply(client, declared))
-    console.print(f"watching {directory}, until Ctrl-C", highlight=False)
+    declared = declare(client, directory, name, settings, {})
+    tell(declared, apply(client, declared))
+    say(f"watching {directory}, until Ctrl-C")
     with contextlib.suppress(KeyboardInterrupt):
         for saved_at_s in _saves(directory.resolve()):
             _make_live(client, declared.name, directory, saved_at_s)
@@ -65,7 +63,7 @@ def _saved_at_s(paths: list[str]) -> float:
     return max(times, default=time.time())
 
 
-def _make_live(client: Any, name: str, directory: Path, saved_at_s: float) -> None:
+def _make_live(client: Client, name: str, directory: Path, saved_at_s: float) -> None:
     """Give the function what the directory holds now, and say how long after the save it serves; or why it doesn't."""
     try:
         current = find_configuration(client, name)
@@ -73,10 +71,8 @@ def _make_live(client: Any, name: str, directory: Path, saved_at_s: float) -> No
             warn(f"{name} has been deleted")
             return
         changes = update_code(client, name, {"ZipFile": zip_directory(directory)}, current)
-    except OSError as error:
-        warn(f"{error.filename} can't be read: {error.strerror}")  # the next save may find it
-    except (BotoCoreError, ClientError, NotDeployedError) as error:
-        warn(str(error))
+    except (IngleError, OSError) as error:
+        warn(reason_of(error))  # the next save may find it
     else:
         for line in changes:
-            console.print(f"{line}: live after {(time.time() - saved_at_s) * 1e3:.0f} ms", highlight=False)
+            say(f"{line}: live after {(time.time() - saved_at_s) * 1e3:.0f} ms")

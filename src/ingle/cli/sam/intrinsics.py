@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ingle.values import IngleError
+
 Document = dict[str, Any]
 _VARIABLE = re.compile(r"\$\{([^!}][^}]*)\}")
 _NO_VALUE = object()
 
 
-class TemplateError(Exception):
+class TemplateError(IngleError):
     """A template, or a value for it, that can't be understood; the text is for who wrote it."""
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ingle.cli.archives import zip_directory
+from ingle.cli.client import Client
 from ingle.cli.deployment import Declared, Outcome, Settings, apply, describe, differing, sha256_of
 from ingle.cli.sam.intrinsics import TemplateError
 from ingle.cli.sam.provisioning import provision
@@ -48,7 +49,7 @@ class Made:
     left_out: list[str] = dataclasses.field(default_factory=list)
 
 
-def make_function(client: Any, wanted: Wanted) -> Made:
+def make_function(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::Function. Raises TemplateError for a container image."""
     properties = wanted.properties
     if properties.get("PackageType", "Zip") != "Zip":
@@ -57,10 +58,10 @@ def make_function(client: Any, wanted: Wanted) -> Made:
     plain = {key: value for key, value in properties.items() if key not in _SEPARATE}
     if "KmsKeyArn" in plain:
         plain["KMSKeyArn"] = plain.pop("KmsKeyArn")
-    settings, left_out = arguments_of(client, "CreateFunction", plain)
+    settings, left_out = arguments_of(client.model, "CreateFunction", plain)
     code = _code(properties["Code"], wanted.directory, str(settings.get("Runtime", "")))
     outcome = apply(client, Declared(name=name, code=code, settings={**_DEFAULTS, **settings}))
-    arn = client.get_function_configuration(FunctionName=name)["FunctionArn"]
+    arn = client.call("GetFunctionConfiguration", FunctionName=name)["FunctionArn"]
     changes = _reserve(client, name, properties.get("ReservedConcurrentExecutions"))
     changes += _tag(client, arn, properties.get("Tags", []))
     if outcome.verb != "created" and changes:
@@ -92,15 +93,15 @@ def _zip(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _reserve(client: Any, name: str, wanted: Any) -> list[str]:
-    current = client.get_function_concurrency(FunctionName=name).get("ReservedConcurrentExecutions")
+def _reserve(client: Client, name: str, wanted: Any) -> list[str]:
+    current = client.call("GetFunctionConcurrency", FunctionName=name).get("ReservedConcurrentExecutions")
     units = int(wanted) if wanted is not None else None
     if units == current:
         return []
     if units is None:
-        client.delete_function_concurrency(FunctionName=name)
+        client.call("DeleteFunctionConcurrency", FunctionName=name)
     else:
-        client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=units)
+        client.call("PutFunctionConcurrency", FunctionName=name, ReservedConcurrentExecutions=units)
     return [f"reserved concurrency: {_or_none(current)} -> {_or_none(units)}"]
 
 
@@ -108,32 +109,32 @@ def _or_none(value: Any) -> str:
     return "none" if value is None else str(value)
 
 
-def _tag(client: Any, arn: str, tags: list[dict[str, str]]) -> list[str]:
+def _tag(client: Client, arn: str, tags: list[dict[str, str]]) -> list[str]:
     wanted = {tag["Key"]: str(tag["Value"]) for tag in tags}
-    current = client.list_tags(Resource=arn).get("Tags", {})
+    current = client.call("ListTags", Resource=arn).get("Tags", {})
     changed = {key: value for key, value in wanted.items() if current.get(key) != value}
     gone = sorted(current.keys() - wanted.keys())
     if changed:
-        client.tag_resource(Resource=arn, Tags=changed)
+        client.call("TagResource", Resource=arn, Tags=changed)
     if gone:
-        client.untag_resource(Resource=arn, TagKeys=gone)
+        client.call("UntagResource", Resource=arn, TagKeys=gone)
     told = [f"tag {key}: {_or_none(current.get(key))} -> {value}" for key, value in changed.items()]
     return told + [f"tag {key}: removed" for key in gone]
 
 
-def make_version(client: Any, wanted: Wanted) -> Made:
+def make_version(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::Version; PublishVersion makes none where nothing has changed since the last one."""
     name = wanted.properties["FunctionName"]
-    pages = client.get_paginator("list_versions_by_function").paginate(FunctionName=name)
+    pages = client.pages("ListVersionsByFunction", FunctionName=name)
     before = {version["Version"] for page in pages for version in page["Versions"]}
     description = {key: value for key, value in wanted.properties.items() if key == "Description"}
-    made = client.publish_version(FunctionName=name, **description)
+    made = client.call("PublishVersion", FunctionName=name, **description)
     outcome = Outcome("unchanged" if made["Version"] in before else "created")
     number, arn = made["Version"], made["FunctionArn"]
     return Made(outcome=outcome, shown=f"version {number}", ref=arn, attributes={"Version": number})
 
 
-def make_alias(client: Any, wanted: Wanted) -> Made:
+def make_alias(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::Alias, and the provisioned concurrency that a template declares with it."""
     properties = dict(wanted.properties)
     provisioned = properties.pop("ProvisionedConcurrencyConfig", None)
@@ -141,48 +142,48 @@ def make_alias(client: Any, wanted: Wanted) -> Made:
     routes = {weight["FunctionVersion"]: float(weight["FunctionWeight"]) for weight in weights}
     if routes:
         properties["RoutingConfig"] = {"AdditionalVersionWeights": routes}
-    settings, left_out = arguments_of(client, "CreateAlias", properties)
+    settings, left_out = arguments_of(client.model, "CreateAlias", properties)
     key = {name: settings.pop(name) for name in ("FunctionName", "Name")}
     outcome = _put(
-        settings, find=lambda: client.get_alias(**key), create=lambda: client.create_alias(**key, **settings),
-        update=lambda changed: client.update_alias(**key, **changed), client=client,
+        settings, find=lambda: client.find("GetAlias", **key), create=lambda: client.call("CreateAlias", **key, **settings),
+        update=lambda changed: client.call("UpdateAlias", **key, **changed),
     )  # fmt: skip
     if provisioned is not None:
         changes = provision(client, key["FunctionName"], key["Name"], provisioned)
         if changes and outcome.verb != "created":
             outcome = Outcome("updated", (*outcome.changes, *changes))
-    arn = client.get_alias(**key)["AliasArn"]
+    arn = client.call("GetAlias", **key)["AliasArn"]
     shown = f"alias {parse_function_reference(arn).name}:{key['Name']}"
     return Made(outcome=outcome, shown=shown, ref=arn, left_out=left_out)
 
 
-def make_url(client: Any, wanted: Wanted) -> Made:
+def make_url(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::Url."""
     properties = dict(wanted.properties)
     target = _target(properties.pop("TargetFunctionArn"), properties.pop("Qualifier", None))
-    settings, left_out = arguments_of(client, "CreateFunctionUrlConfig", properties)
+    settings, left_out = arguments_of(client.model, "CreateFunctionUrlConfig", properties)
     outcome = _put(
-        settings, find=lambda: client.get_function_url_config(**target),
-        create=lambda: client.create_function_url_config(**target, **settings),
-        update=lambda changed: client.update_function_url_config(**target, **changed), client=client,
+        settings, find=lambda: client.find("GetFunctionUrlConfig", **target),
+        create=lambda: client.call("CreateFunctionUrlConfig", **target, **settings),
+        update=lambda changed: client.call("UpdateFunctionUrlConfig", **target, **changed),
     )  # fmt: skip
-    there = client.get_function_url_config(**target)
+    there = client.call("GetFunctionUrlConfig", **target)
     url, arn = there["FunctionUrl"], there["FunctionArn"]
     return Made(outcome=outcome, shown=url, ref=arn, attributes={"FunctionUrl": url, "FunctionArn": arn}, left_out=left_out)  # fmt: skip
 
 
-def make_event_invoke_config(client: Any, wanted: Wanted) -> Made:
+def make_event_invoke_config(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::EventInvokeConfig."""
     properties = dict(wanted.properties)
     target = _target(properties.pop("FunctionName"), properties.pop("Qualifier", None))
-    settings, left_out = arguments_of(client, "PutFunctionEventInvokeConfig", properties)
+    settings, left_out = arguments_of(client.model, "PutFunctionEventInvokeConfig", properties)
 
     def put(_: Settings) -> None:
-        client.put_function_event_invoke_config(**target, **settings)
+        client.call("PutFunctionEventInvokeConfig", **target, **settings)
 
     outcome = _put(
-        settings, find=lambda: client.get_function_event_invoke_config(**target), create=lambda: put(settings),
-        update=put, client=client,
+        settings, find=lambda: client.find("GetFunctionEventInvokeConfig", **target), create=lambda: put(settings),
+        update=put,
     )  # fmt: skip
     return Made(outcome=outcome, shown="event-invoke config", ref=wanted.logical, left_out=left_out)
 
@@ -196,13 +197,15 @@ def _target(function: str, qualifier: str | None) -> Settings:
 
 
 def _put(
-    settings: Settings, *, find: Callable[[], Any], create: Callable[[], Any], update: Callable[[Settings], Any],
-    client: Any,
-) -> Outcome:  # fmt: skip
+    settings: Settings,
+    *,
+    find: Callable[[], dict[str, Any] | None],
+    create: Callable[[], Any],
+    update: Callable[[Settings], Any],
+) -> Outcome:
     """Create what isn't found, update what differs."""
-    try:
-        current = find()
-    except client.exceptions.ResourceNotFoundException:
+    current = find()
+    if current is None:
         create()
         return Outcome("created")
     changed = differing(settings, current)
@@ -212,23 +215,21 @@ def _put(
     return Outcome("updated", tuple(describe(changed, current)))
 
 
-def make_permission(client: Any, wanted: Wanted) -> Made:
+def make_permission(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::Permission: a statement of the function's policy, called as the template calls it."""
     properties = {**wanted.properties, "StatementId": wanted.logical}
     target = _target(properties.pop("FunctionName"), None)
-    settings, left_out = arguments_of(client, "AddPermission", properties)
+    settings, left_out = arguments_of(client.model, "AddPermission", properties)
     shown = f"permission of {settings.get('Principal')} to {settings.get('Action')}"
-    try:
-        policy = json.loads(client.get_policy(**target)["Policy"])
-    except client.exceptions.ResourceNotFoundException:
-        policy = {"Statement": []}
-    there = [one for one in policy["Statement"] if one["Sid"] == wanted.logical]
+    policy = client.find("GetPolicy", **target)
+    statements = [] if policy is None else json.loads(policy["Policy"])["Statement"]
+    there = [one for one in statements if one["Sid"] == wanted.logical]
     made = Made(outcome=Outcome("unchanged"), shown=shown, ref=wanted.logical, left_out=left_out)
     if there and _says(there[0], settings):
         return made
     if there:
-        client.remove_permission(**target, StatementId=wanted.logical)
-    client.add_permission(**target, **settings)
+        client.call("RemovePermission", **target, StatementId=wanted.logical)
+    client.call("AddPermission", **target, **settings)
     return dataclasses.replace(made, outcome=Outcome("updated" if there else "created"))
 
 
@@ -242,39 +243,39 @@ def _says(statement: dict[str, Any], settings: Settings) -> bool:
     return is_same and all(json.dumps(one) in text for one in wanted) and count == len(wanted) + ("InvokedViaFunctionUrl" in settings)  # fmt: skip
 
 
-def make_event_source_mapping(client: Any, wanted: Wanted) -> Made:
+def make_event_source_mapping(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::EventSourceMapping of a source that is there, known by function and source."""
     properties = {key: value for key, value in wanted.properties.items() if key != "Tags"}
     key = {name: properties.pop(name) for name in ("FunctionName", "EventSourceArn") if name in properties}
-    settings, left_out = arguments_of(client, "CreateEventSourceMapping", properties)
-    there = client.list_event_source_mappings(**key)["EventSourceMappings"]
+    settings, left_out = arguments_of(client.model, "CreateEventSourceMapping", properties)
+    there = client.call("ListEventSourceMappings", **key)["EventSourceMappings"]
     outcome = Outcome("created")
     if not there:
-        there = [client.create_event_source_mapping(**key, **settings)]
+        there = [client.call("CreateEventSourceMapping", **key, **settings)]
     else:
-        changed, _ = arguments_of(client, "UpdateEventSourceMapping", differing(settings, there[0]))
+        changed, _ = arguments_of(client.model, "UpdateEventSourceMapping", differing(settings, there[0]))
         outcome = Outcome("updated" if changed else "unchanged", tuple(describe(changed, there[0])))
         if changed:
-            client.update_event_source_mapping(UUID=there[0]["UUID"], **changed)
+            client.call("UpdateEventSourceMapping", UUID=there[0]["UUID"], **changed)
     identifier = there[0]["UUID"]
-    while (settled := client.get_event_source_mapping(UUID=identifier))["State"].endswith("ing"):
+    while (settled := client.call("GetEventSourceMapping", UUID=identifier))["State"].endswith("ing"):
         time.sleep(_POLL_S)  # creating, updating: nothing else can be done with it meanwhile
     shown = f"event source mapping of {key.get('EventSourceArn', 'a source')}: {settled['StateTransitionReason']}"
     return Made(outcome=outcome, shown=shown, ref=identifier, attributes={"Id": identifier}, left_out=left_out)
 
 
-def make_layer(client: Any, wanted: Wanted) -> Made:
+def make_layer(client: Client, wanted: Wanted) -> Made:
     """AWS::Lambda::LayerVersion: another version where the content or what is said of it differs from the newest."""
     properties = {"LayerName": wanted.name, **wanted.properties}
     content = _code(properties.pop("Content"), wanted.directory, "")
-    settings, left_out = arguments_of(client, "PublishLayerVersion", properties)
-    newest = client.list_layer_versions(LayerName=settings["LayerName"], MaxItems=1)["LayerVersions"]
+    settings, left_out = arguments_of(client.model, "PublishLayerVersion", properties)
+    newest = client.call("ListLayerVersions", LayerName=settings["LayerName"], MaxItems=1)["LayerVersions"]
     if newest and "ZipFile" in content:
-        there = client.get_layer_version(LayerName=settings["LayerName"], VersionNumber=newest[0]["Version"])
+        there = client.call("GetLayerVersion", LayerName=settings["LayerName"], VersionNumber=newest[0]["Version"])
         described = {key: value for key, value in settings.items() if key != "LayerName"}
         if there["Content"]["CodeSha256"] == sha256_of(content["ZipFile"]) and not differing(described, there):
             return _layer(there, Outcome("unchanged"), left_out)
-    made = client.publish_layer_version(Content=content, **settings)
+    made = client.call("PublishLayerVersion", Content=content, **settings)
     return _layer(made, Outcome("created"), left_out)
 
 

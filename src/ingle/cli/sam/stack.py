@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from ingle.cli.deployment import NotDeployedError
+from ingle.cli.client import Client
+from ingle.cli.output import reason_of
 from ingle.cli.sam.intrinsics import Document, Resolver, Scope, TemplateError, references
 from ingle.cli.sam.resources import MAKERS, Wanted
 from ingle.cli.sam.template import ROLE, Place, Template
+from ingle.values import IngleError
 
 _OPTIONAL = {"AWS::Lambda::EventInvokeConfig": ("DestinationConfig",)}
 """What a resource can do without, where it names something that isn't made."""
@@ -53,7 +52,7 @@ def _needs(resource: Document) -> list[str]:
     return [*references(resource.get("Properties", {})), *([named] if isinstance(named, str) else named)]
 
 
-def deploy_stack(client: Any, template: Template, place: Place) -> Iterator[Told]:
+def deploy_stack(client: Client, template: Template, place: Place) -> Iterator[Told]:
     """Make what can be made, and tell of each resource what became of it. Raises TemplateError."""
     scope, resources = template.scope, template.resources
     _stand_for_roles(scope, resources, place)
@@ -82,7 +81,7 @@ def _stand_for_roles(scope: Scope, resources: dict[str, Document], place: Place)
             scope.values[f"{name}.Arn"] = f"arn:aws:iam::{place.account}:role/{role}"
 
 
-def _make(client: Any, template: Template, place: Place, name: str, failed: set[str]) -> Told | None:
+def _make(client: Client, template: Template, place: Place, name: str, failed: set[str]) -> Told | None:
     scope, resource = template.scope, template.resources[name]
     kind = resource["Type"]
     try:
@@ -97,9 +96,9 @@ def _make(client: Any, template: Template, place: Place, name: str, failed: set[
         default_name = f"{place.stack}-{name}"[:64]
         wanted = Wanted(logical=name, name=default_name, properties=properties, directory=template.directory)
         made = MAKERS[kind](client, wanted)
-    except (TemplateError, NotDeployedError, BotoCoreError, ClientError, OSError) as error:
+    except (IngleError, OSError) as error:
         failed.add(name)
-        return Told("failed", name, kind, (_reason(error),))
+        return Told("failed", name, kind, (reason_of(error),))
     scope.values[name] = made.ref
     scope.values |= {f"{name}.{attribute}": value for attribute, value in made.attributes.items()}
     left_out = [f"{one} is left out: Ingle has no such setting" for one in made.left_out]
@@ -122,12 +121,6 @@ def _resolve(scope: Scope, kind: str, declared: Document) -> tuple[Document | No
         elif resolved is not None:
             properties[key] = resolved
     return properties, notes
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ClientError):
-        return str(error.response["Error"].get("Message") or error)
-    return str(error)
 
 
 def outputs_of(template: Template) -> dict[str, str]:
