@@ -44,6 +44,7 @@ from ingle.control.services.lambda_.uploads import Uploads
 from ingle.control.superseded import SupersededCode
 from ingle.environments import Principal
 from ingle.functions import Function
+from ingle.functions.event_source import SETTLES_AFTER_MS
 from ingle.keys import FileRootKey, Keyring
 from ingle.protocol import AwsError, load_service, rest_json
 from ingle.store import (
@@ -101,7 +102,8 @@ class ControlPlane:
         configs, uploads = CodeSigningRepository(self._database), Uploads(None)
         signing = CodeSigning(configs, clock)
         code_signing = CodeSigningConfigs(configs, self.repository, signing, clock)
-        event_sources = EventSources(EventSourceRepository(self._database), self.repository, clock)
+        self._mappings = EventSourceRepository(self._database)
+        event_sources = EventSources(self._mappings, self.repository, clock)
         functions = Functions(
             self.repository, layers, code, self.optimiser, self.publisher, self._events, uploads, downloads, signing,
             clock, [RUNTIME],
@@ -176,6 +178,14 @@ class ControlPlane:
         except AwsError as error:
             return error.code
         return ""
+
+    def settle_mapping(self, uuid: str) -> None:
+        """Let a mapping be in the state that it is on its way to."""
+        mapping = self._mappings.find(ACCOUNT, REGION, uuid)
+        assert mapping is not None
+        settled = mapping.seen_at(mapping.last_modified_ms + SETTLES_AFTER_MS)
+        assert settled is not None
+        self._mappings.save(settled)
 
     def finish(self) -> None:
         """Do what control would do in the background."""

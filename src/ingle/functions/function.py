@@ -71,6 +71,9 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     """Of the format JSON only, as `system_log_level`."""
     system_log_level: str = ""
     has_variables: bool = False
+    """Whether any were ever given, were it none at all."""
+    has_network: bool = False
+    """Whether a network was given; Ingle takes only the empty one, by which clients say that they want none."""
     snap_start: bool = False
     """Whether versions that are published of it are initialised once, and copied from then on (SnapStart)."""
     is_optimized: bool = False
@@ -120,7 +123,7 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
             self.code.sha256, self.runtime, self.role, self.handler, self.description, self.timeout_s, self.memory_mib,
             self.ephemeral_mib, self.tracing_mode, self.architectures, self.log_group, self.log_format,
             self.application_log_level, self.system_log_level, self.sealed_variables.hex(), self.snap_start,
-            *(layer.arn for layer in self.layers),
+            *(layer.arn for layer in self.layers), *(["{}"] if self.has_variables and not self.sealed_variables else []),
         )  # fmt: skip
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

@@ -24,7 +24,7 @@ class LayerVersion(msgspec.Struct, frozen=True, kw_only=True):
     description: str = ""
     license_info: str | None = None
     runtimes: tuple[str, ...] | None = None
-    """Those that the publisher named as compatible; None where there are none."""
+    """Those that the publisher named as compatible; None where nothing was said."""
     architectures: tuple[str, ...] | None = None
     policy: ResourcePolicy | None = None
     signature: CodeSignature | None = None

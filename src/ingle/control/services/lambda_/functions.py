@@ -177,9 +177,14 @@ class Functions:
         variables = wishes["Environment"].get("Variables", {})
         check_variables(variables)
         if not variables:
-            return {"has_variables": False, "sealed_variables": b"", "variables_key": b""}
+            return {"has_variables": True, "sealed_variables": b"", "variables_key": b""}
         sealed, key = self._code.seal_variables(arn, variables)
         return {"has_variables": True, "sealed_variables": sealed, "variables_key": key}
+
+    def _has_variables(self, function: Function, wishes: dict[str, Any]) -> bool:
+        """Say whether a function has them as they are given: they stay sealed, so that a version of them is no new one."""
+        given, latest = wishes.get("Environment", {}).get("Variables", {}), function.latest
+        return latest.has_variables and self._code.open_variables(function.arn, latest) == given
 
     # reading
 
@@ -310,9 +315,7 @@ class Functions:
         function = self._to_change(request)
         fields = settings_of(request.input, self._runtimes) | logging_of(request.input, function.latest)
         check_together(fields, function.latest, is_per_tenant=bool(function.tenant_isolation_mode))
-        if request.input.get("Environment", {}).get("Variables") != self._code.open_variables(
-            function.arn, function.latest
-        ):  # the same ones stay sealed as they are, so that a version of them is no new one
+        if not self._has_variables(function, request.input):
             fields.update(self._variables(function.arn, request.input))
         wanted = request.input.get("Layers")
         if wanted is not None and wanted != [layer.arn for layer in function.latest.layers]:

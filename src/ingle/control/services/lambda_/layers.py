@@ -164,7 +164,7 @@ class Layers:
 
 
 def _named_ones(wishes: dict[str, Any], name: str) -> tuple[str, ...] | None:
-    return tuple(wishes[name]) if wishes.get(name) else None
+    return tuple(wishes[name]) if name in wishes else None
 
 
 def _suiting(request: Request, layer: Layer) -> list[LayerVersion]:

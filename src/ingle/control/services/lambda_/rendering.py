@@ -95,6 +95,13 @@ def render_configuration(
         ]
     if version.has_variables:
         shown["Environment"] = {"Variables": variables}
+    if version.has_network:
+        shown["VpcConfig"] = {
+            "SubnetIds": [],
+            "SecurityGroupIds": [],
+            "VpcId": "",
+            "Ipv6AllowedForDualStack": False,
+        }
     if version.state_reason:
         shown["StateReason"] = version.state_reason
     if version.state_reason_code:

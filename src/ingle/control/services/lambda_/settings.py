@@ -81,6 +81,8 @@ def settings_of(wishes: dict[str, Any], runtimes: list[str]) -> dict[str, Any]:
     fields = {field: wishes[name] for name, field in _FIELDS.items() if name in wishes}
     if "EphemeralStorage" in wishes:
         fields["ephemeral_mib"] = wishes["EphemeralStorage"]["Size"]
+    if "VpcConfig" in wishes:
+        fields["has_network"] = True
     if "ApplyOn" in wishes.get("SnapStart", {}):
         fields["snap_start"] = wishes["SnapStart"]["ApplyOn"] == "PublishedVersions"
     if "Mode" in wishes.get("TracingConfig", {}):
