@@ -133,12 +133,14 @@ class Ingle:
 
 
 @contextlib.contextmanager
-def running_ingle(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[Ingle]:
+def running_ingle(*arguments: str, prefix: tuple[str, ...] = (), owner: int | None = None) -> Iterator[Ingle]:
     """Yield a running Ingle on a fresh data directory; stop it and remove everything afterwards.
 
-    `prefix` is a command that starts it, as another user for example.
+    `prefix` is a command that starts it, as another user for example, who is the `owner` of where it lives.
     """
     folder = Path(tempfile.mkdtemp(prefix="ingle-benchmark-"))
+    if owner is not None:
+        os.chown(folder, owner, owner)
     ingle = Ingle(folder / "data", arguments=arguments, prefix=prefix)
     try:
         ingle.start()

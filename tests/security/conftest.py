@@ -1,5 +1,5 @@
 """The fixtures of the system tests: one real Ingle, functions named after their test."""
 
-from tests.system.conftest import deploy, functions, ingle, invoke, logs
+from tests.system.conftest import deploy, functions, ingle, invoke, logs, rootless
 
-__all__ = ["deploy", "functions", "ingle", "invoke", "logs"]
+__all__ = ["deploy", "functions", "ingle", "invoke", "logs", "rootless"]

@@ -2,13 +2,17 @@
 
 import contextlib
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from harness import Ingle, running_ingle
+from harness import ROOT, Ingle, running_ingle
 from response_shapes import check_answer
+from tests.ordinary import USER
 
 Ingle.observers.append(check_answer)
 
@@ -20,6 +24,17 @@ def ingle() -> Iterator[Ingle]:
     What takes a minute otherwise, the retry of a failed event, takes 0.2 s.
     """
     with running_ingle("--event-retry", "0.2") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def rootless() -> Iterator[Ingle]:
+    """An Ingle of an ordinary user's: a host uid that is not 0, without a capability."""
+    prefix = (sys.executable, str(ROOT / "tests" / "ordinary.py")) if os.geteuid() == 0 else ()
+    able = subprocess.run([*prefix, "unshare", "--user", "true"], capture_output=True)
+    if able.returncode != 0:
+        pytest.skip("needs a kernel that lets ordinary users make user namespaces, and unshare (util-linux)")
+    with running_ingle(prefix=prefix, owner=USER if prefix else None) as running:
         yield running
 
 

@@ -1,19 +1,21 @@
 """The other ways to isolate: without root in user namespaces, and the process driver, which must be asked for."""
 
 import base64
+import contextlib
 import json
 import os
 import platform
-import shutil
 import subprocess
-from collections.abc import Iterator
+import sys
+import tempfile
+import urllib.request
+from pathlib import Path
 
 import pytest
-from harness import ROOT, Ingle, running_ingle
+from harness import INGLE, ROOT, Ingle, running_ingle
+from tests.ordinary import USER
 from tests.system.layers import lay
 from tests.system.test_extensions import log_of
-
-from ingle.app.doctor import choose_driver
 
 INSPECT = """
 import os, time
@@ -24,44 +26,27 @@ def handler(event, context):
         time.sleep(30)
     status = dict(line.split(":", 1) for line in open("/proc/self/status") if ":" in line)
     return {
-        "uid": os.getuid(), "processes": sum(name.isdigit() for name in os.listdir("/proc")),
+        "uid": os.getuid(), "map": open("/proc/self/uid_map").read().split(), "processes": sum(name.isdigit() for name in os.listdir("/proc")),
         "capabilities": status["CapEff"].strip() + status["CapBnd"].strip(), "seccomp": status["Seccomp"].strip(),
         "task": sorted(os.listdir("/var/task")), "root": os.path.exists("/root/.pyenv"), "home": os.listdir("/home"),
         "writable": [place for place in ("/", "/var/task", "/usr", "/tmp") if os.access(place, os.W_OK)],
     }
 """
 
-# An ordinary user: no capability over anything of the host's. The interpreter may lie in a home that only root can
-# enter, so where the tests run as root the ordinary user is one of a user namespace of its own.
-ORDINARY = ("unshare", "--user", "--map-user=1000", "--map-group=1000") if os.geteuid() == 0 else ()
 
-
-@pytest.fixture(scope="module")
-def rootless() -> Iterator[Ingle]:
-    if ORDINARY and shutil.which("unshare") is None:
-        pytest.skip("needs unshare (util-linux) to become an ordinary user")
-    probe = subprocess.run([*ORDINARY, "unshare", "--user", "true"], capture_output=True)
-    if probe.returncode != 0:
-        pytest.skip("needs a kernel that lets ordinary users make user namespaces")
-    with running_ingle(prefix=ORDINARY) as running:
-        running.deploy("inspect", {"app.py": INSPECT, "data/more.txt": "x" * 10_000}, Timeout=1)
-        yield running
+@pytest.fixture(scope="module", autouse=True)
+def _inspect(rootless: Ingle) -> None:
+    rootless.deploy("inspect", {"app.py": INSPECT, "data/more.txt": "x" * 10_000}, Timeout=1)
 
 
 def test_an_ordinary_user_gets_sandbox_rootless_and_is_told(rootless: Ingle) -> None:
     assert "sandbox-rootless (" in rootless.announcement()
 
 
-@pytest.mark.usefixtures("rootless")
-def test_who_asks_for_rootless_is_told_nothing_is_missing_where_nothing_is() -> None:
-    driver, why = choose_driver("sandbox-rootless", insecure=False)
-    assert driver == "sandbox-rootless"
-    assert ": :" not in why
-
-
 def test_a_rootless_sandbox_confines_but_for_cgroups(rootless: Ingle) -> None:
     seen = json.loads(rootless.client().invoke(FunctionName="inspect")["Payload"].read())
-    assert seen["uid"] != 0
+    assert seen["uid"] == 993
+    assert seen["map"][2] == "1"
     assert seen["processes"] <= 2
     assert set(seen["capabilities"]) == {"0"}
     assert seen["seccomp"] == "2"
@@ -118,3 +103,98 @@ def test_the_process_driver_runs_functions_where_it_is_asked_for() -> None:
         failed = json.loads(client.invoke(FunctionName="f", Payload=b"1")["Payload"].read())
         assert failed["errorType"] == "Runtime.ExitError"
         assert client.invoke(FunctionName="f")["Payload"].read() == b'"ran"'
+
+
+AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="what root is refused")
+
+
+def up(*arguments: str, prefix: tuple[str, ...] = ()) -> "subprocess.CompletedProcess[str]":
+    """Run an `ingle up` that is expected to end by itself."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own are too long for sockets
+        command = [*prefix, str(INGLE), "up", "--data", f"{folder}/data", "--port", "1", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def users_below(pid: int) -> set[str]:
+    """Return the host uids of everything that a process has started, and what that has started."""
+    parents, users = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            status = dict(
+                line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line
+            )
+            parents[folder.name], users[folder.name] = status["PPid"], set(status["Uid"].split())
+    below = {str(pid)}
+    while more := {child for child, parent in parents.items() if parent in below} - below:
+        below |= more
+    return set().union(*(users[one] for one in below))
+
+
+@AS_ROOT
+def test_nothing_of_a_rootless_ingle_is_the_hosts_root(rootless: Ingle) -> None:
+    rootless.client().invoke(FunctionName="inspect")
+    assert users_below(rootless.process.pid) == {str(USER)}
+
+
+@AS_ROOT
+@pytest.mark.parametrize("prefix", [(), ("unshare", "--user", "--map-user=1000", "--map-group=1000")])
+def test_root_is_refused_the_rootless_sandbox_under_whatever_name(prefix: tuple[str, ...]) -> None:
+    done = up("--isolation", "sandbox-rootless", prefix=prefix)
+    assert done.returncode == 1
+    assert "root" in done.stderr
+    assert "ordinary user" in done.stderr
+
+
+@AS_ROOT
+def test_a_spawner_that_is_root_refuses_to_be_rootless(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "ingle.spawner", "--rootless", "--socket", str(tmp_path / "s.sock")]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert "refused" in done.stderr
+
+
+@AS_ROOT
+def test_root_without_cgroups_is_told_the_reason_and_the_remedy() -> None:
+    bare = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "-")
+    done = up(prefix=bare)
+    assert done.returncode == 1
+    for told in ("cgroups", "none", "mount cgroup2", "ordinary user", "--isolation process --insecure"):
+        assert told in done.stderr
+
+
+@AS_ROOT
+def test_a_host_without_erofs_isolates_as_any_other_and_unpacks_code() -> None:
+    bare = ("unshare", "--mount", "sh", "-c", 'mount --bind /dev/null /dev/loop-control && exec "$@"', "-")
+    with running_ingle(prefix=bare) as running:
+        assert "sandbox (" in running.announcement()
+        assert "code is unpacked into memory" in running.announcement()
+        files = {"app.py": INSPECT, "data/more.txt": "x" * 10_000, "bin/tool": "#!/bin/sh\nexit 0\n"}
+        running.deploy("inspect", files, MemorySize=128)
+        for _ in range(2):
+            seen = json.loads(running.client().invoke(FunctionName="inspect")["Payload"].read())
+            assert seen["map"][2] == "65536"
+            assert seen["task"] == ["app.py", "bin", "data"]
+            assert seen["writable"] == ["/tmp"]
+        layer = lay(running, "more", {"python/shared.py": "VALUE = 5\n"})
+        source = """
+import errno, os, shared
+def handler(e, c):
+    return shared.VALUE, errno.errorcode[refusal("/opt/x")], errno.errorcode[refusal("/var/task/x")]
+def refusal(path):
+    try:
+        open(path, "w")
+    except OSError as error:
+        return error.errno
+"""
+        running.deploy("layered", {"app.py": source}, Layers=[layer])
+        assert running.client().invoke(FunctionName="layered")["Payload"].read() == b'[5, "EROFS", "EROFS"]'
+
+
+def test_health_and_metrics_name_the_driver(rootless: Ingle) -> None:
+    base = f"http://127.0.0.1:{rootless.port}"
+    with urllib.request.urlopen(f"{base}/health") as answer:
+        assert json.load(answer)["isolation"] == "sandbox-rootless"
+    with urllib.request.urlopen(f"{base}/metrics") as answer:
+        assert b'ingle_isolation_info{driver="sandbox-rootless"} 1.0' in answer.read()
+    told = subprocess.run([INGLE, "top", "--once", "--data", rootless.data_dir], capture_output=True, text=True)
+    assert "isolation: sandbox-rootless" in told.stdout

@@ -1,19 +1,35 @@
 """What this host can do for isolation, each tried for real in a child that ends right after."""
 
 import ctypes
+import fcntl
 import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
 
-from ingle.app.config import ConfigurationError, packages_dir
+from ingle.app.config import packages_dir
 from ingle.app.confine import landlock_abi
+from ingle.app.isolation import Host, Lack
+from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
+from ingle.artifacts import Entry, lay_out_image
 from ingle.spawner import syscalls
+from ingle.spawner.images import Images
 from ingle.spawner.runtimes import find_runtimes
 from ingle.spawner.seccomp import build_filter
+from ingle.spawner.user_namespaces import UserNamespaces, is_root_of_the_host
 from ingle.worker import RuntimeEntry
+
+_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+_MODULES = ("loop", "erofs")
+_NAMESPACES = {
+    "user": syscalls.CLONE_NEWUSER, "mount": syscalls.CLONE_NEWNS, "pid": syscalls.CLONE_NEWPID,
+    "net": syscalls.CLONE_NEWNET, "ipc": syscalls.CLONE_NEWIPC, "uts": syscalls.CLONE_NEWUTS,
+    "cgroup": syscalls.CLONE_NEWCGROUP,
+}  # fmt: skip
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +50,7 @@ def _in_child(act: Callable[[], None]) -> str:
             act()
             os.write(write, b"ok")
         except BaseException as error:
-            os.write(write, str(error).encode()[:200])
+            os.write(write, str(error).encode()[:200] or b"it failed")
         finally:
             os._exit(0)
     os.close(write)
@@ -44,14 +60,27 @@ def _in_child(act: Callable[[], None]) -> str:
     return "" if text == "ok" else text or "the child was killed"
 
 
-def _namespace(flag: int) -> Callable[[], None]:
-    def act() -> None:
-        if os.geteuid() != 0 and flag != syscalls.CLONE_NEWUSER:
-            syscalls.unshare(syscalls.CLONE_NEWUSER | flag)
-        else:
-            syscalls.unshare(flag)
+def _is_root() -> bool:
+    return os.geteuid() == 0 and is_root_of_the_host()
 
-    return act
+
+def _enter(flags: int) -> None:
+    """Make namespaces, without root by way of a user namespace."""
+    syscalls.unshare(flags if os.geteuid() == 0 else syscalls.CLONE_NEWUSER | flags)
+
+
+def _own_proc() -> None:
+    _enter(syscalls.CLONE_NEWNS | syscalls.CLONE_NEWPID)
+    child = os.fork()
+    if child == 0:
+        try:
+            syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+            syscalls.mount("proc", "/proc", "proc", syscalls.MS_NOSUID | syscalls.MS_NODEV | syscalls.MS_NOEXEC)
+            os._exit(0)
+        finally:
+            os._exit(1)
+    if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) != 0:
+        raise OSError("the kernel mounts none: a container hides parts of its own")
 
 
 def _seccomp() -> None:
@@ -59,69 +88,118 @@ def _seccomp() -> None:
     syscalls.install_filter(build_filter())
 
 
-_NAMESPACES = {
-    "user": syscalls.CLONE_NEWUSER, "mount": syscalls.CLONE_NEWNS, "pid": syscalls.CLONE_NEWPID,
-    "net": syscalls.CLONE_NEWNET, "ipc": syscalls.CLONE_NEWIPC, "uts": syscalls.CLONE_NEWUTS,
-    "cgroup": syscalls.CLONE_NEWCGROUP,
-}  # fmt: skip
-_USER_REMEDY = "sysctl user.max_user_namespaces=10000; on Ubuntu also kernel.apparmor_restrict_unprivileged_userns=0"
-
-
 def _check_namespaces() -> list[Check]:
-    made = []
-    for name, flag in _NAMESPACES.items():
-        problem = _in_child(_namespace(flag))
-        made.append(
-            Check(name=f"{name} namespace", works=not problem, seen=problem or "can be made", remedy=_USER_REMEDY)
-        )
-    return made
+    remedy = namespaces_remedy(is_root=_is_root())
+    tried: dict[str, Callable[[], None]] = {
+        f"{name} namespace": lambda flag=flag: _enter(flag)  # type: ignore[misc]
+        for name, flag in _NAMESPACES.items()
+    }
+    tried["/proc of its own"] = _own_proc
+    if _is_root():
+        tried["ranges of user ids"] = lambda: UserNamespaces().take() and None
+    problems = {name: _in_child(act) for name, act in tried.items()}
+    return [
+        Check(name=name, works=not problem, seen=problem or "can be made", remedy=remedy)
+        for name, problem in problems.items()
+    ]
+
+
+def _check_seccomp() -> Check:
+    problem = _in_child(_seccomp)
+    remedy = "a kernel with CONFIG_SECCOMP_FILTER, on x86_64"
+    return Check(name="seccomp", works=not problem, seen=problem or "filters load", remedy=remedy)
 
 
 def _check_cgroups() -> Check:
     root = Path("/sys/fs/cgroup")
-    is_root = os.geteuid() == 0
-    if (root / "cgroup.controllers").exists():
-        held = (root / "cgroup.controllers").read_text().split()
-        works = is_root and {"memory", "pids", "cpu"} <= set(held)
-        return Check(name="cgroups", works=works, seen=f"v2: {' '.join(held)}", remedy="run as root for limits")
-    held = [name for name in ("memory", "cpu", "pids", "freezer") if (root / name / "cgroup.procs").exists()]
-    works = is_root and len(held) == 4
-    return Check(
-        name="cgroups", works=works, seen=f"v1: {' '.join(held)}", remedy="mount cgroup2 at /sys/fs/cgroup; run as root"
-    )
+    is_v2 = (root / "cgroup.controllers").exists()
+    if is_v2:
+        held = set((root / "cgroup.controllers").read_text().split())
+        wanted = {"memory", "pids", "cpu"}
+    else:
+        wanted = {"memory", "cpu", "pids", "freezer", "cpuacct"}
+        held = {name for name in wanted if (root / name / "cgroup.procs").exists()}
+    writable = not _is_root() or os.access(root if is_v2 else root / "memory", os.W_OK)
+    missing = "" if wanted <= held else f", without {' '.join(sorted(wanted - held))}"
+    seen = f"{'v2' if is_v2 else 'v1'}: {' '.join(sorted(held)) or 'none'}{missing}{'' if writable else ', read-only'}"
+    works = _is_root() and not missing and writable
+    return Check(name="cgroups", works=works, seen=seen, remedy=cgroups_remedy(is_root=_is_root()))
 
 
-def _check_files() -> list[Check]:
-    filesystems = Path("/proc/filesystems").read_text().split()
-    is_root = os.geteuid() == 0
+class _Nothing:
+    """An archive without entries."""
+
+    entries: list[Entry] = []  # noqa: RUF012 - the port has a list
+
+    def pieces(self, entry: Entry) -> Iterator[bytes]:
+        yield from ()
+
+
+def _mount_an_image() -> None:
+    """Mount an empty image as the spawner mounts code, in a mount namespace that ends with this process."""
+    image = os.memfd_create("ingle-probe", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.write(image, b"".join(lay_out_image(_Nothing())))
+    fcntl.fcntl(image, fcntl.F_ADD_SEALS, _SEALS)
+    place = tempfile.mkdtemp(prefix="ingle-probe-")
+    try:
+        images = Images(place)
+        number, _ = images.begin(image)
+        os.close(images.mount_descriptor(number))
+        images.detach(number)
+        syscalls.unmount(place, syscalls.MNT_DETACH)
+    finally:
+        os.rmdir(place)
+
+
+def _load_modules() -> None:
+    modprobe = shutil.which("modprobe", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if modprobe is not None:
+        for module in _MODULES:
+            subprocess.run([modprobe, "-q", module], check=False, capture_output=True, timeout=20)
+
+
+def _check_images() -> Check:
+    name = "EROFS on loop devices"
+    if not _is_root():
+        return Check(name=name, works=False, seen="for root alone: code is unpacked into memory", remedy="run as root")
+    problem = _in_child(_mount_an_image)
+    if problem:
+        _load_modules()
+        problem = _in_child(_mount_an_image)
+    seen = f"{problem}: code is unpacked into memory" if problem else "an image can be mounted"
+    return Check(name=name, works=not problem, seen=seen, remedy=module_remedy(_MODULES, is_root=True))
+
+
+def _check_landlock() -> Check:
+    abi = landlock_abi()
+    return Check(name="Landlock", works=abi > 0, seen=f"version {abi}" if abi else "missing",
+                 remedy="boot with lsm=landlock,... (Linux 5.13 or newer)")  # fmt: skip
+
+
+def _check_later() -> list[Check]:
+    modules = {"FUSE": "fuse", "KVM": "kvm"}
     return [
-        Check(name="EROFS", works="erofs" in filesystems, seen="in the kernel" if "erofs" in filesystems else "missing",
-              remedy="modprobe erofs (Linux 5.4 or newer); without it code is unpacked into memory"),
-        Check(name="loop devices", works=is_root and Path("/dev/loop-control").exists(),
-              seen="usable" if is_root else "root only", remedy="modprobe loop"),
-        Check(name="FUSE", works=os.access("/dev/fuse", os.R_OK | os.W_OK), seen="/dev/fuse", remedy="modprobe fuse (not used yet)"),
-        Check(name="KVM", works=os.access("/dev/kvm", os.R_OK | os.W_OK), seen="/dev/kvm",
-              remedy="enable virtualisation (not used yet: the microvm driver comes later)"),
+        Check(name=name, works=os.access(f"/dev/{module}", os.R_OK | os.W_OK), seen=f"/dev/{module} (not used yet)",
+              remedy=module_remedy([module], is_root=_is_root()))
+        for name, module in modules.items()
     ]  # fmt: skip
 
 
-def _memfd_works() -> str:
-    return "" if hasattr(os, "memfd_create") and ctypes.CDLL(None).memfd_create else "missing"
+def _memfd_works() -> bool:
+    return hasattr(os, "memfd_create") and bool(ctypes.CDLL(None).memfd_create)
 
 
 def examine() -> list[Check]:
     """Return every check's finding."""
-    problem = _in_child(_seccomp)
-    abi = landlock_abi()
     runtimes = [entry.name for entry in host_runtimes()]
     return [
         *_check_namespaces(),
         _check_cgroups(),
-        Check(name="seccomp", works=not problem, seen=problem or "filters load", remedy="CONFIG_SECCOMP_FILTER, x86_64"),
-        Check(name="Landlock", works=abi > 0, seen=f"version {abi}" if abi else "missing",
-              remedy="boot with lsm=landlock,... (Linux 5.13 or newer)"),
-        *_check_files(),
-        Check(name="sealed memory", works=not _memfd_works(), seen="memfd", remedy="Linux 3.17 or newer"),
+        _check_seccomp(),
+        _check_landlock(),
+        _check_images(),
+        *_check_later(),
+        Check(name="sealed memory", works=_memfd_works(), seen="memfd", remedy="Linux 3.17 or newer"),
         Check(name="runtimes", works=bool(runtimes), seen=", ".join(runtimes),
               remedy="`make setup` fetches AWS's client for every Python on PATH, of pyenv and of uv"),
         Check(name="node", works=shutil.which("node") is not None, seen=shutil.which("node") or "not on PATH",
@@ -135,28 +213,12 @@ def host_runtimes() -> list[RuntimeEntry]:
     return [RuntimeEntry(index=at, name=one.name, interpreter=one.interpreter) for at, one in enumerate(found)]
 
 
-def choose_driver(wanted: str, *, insecure: bool) -> tuple[str, str]:
-    """Return the driver and why. Raises ConfigurationError that says exactly what is missing."""
-    if wanted == "process":
-        if not insecure:
-            raise ConfigurationError("the process driver isolates nothing: add --insecure if that is what you want")
-        return "process", "you asked for it: functions run with the rights of this user"
-    checks = {check.name: check for check in [*_check_namespaces(), _check_cgroups(), *_check_files()]}
-    missing_root = [name for name in (*_NAMESPACE_NAMES, "cgroups", "EROFS", "loop devices") if not checks[name].works]
-    if wanted in ("auto", "sandbox") and os.geteuid() == 0 and not missing_root:
-        return "sandbox", "root, with every namespace, cgroups, EROFS and loop devices"
-    if wanted == "sandbox":
-        raise ConfigurationError(f"the sandbox driver needs root and: {', '.join(missing_root) or 'nothing else'}")
-    missing = [name for name in _NAMESPACE_NAMES if not checks[name].works]
-    if missing:
-        details = "; ".join(f"{name}: {checks[name].seen}" for name in missing)
-        raise ConfigurationError(
-            f"this user can't isolate functions here - {details}. {_USER_REMEDY}. Or run as root, or with --isolation"
-            " process --insecure for no isolation at all."
-        )
-    why = f"missing for the full sandbox: {', '.join(missing_root)}" if missing_root else "you asked for it"
-    why = "no root" if os.geteuid() else why
-    return "sandbox-rootless", f"{why}: user namespaces, one host uid, no cgroup limits"
-
-
-_NAMESPACE_NAMES = tuple(f"{name} namespace" for name in _NAMESPACES)
+def examine_host() -> Host:
+    """Return what decides how functions are isolated here."""
+    needed = [*_check_namespaces(), _check_seccomp(), *([_check_cgroups()] if _is_root() else [])]
+    if os.geteuid() != 0 and is_root_of_the_host():
+        remedy = "run as root without a user namespace, or as an ordinary user"
+        needed.append(Check(name="user", works=False, seen="the host's root under another name", remedy=remedy))
+    lacks = [Lack(one.name, one.seen, one.remedy) for one in needed if not one.works]
+    images = _check_images()
+    return Host(is_root=_is_root(), lacks=lacks, unpacks_because="" if images.works else images.seen.rpartition(":")[0])

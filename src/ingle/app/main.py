@@ -21,6 +21,7 @@ from ingle.app.config import (
     default_data_dir,
     prepare_data_dir,
 )
+from ingle.app.isolation import Isolation, decide_isolation, isolation_before, keep_isolation
 from ingle.cli.commands import CommandLine
 from ingle.cli.commands.options import PATH, data_option
 from ingle.cli.output import console, fail, say
@@ -49,7 +50,7 @@ def app() -> None:
     """
 
 
-async def _serve(options: Options, driver: str, why: str, account: str) -> None:
+async def _serve(options: Options, isolation: Isolation, account: str) -> None:
     import asyncio
 
     from ingle.app.doctor import host_runtimes
@@ -59,12 +60,14 @@ async def _serve(options: Options, driver: str, why: str, account: str) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    supervisor = Supervisor(options, build_settings(options, account, driver, host_runtimes()), driver)
+    supervisor = Supervisor(options, build_settings(options, account, isolation.driver, host_runtimes()), isolation)
     serving = asyncio.create_task(supervisor.run(stopped))
     if await _wait_healthy(options, stopped):
         (options.data_dir / "run" / "endpoint").write_text(f"http://{options.host}:{options.port}")
         console.print(f"[bold]Ingle[/] serves http://{options.host}:{options.port}")
-        console.print(f"  data       {options.data_dir}\n  isolation  {driver} ({why})", highlight=False)
+        console.print(
+            f"  data       {options.data_dir}\n  isolation  {isolation.driver} ({isolation.why})", highlight=False
+        )
         console.print(f'  next       eval "$(ingle env --data {options.data_dir})"', highlight=False)
     await serving
 
@@ -116,7 +119,7 @@ def up(data: Path | None, isolation: str, insecure: bool, **told: Any) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
     import asyncio
 
-    from ingle.app.doctor import choose_driver
+    from ingle.app.doctor import examine_host
     from ingle.app.supervisor import lock
 
     directory = (data or default_data_dir()).absolute()
@@ -129,14 +132,16 @@ def up(data: Path | None, isolation: str, insecure: bool, **told: Any) -> None:
             check_endpoint(options.s3_endpoint)
         held = prepare_data_dir(directory, options.account)
         _held_until_exit = lock(directory)
-        driver, why = choose_driver(isolation, insecure=insecure)
+        before = isolation_before(directory)
+        decided = decide_isolation(isolation, examine_host(), insecure=insecure, before=before)
+        keep_isolation(directory, decided.driver)
         if options.https_port is not None:
             from ingle.app.local_ca import ensure_certificate
 
             ensure_certificate(directory / "tls", options.host, options.domain)
     except ConfigurationError as error:
         fail(str(error))
-    asyncio.run(_serve(options, driver, why, held))
+    asyncio.run(_serve(options, decided, held))
 
 
 @app.command()
@@ -144,7 +149,7 @@ def doctor() -> None:
     """Examine this host: what works, what doesn't, and how to get it."""
     from rich.table import Table
 
-    from ingle.app.doctor import choose_driver, examine
+    from ingle.app.doctor import examine, examine_host
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "what", "seen", "how to get it"):
@@ -154,8 +159,8 @@ def doctor() -> None:
         table.add_row(mark, check.name, check.seen, "" if check.works else check.remedy)
     console.print(table)
     try:
-        driver, why = choose_driver("auto", insecure=False)
-        console.print(f"\nisolation: [bold]{driver}[/] ({why})", highlight=False)
+        decided = decide_isolation("auto", examine_host(), insecure=False, before=None)
+        console.print(f"\nisolation: [bold]{decided.driver}[/] ({decided.why})", highlight=False)
     except ConfigurationError as error:
         fail(str(error))
 

@@ -51,6 +51,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             concurrency_limit=options.concurrency,
             environment_hours=options.environment_hours,
             url_domain=options.domain,
+            isolation=driver,
             cert_file=str(cert / "server.pem"),
             key_file=str(cert / "server.key"),
             links=links("control_gateway", "gateway", "worker"),

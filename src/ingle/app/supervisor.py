@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ingle.app.config import ConfigurationError, Options, cgroup_name, packages_dir
+from ingle.app.isolation import PROCESS, ROOTLESS, Isolation
 from ingle.app.settings import Programs
 
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
@@ -94,10 +95,12 @@ def lock(data_dir: Path) -> int:
     return descriptor
 
 
-def _spawner_command(options: Options, driver: str) -> list[str]:
+def _spawner_command(options: Options, isolation: Isolation) -> list[str]:
     command = [sys.executable, "-m", "ingle.spawner", "--socket", str(options.data_dir / "run" / "spawner.sock")]
     command += ["--runtime-packages", str(packages_dir()), "--cgroup-name", cgroup_name(options.data_dir)]
-    return [*command, "--rootless"] if driver == "sandbox-rootless" else command
+    if isolation.driver == ROOTLESS:
+        return [*command, "--rootless"]
+    return [*command, "--unpack-images"] if isolation.unpacks else command
 
 
 def _program(name: str, settings: msgspec.Struct, log: int) -> Program:
@@ -107,11 +110,11 @@ def _program(name: str, settings: msgspec.Struct, log: int) -> Program:
 class Supervisor:
     """All programs of an installation."""
 
-    def __init__(self, options: Options, programs: Programs, driver: str) -> None:
+    def __init__(self, options: Options, programs: Programs, isolation: Isolation) -> None:
         log = os.open(options.data_dir / "programs.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._programs: dict[str, Program] = {}
-        if driver != "process":
-            self._programs["spawner"] = Program("spawner", _spawner_command(options, driver), b"", log)
+        if isolation.driver != PROCESS:
+            self._programs["spawner"] = Program("spawner", _spawner_command(options, isolation), b"", log)
         for name, settings in (
             ("control", programs.control),
             ("gateway", programs.gateway),

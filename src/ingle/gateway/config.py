@@ -19,6 +19,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str = ""
     concurrency_limit: int
     url_domain: str
+    isolation: str = ""
+    """The driver that holds functions, for whoever asks how Ingle is."""
     idle_expiry_s: float = 600.0
     environment_hours: float
     drain_s: float = 900.0

@@ -92,7 +92,9 @@ class FrontDoor:
                     problems.append(f"{name} is not ready")
             except IngleError:
                 problems.append(f"{name} can't be reached")
-        body = json.dumps({"status": "unavailable" if problems else "ok", "problems": problems}).encode()
+        status = "unavailable" if problems else "ok"
+        told = {"status": status, "problems": problems, "isolation": self._metrics.isolation}
+        body = json.dumps(told).encode()
         exchange.respond(503 if problems else 200, ((b"content-type", b"application/json"),), body)
 
     async def _forward(self, exchange: Exchange) -> None:

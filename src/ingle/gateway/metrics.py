@@ -8,7 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
@@ -48,7 +54,9 @@ class WorkerFacts:
 class Metrics:
     """The counters of a gateway since its start."""
 
-    def __init__(self) -> None:
+    def __init__(self, isolation: str = "") -> None:
+        self.isolation = isolation
+        """The driver that holds functions."""
         self._functions: dict[tuple[str, str], FunctionMetrics] = {}
         self._throttles: Counter[str] = Counter()
 
@@ -76,7 +84,7 @@ class Metrics:
 
     def render(self, worker: WorkerFacts, queue: QueueStatistics | None = None) -> bytes:
         """Return everything in the text format; `queue` is what control told of queued events."""
-        return generate_latest(_Exposition(self._functions, self._throttles, worker, queue))
+        return generate_latest(_Exposition(self._functions, self._throttles, worker, queue, self.isolation))
 
 
 class _Exposition(Collector):
@@ -86,13 +94,16 @@ class _Exposition(Collector):
         throttles: Counter[str],
         worker: WorkerFacts,
         queue: QueueStatistics | None,
+        isolation: str,
     ) -> None:
+        self._isolation = isolation
         self._functions = functions
         self._throttles = throttles
         self._worker = worker
         self._queue = queue
 
     def collect(self) -> Iterator[Metric]:
+        yield InfoMetricFamily("ingle_isolation", "What holds functions.", {"driver": self._isolation})
         yield from self._of_functions()
         throttles = CounterMetricFamily("ingle_throttles", "Invocations answered with 429.", labels=["reason"])
         for reason, count in self._throttles.items():

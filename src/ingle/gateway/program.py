@@ -183,7 +183,7 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     clock = SystemClock()
     control = HttpClient(str(run_dir / "control.sock"))
     control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
-    metrics = Metrics()
+    metrics = Metrics(settings.isolation)
     place = run_dir / "worker.sock"
     ages = Ages(idle_s=settings.idle_expiry_s, most_s=settings.environment_hours * 3600)
     leading = HttpClient(str(place), token=settings.links.worker)

@@ -57,8 +57,8 @@ class Images:
     def _path(self, number: int) -> str:
         return os.path.join(self._place, str(number))
 
-    def attach(self, image: int) -> int:
-        """Mount a sealed EROFS image and return its number. Raises OSError."""
+    def begin(self, image: int) -> tuple[int, int]:
+        """Mount a sealed EROFS image; return its number, and -1: nothing is to be waited for. Raises OSError."""
         check_sealed(image)
         number, self._next = self._next, self._next + 1
         device = _attach_loop(image)
@@ -68,7 +68,10 @@ class Images:
             syscalls.mount(f"/proc/self/fd/{device}", self._path(number), "erofs", flags)
         finally:
             os.close(device)
-        return number
+        return number, -1
+
+    def finish(self, number: int) -> None:
+        """Nothing is left to do for what is mounted."""
 
     def mount_descriptor(self, number: int) -> int:
         """Return a detached copy of an image's mount, to be attached to one environment."""
@@ -82,27 +85,3 @@ class Images:
     def close(self) -> None:
         syscalls.unmount(self._place, syscalls.MNT_DETACH)
         os.rmdir(self._place)
-
-
-class MemoryImages:
-    """Images where the kernel won't mount them for us: each environment unpacks its own copy."""
-
-    def __init__(self) -> None:
-        self._held: dict[int, int] = {}
-        self._next = 1
-
-    def attach(self, image: int) -> int:
-        check_sealed(image)
-        number, self._next = self._next, self._next + 1
-        self._held[number] = os.dup(image)
-        return number
-
-    def mount_descriptor(self, number: int) -> int:
-        return os.dup(self._held[number])
-
-    def detach(self, number: int) -> None:
-        os.close(self._held.pop(number))
-
-    def close(self) -> None:
-        for number in list(self._held):
-            self.detach(number)

@@ -17,6 +17,7 @@ from . import messages, syscalls
 from .messages import Kind
 from .operations import Operations
 from .runtimes import find_runtimes
+from .user_namespaces import is_root_of_the_host
 
 _SHORT_S = 1.0
 _WORKERS = 2
@@ -124,6 +125,7 @@ def main() -> int:
     parser.add_argument("--runtime-packages", default="")
     parser.add_argument("--cgroup-name", default="ingle")
     parser.add_argument("--rootless", action="store_true")
+    parser.add_argument("--unpack-images", action="store_true")
     parser.add_argument("--ready-fd", type=int, default=-1)
     parser.add_argument("--list-runtimes", action="store_true")
     options = parser.parse_args()
@@ -132,12 +134,23 @@ def main() -> int:
         listed = [{"index": at, "name": one.name, "interpreter": one.interpreter} for at, one in enumerate(runtimes)]
         sys.stdout.write(json.dumps(listed) + "\n")
         return 0
+    if options.rootless and is_root_of_the_host():
+        _complain("functions would be the host's root: refused")
+        return 1
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     selector = selectors.DefaultSelector()
     packages, place = options.runtime_packages, os.path.dirname(options.socket)
-    operations = Operations(selector, runtimes, packages, place, options.cgroup_name, rootless=options.rootless)
+    operations = Operations(
+        selector,
+        runtimes,
+        packages,
+        place,
+        options.cgroup_name,
+        rootless=options.rootless,
+        unpack_images=options.unpack_images,
+    )
     spawner = Spawner(_listen(options.socket), operations, selector)
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_write)

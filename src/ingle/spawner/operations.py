@@ -14,11 +14,13 @@ from pathlib import Path
 
 from . import messages, syscalls
 from .cgroups import Group, Groups, favor_migrations
-from .images import Images, MemoryImages, check_sealed
+from .images import Images, check_sealed
+from .memory_images import MemoryImages
 from .messages import Kind
 from .networks import Networks
 from .pool import FLOOR, Demand, target
 from .runtimes import Runtime
+from .unpacked_images import UnpackedImages
 from .user_namespaces import UserNamespaces
 
 _BOOT = "import sys; sys.path.insert(0, {!r}); from spawner.zygotes import zygote; zygote.main(sys.argv[1:])"
@@ -109,6 +111,7 @@ class Operations:
         cgroup: str,
         *,
         rootless: bool,
+        unpack_images: bool,
     ) -> None:
         self._selector = selector
         self._place = place
@@ -122,7 +125,8 @@ class Operations:
         if not rootless:
             self._groups = Groups(cgroup)
             self._groups.clear()
-            self._images = Images(os.path.join(place, "images"))
+            kind = UnpackedImages if unpack_images else Images
+            self._images = kind(os.path.join(place, "images"))
             favor_migrations(os.path.join(place, "cgroup"))
         self._mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
         self._zygotes: dict[int, Zygote] = {}
@@ -150,7 +154,28 @@ class Operations:
         return zygote
 
     def attach(self, owner: socket.socket, token: int, image: int) -> None:
-        number = self._images.attach(image)
+        """Make an image known; the worker hears when it can be used, or that it can't."""
+        number, unpacking = self._images.begin(image)
+        if unpacking < 0:
+            self._attached[number] = owner
+            _tell(owner, Kind.ATTACHED, token, number)
+        else:
+            self._selector.register(
+                unpacking, selectors.EVENT_READ, lambda: self._hear_unpacked(owner, token, number, unpacking)
+            )
+
+    def _hear_unpacked(self, owner: socket.socket, token: int, number: int, unpacking: int) -> None:
+        self._selector.unregister(unpacking)
+        os.close(unpacking)
+        try:
+            self._images.finish(number)
+        except OSError as error:
+            sys.stderr.write(f"spawner: {error}\n")
+            _tell(owner, Kind.FAILED, token)
+            return
+        if owner not in self.workers:
+            self._images.detach(number)
+            return
         self._attached[number] = owner
         _tell(owner, Kind.ATTACHED, token, number)
 

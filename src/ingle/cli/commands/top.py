@@ -23,8 +23,8 @@ _FIGURES = ("memory", "cpu", "cpu time", "age", "invocations")
 _UNKNOWN = "-"
 _FILE_WIDTH = 160
 """How wide a table is that goes to no terminal."""
-Look = tuple[float, list[dict[str, Any]], list[dict[str, Any]]]
-"""When it was taken, by the monotonic clock, every environment there was, and the levels of the blank pools."""
+Look = tuple[float, list[dict[str, Any]], list[dict[str, Any]], str]
+"""When it was taken, by the monotonic clock, every environment, the levels of the blank pools, the isolation."""
 
 
 @click.command()
@@ -39,7 +39,7 @@ def top(once: bool, as_json: bool, every_s: float, data: Path | None) -> None:
     def look() -> Look:
         environments: list[dict[str, Any]] = get_json("/environments", path)
         environments.sort(key=lambda one: (one["function"], one["version"], -one["age_s"]))
-        return time.monotonic(), environments, get_json("/pools", path)
+        return time.monotonic(), environments, get_json("/pools", path), get_json("/health", path)["isolation"]
 
     if as_json:
         sys.stdout.write(json.dumps(look()[1]) + "\n")
@@ -66,12 +66,12 @@ def table_of(now: Look, before: Look | None) -> "Table":
     """Return the table of a look; how much of a processor each takes is what it took since the look before."""
     from rich.table import Table
 
-    at_s, environments, pools = now
+    at_s, environments, pools, isolation = now
     states = Counter(one["state"] for one in environments)
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     title = f"{len(environments)} environment{'s' * (len(environments) != 1)}" + (f": {told}" if told else "")
     blank = ", ".join(f"{one['runtime']} {one['ready']} of {one['wanted']}" for one in pools)
-    caption = f"blank environments ready: {blank}" if blank else None
+    caption = f"isolation: {isolation}" + (f"; blank environments ready: {blank}" if blank else "")
     table = Table(
         title=title,
         caption=caption,

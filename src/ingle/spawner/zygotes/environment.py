@@ -11,11 +11,19 @@ import signal
 import socket
 from collections.abc import Callable
 
-from .. import networks, syscalls, unpack
-from . import init
+from .. import networks, syscalls
+from . import init, rootless
 from .init import GROUP_ID, USER_ID
 
-_MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list", "/proc/sysrq-trigger", "/proc/kallsyms", "/proc/kmsg")
+_OF_PROC = frozenset(
+    [
+        *("cgroups", "cpuinfo", "filesystems", "loadavg", "meminfo", "stat", "uptime", "version"),
+        *("self", "thread-self", "mounts", "net", "sys", "sysvipc"),
+    ]
+)
+"""What programs read of /proc beside processes. Everything else tells of the host, or changes it for whoever owns it:
+where the host's uid 0 is not ours, mode bits hold, but no list of dangerous files is ever complete."""
+_EMPTY = "/mnt"
 _SPARED = -500
 """Where memory runs out, the kernel shall take what the function runs, not our init."""
 
@@ -66,22 +74,16 @@ def _mount(birth: Birth) -> None:
     plain = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("tmp", "/tmp", "tmpfs", plain, f"size={birth.tmp_mib}m,mode=1777")
     syscalls.mount("proc", "/proc", "proc", plain | syscalls.MS_NOEXEC)
-    for path in _MASKED:
-        if os.path.exists(path):
-            syscalls.mount("/dev/null", path, None, syscalls.MS_BIND)
+    with os.scandir("/proc") as entries:
+        hidden = [entry for entry in entries if entry.name not in _OF_PROC and not entry.name.isdigit()]
+        for entry in hidden:
+            cover = _EMPTY if entry.is_dir(follow_symlinks=False) else "/dev/null"
+            syscalls.mount(cover, entry.path, None, syscalls.MS_BIND)
     syscalls.mount("/proc/sys", "/proc/sys", None, syscalls.MS_BIND)
     syscalls.mount("none", "/proc/sys", None, syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | plain)
     for image, place in ((birth.code, "/var/task"), (birth.layers, "/opt")):
         if image >= 0:
-            _unpack(image, place)
-
-
-def _unpack(image: int, place: str) -> None:
-    """Fill a read-only file system of memory with an image: without root the kernel mounts none for us."""
-    plain = syscalls.MS_NOSUID | syscalls.MS_NODEV
-    syscalls.mount("unpacked", place, "tmpfs", plain, "mode=0755")
-    unpack.unpack_image(image, place)
-    syscalls.mount("none", place, None, syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | plain)
+            rootless.unpack_at(image, place)
 
 
 def _enter_user_namespace(birth: Birth) -> None:
@@ -91,7 +93,4 @@ def _enter_user_namespace(birth: Birth) -> None:
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
         return
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, content in (("setgroups", "deny"), ("uid_map", f"{USER_ID} 0 1"), ("gid_map", f"{GROUP_ID} 0 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(content)
+    rootless.enter_last_namespace(USER_ID, GROUP_ID)

@@ -69,6 +69,7 @@ def _give_up(orders: int, listener: int) -> socket.socket:
     with contextlib.suppress(PermissionError):
         syscalls.drop_bounding_set()
     syscalls.keep_capabilities(_KEPT)
+    syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # without root, functions have our user id: our /proc is not for them
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     syscalls.install_filter(_FILTER)
     return socket.socket(fileno=_ORDERS)

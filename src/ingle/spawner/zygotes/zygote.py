@@ -6,19 +6,17 @@ holds customer code: the copies run that, after they have given up every right.
 
 from __future__ import annotations
 
-import errno
 import gc
 import os
 import select
 import signal
 import socket
-import struct
 import sys
 from collections.abc import Callable
 
 from .. import messages, syscalls
 from ..messages import Kind
-from . import environment, launch, memory_image, root
+from . import environment, launch, memory_image, root, rootless
 from .rehearsal import rehearse
 
 _REHEARSALS = 24
@@ -26,12 +24,12 @@ _REHEARSALS = 24
 
 def main(arguments: list[str]) -> None:
     """Run a zygote until its spawner closes the link."""
-    kind, link_number, rootless, place, *trees = arguments
+    kind, link_number, without_root, place, *trees = arguments
     link = socket.socket(fileno=int(link_number))
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    is_rootless = rootless == "1"
+    is_rootless = without_root == "1"
     if is_rootless:
-        _enter_user_namespace()
+        rootless.enter_user_namespace()
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     syscalls.unshare(syscalls.CLONE_NEWNS)
@@ -57,14 +55,6 @@ def _rehearse() -> None:
     for _ in range(_REHEARSALS):
         rehearse()
     syscalls.unmount("/tmp")
-
-
-def _enter_user_namespace() -> None:
-    uid, gid = os.getuid(), os.getgid()
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(content)
 
 
 def _serve(link: socket.socket, own_pid_namespace: int, run: Callable[[int, int], None]) -> None:
@@ -114,7 +104,11 @@ def _create(
         environment.be_born(birth, link, run)
 
     try:
-        pid = _fork_by_helper(child) if birth.is_rootless else _fork_into_namespace(child, own_pid_namespace)
+        pid = (
+            rootless.fork_by_helper(lambda: _run_child(child))
+            if birth.is_rootless
+            else _fork_into_namespace(child, own_pid_namespace)
+        )
     except OSError as error:  # the host is short of something; the next one may succeed
         sys.stderr.write(f"zygote: {error}\n")
         messages.send(link, Kind.FAILED, birth.identifier)
@@ -144,32 +138,3 @@ def _fork_into_namespace(child: Callable[[], None], own_pid_namespace: int) -> i
     finally:
         syscalls.setns(own_pid_namespace, syscalls.CLONE_NEWPID)
     return pid
-
-
-def _fork_by_helper(child: Callable[[], None]) -> int:
-    """The same without the right to come back: a helper enters, forks and ends, and the child becomes ours.
-
-    The child waits until the helper is wholly gone: its parent-death signal must mean us.
-    """
-    pid_read, pid_write = os.pipe2(os.O_CLOEXEC)
-    go_read, go_write = os.pipe2(os.O_CLOEXEC)
-    helper = os.fork()
-    if helper == 0:
-        try:
-            syscalls.unshare(syscalls.CLONE_NEWPID)
-            pid = os.fork()
-            if pid == 0:
-                os.close(go_write)
-                os.read(go_read, 1)
-                _run_child(child)
-            os.write(pid_write, struct.pack("<i", pid))
-        finally:
-            os._exit(0)
-    os.close(pid_write)
-    os.waitpid(helper, 0)
-    told = os.read(pid_read, 4)
-    for descriptor in (go_write, go_read, pid_read):
-        os.close(descriptor)
-    if len(told) != 4:
-        raise OSError(errno.EAGAIN, "the helper could not fork")
-    return int(struct.unpack("<i", told)[0])
