@@ -68,6 +68,7 @@ class Front:
         exchange.respond(status, [*headers, request_id], body)
 
     async def _answer(self, exchange: Exchange) -> rest_json.Answer:
+        sigv4.check_path(exchange.target)
         signed = sigv4.parse_authorization(exchange.target, exchange.headers)
         identity = self._whose(signed)
         sigv4.check_time(signed, self._clock.now_ms())

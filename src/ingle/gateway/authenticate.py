@@ -31,6 +31,7 @@ class Authenticator:
         """Return who signed the request. Raises AwsError in the order in which AWS checks."""
         headers = exchange.headers
         key, signed = await self.recognise(exchange)
+        sigv4.check_path(exchange.target)
         payload_hash = sigv4.payload_sha256(signed, headers, hashlib.sha256(body).hexdigest())
         sigv4.verify(signed, key.key, exchange.method, exchange.target, headers, payload_hash)
         return key.principal, signed

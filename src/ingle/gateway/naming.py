@@ -2,9 +2,8 @@
 
 import functools
 from typing import Any
-from urllib.parse import unquote
 
-from ingle.protocol import AwsError, check_text, validation_error
+from ingle.protocol import AwsError, check_text, sigv4, validation_error
 from ingle.values import FunctionArn, FunctionReference, InvalidFunctionNameError, parse_function_reference
 
 # Shapes of the service model, which is itself too large for the gateway; a test holds them against it.
@@ -31,8 +30,15 @@ def check_member(shape: dict[str, Any], value: bytes, path: str) -> str:
 
 def read_arn(name: str, query: bytes, region: str, account: str) -> FunctionArn:
     """Return what an invocation is for, with the qualifier of its name or of the query. Raises AwsError."""
-    given = next((part[10:] for part in query.split(b"&") if part.startswith(b"Qualifier=")), None) if query else None
-    return _read(name, unquote(given.decode("latin-1")) if given is not None else None, region, account)
+    return _read(name, _qualifier(query) if query else None, region, account)
+
+
+def _qualifier(query: bytes) -> str | None:
+    """Return the qualifier that the signature covers."""
+    given = [value for name, value in sigv4.read_query(query) if name == "Qualifier"]
+    if len(given) > 1:
+        raise AwsError("InvalidParameterValueException", "The parameter 'Qualifier' must be given only once.")
+    return given[0] if given else None
 
 
 @functools.lru_cache(maxsize=4096)

@@ -15,7 +15,7 @@ from ingle.gateway.metrics import Metrics
 from ingle.gateway.url_event import Signer, UrlRequest, render_event
 from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.url_reply import BufferedReply, Shaper, StreamedReply
-from ingle.protocol import AwsError, rest_json
+from ingle.protocol import AwsError, rest_json, sigv4
 from ingle.routing import UrlRoute
 from ingle.transport import Exchange, Intake
 from ingle.values import PAYLOAD_LIMIT_BYTES, Clock, FunctionArn, new_request_id
@@ -82,8 +82,10 @@ class Urls:
         arn = FunctionArn(account=account, region=region, name=name, qualifier=url.qualifier)
         if url.auth_type == "NONE" and not url.is_public:
             raise AwsError("AccessDeniedException", _FORBIDDEN)
-        if url.auth_type != "NONE" and exchange.body_nowait is None:
-            await self._authenticator.recognise(exchange)
+        if url.auth_type != "NONE":
+            exchange.target = sigv4.as_signed(exchange.target)
+            if exchange.body_nowait is None:
+                await self._authenticator.recognise(exchange)
         with self._intake.hold(str(arn.qualified(None))) as holding:
             await self._run(exchange, await read_payload(exchange, holding), arn, url, named, shape)
 

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 import botocore
 
+from ingle.protocol.sigv4 import read_query
+
 Shape = dict[str, Any]
 
 
@@ -31,7 +33,7 @@ class Operation:
 class _Route:
     method: str
     pattern: re.Pattern[str]
-    query: str
+    query: list[tuple[str, str]]
     operation: Operation
 
 
@@ -59,7 +61,12 @@ class ServiceModel:
             self.operations[name] = operation
             path, _, query = described["http"]["requestUri"].partition("?")
             self._routes.append(
-                _Route(method=operation.method, pattern=_path_pattern(path), query=query, operation=operation)
+                _Route(
+                    method=operation.method,
+                    pattern=_path_pattern(path),
+                    query=read_query(query.encode()),
+                    operation=operation,
+                )
             )
         # The more fixed characters a path has, the earlier it is tried.
         self._routes.sort(
@@ -69,8 +76,9 @@ class ServiceModel:
     def match(self, method: str, path: str, query: str) -> tuple[Operation, dict[str, str]] | None:
         """Return the operation that a method and raw path name, with its decoded labels; None for none."""
         path = path.rstrip("/") or "/"
+        told = read_query(query.encode("latin-1", "replace")) if query else []
         for route in self._routes:
-            if route.method != method or (route.query and route.query not in query.split("&")):
+            if route.method != method or not set(route.query) <= set(told):
                 continue
             found = route.pattern.fullmatch(path)
             if found is not None:

@@ -2,12 +2,12 @@
 
 import re
 from typing import Any
-from urllib.parse import unquote_plus
 
 import msgspec
 
 from ingle.protocol.errors import AwsError, validation_error
 from ingle.protocol.models import Operation, ServiceModel, Shape
+from ingle.protocol.sigv4 import read_query
 from ingle.protocol.validation import validate
 from ingle.protocol.values_json import decode_document, from_json, to_json
 
@@ -28,7 +28,9 @@ def parse_request(
     if operation.input is None:
         return {}
     shape = model.shapes[operation.input]
-    arguments = _query_arguments(query)
+    arguments: dict[str, list[str]] = {}
+    for name, value in read_query(query.encode("latin-1", "replace")):
+        arguments.setdefault(name, []).append(value)
     fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(headers)}
     made: dict[str, Any] = {}
     document: dict[str, Any] | None = None
@@ -41,6 +43,8 @@ def parse_request(
                 held: Any = labels.get(wire)
             case "querystring":
                 held = arguments.get(wire)
+                if held is not None and len(held) > 1 and inner["type"] != "list":
+                    raise AwsError("SerializationException", f"The parameter '{wire}' must be given only once.")
             case "header":
                 held = [fields[wire.lower()]] if wire.lower() in fields else None
             case _ if name == payload and inner["type"] == "blob":
@@ -58,15 +62,6 @@ def parse_request(
     if problems:
         raise validation_error(problems)
     return made
-
-
-def _query_arguments(query: str) -> dict[str, list[str]]:
-    arguments: dict[str, list[str]] = {}
-    for part in query.split("&"):
-        name, _, value = part.partition("=")
-        if name:
-            arguments.setdefault(unquote_plus(name), []).append(unquote_plus(value))
-    return arguments
 
 
 def _from_text(model: ServiceModel, shape: Shape, held: str | list[str]) -> Any:

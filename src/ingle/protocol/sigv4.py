@@ -2,6 +2,11 @@
 
 The steps come in the order in which AWS checks: parse, (the caller finds the key), time, scope, signature. Everything
 works on bytes as they came over the wire. `verify` compares in constant time.
+
+What a signature covers is the canonical form of a request, and many requests have the same. So whoever acts on a signed
+request must read it as the canonical form does, or one party signs what another does not get: parameters come from
+`read_query` alone, `check_path` refuses a path that the canonical form changes, and a header that says what to do comes
+once.
 """
 
 import calendar
@@ -75,10 +80,18 @@ def parse_authorization(target: bytes, headers: list[Header]) -> SignedRequest:
 
 
 def _single(headers: list[Header], name: bytes) -> bytes | None:
+    """Return the one value of a header. Raises AwsError where it is given twice: which of them is meant?"""
+    found = None
     for key, value in headers:
         if key == name:
-            return value
-    return None
+            if found is not None:
+                raise _given_twice(name)
+            found = value
+    return found
+
+
+def _given_twice(name: bytes) -> AwsError:
+    return _incomplete(f"The header '{_text(name)}' must be given only once.")
 
 
 def _incomplete(message: str) -> AwsError:
@@ -96,6 +109,8 @@ def _parse_header(authorization: bytes, headers: list[Header]) -> SignedRequest:
     parts: dict[bytes, bytes] = {}
     for part in rest.split(b","):
         key, _, value = part.strip().partition(b"=")
+        if key in parts:
+            raise _incomplete(f"Authorization header must include '{_text(key)}' only once.")
         parts[key] = value
     for name in (b"Credential", b"Signature", b"SignedHeaders"):
         if not parts.get(name):
@@ -218,13 +233,16 @@ def check_scope(signed: SignedRequest, service: str) -> None:
 def payload_sha256(signed: SignedRequest, headers: list[Header], body_sha256: str) -> str:
     """Return the payload hash that goes into the canonical request.
 
-    A given x-amz-content-sha256 must be the hash of the body or UNSIGNED-PAYLOAD; presigned requests without one are
-    hashed as they are. Raises AwsError InvalidSignatureException where it is another hash.
+    A given x-amz-content-sha256 must be the hash of the body; presigned requests without one are hashed as they are.
+    Lambda takes no unsigned payloads: UNSIGNED-PAYLOAD stands where there is no body, and nowhere else. Raises AwsError
+    InvalidSignatureException.
     """
     given = _single(headers, b"x-amz-content-sha256")
     if given is None:
         return body_sha256
     if given == b"UNSIGNED-PAYLOAD":
+        if body_sha256 != EMPTY_SHA256:
+            raise AwsError("InvalidSignatureException", _MISMATCH)
         return UNSIGNED_PAYLOAD
     if _SHA256.fullmatch(given) is None or not hmac.compare_digest(given, body_sha256.encode()):
         raise AwsError("InvalidSignatureException", "The value of x-amz-content-sha256 is not the hash of the body.")
@@ -269,8 +287,8 @@ def canonical_request(
     )
 
 
-def canonical_path(path: bytes) -> bytes:
-    """Normalise a path (dot segments, doubled slashes) and encode what is on the wire once more."""
+def normal_path(path: bytes) -> bytes:
+    """Return a path without dot segments and doubled slashes."""
     if b"//" in path or b"/." in path:
         kept: list[bytes] = []
         for segment in path.split(b"/"):
@@ -281,8 +299,25 @@ def canonical_path(path: bytes) -> bytes:
                 kept.append(segment)
         tail = b"/" if path.endswith(b"/") and kept else b""  # after `/.` too there is none, as AWS's signers do
         path = b"/" + b"/".join(kept) + tail
-    if not path:
-        return b"/"
+    return path or b"/"
+
+
+def check_path(target: bytes) -> None:
+    """Refuse a path that its signature reads otherwise. Raises AwsError InvalidSignatureException."""
+    path = target.partition(b"?")[0]
+    if normal_path(path) != path:
+        raise AwsError("InvalidSignatureException", "The path of a signed request has no empty, '.' or '..' segments.")
+
+
+def as_signed(target: bytes) -> bytes:
+    """Return a target as its signature reads it: the path in its normal form, a plus sign as no space."""
+    path, mark, query = target.partition(b"?")
+    return normal_path(path) + mark + query.replace(b"+", b"%2B")
+
+
+def canonical_path(path: bytes) -> bytes:
+    """Normalise a path and encode what is on the wire once more."""
+    path = normal_path(path)
     if _PLAIN_PATH.fullmatch(path):
         return path
     return quote(path, safe="/-_.~").encode()
@@ -295,6 +330,16 @@ def _query_pairs(query: bytes) -> list[tuple[bytes, bytes]]:
             name, _, value = part.partition(b"=")
             pairs.append((name, value))
     return pairs
+
+
+def read_query(query: bytes) -> list[tuple[str, str]]:
+    """Return the parameters of a query as its canonical form has them, in their order: a plus sign is no space."""
+    pairs = _query_pairs(query)
+    return [(_plain(name), _plain(value)) for name, value in pairs]
+
+
+def _plain(encoded: bytes) -> str:
+    return unquote_to_bytes(encoded).decode("utf-8", "replace")
 
 
 def canonical_query(query: bytes, *, without_signature: bool = False) -> bytes:
@@ -315,7 +360,11 @@ def _canonical_headers(signed: SignedRequest, headers: list[Header]) -> bytes:
     for name, value in headers:
         if name in wanted:
             folded = b" ".join(value.split()) if b"  " in value or b"\t" in value else value.strip()
-            wanted[name] = wanted[name] + b"," + folded if name in present else folded
+            if name in present:
+                if name[:6] == b"x-amz-":  # it says what to do, and of two only one would be read
+                    raise _given_twice(name)
+                folded = wanted[name] + b"," + folded
+            wanted[name] = folded
             present.add(name)
         elif name[:6] == b"x-amz-" and name != b"x-amz-security-token":  # the token may join after signing
             raise AwsError("InvalidSignatureException", _MISMATCH)
