@@ -9,8 +9,8 @@ from tests.system.test_functions_api import refused
 
 NAME = "event-invoke"
 ARN = f"arn:aws:lambda:us-east-1:000000000000:function:{NAME}"
-QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 BUCKET = "arn:aws:s3:::bucket"
+QUEUE = "arn:aws:sqs:us-east-1:000000000000:q"
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,10 +41,10 @@ def test_put_replaces_update_merges_and_get_shows_what_is_set(functions: Any) ->
     }  # fmt: skip
     assert shown(made) == shown(got(FunctionName=NAME)) == shown(got(FunctionName=ARN, Qualifier="$LATEST")) == expected
     target = f"arn:aws:lambda:us-east-1:000000000000:function:{NAME}-target"
-    wanted = {"OnSuccess": {"Destination": target}, "OnFailure": {"Destination": BUCKET}}
+    wanted = {"OnSuccess": {"Destination": target}, "OnFailure": {"Destination": f"{target}:$LATEST"}}
     changed = functions.update_function_event_invoke_config(FunctionName=NAME, DestinationConfig=wanted)
     assert shown(changed) == {**expected, "DestinationConfig": wanted}
-    only = {"OnFailure": {"Destination": QUEUE}}
+    only = {"OnFailure": {"Destination": target}}
     functions.update_function_event_invoke_config(FunctionName=NAME, DestinationConfig=only)
     assert got(FunctionName=NAME)["DestinationConfig"] == {"OnSuccess": {}, **only}
     replaced = put(FunctionName=NAME, MaximumRetryAttempts=2)

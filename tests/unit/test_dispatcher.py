@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -208,3 +208,35 @@ async def test_a_disk_that_fails_for_a_while_stops_no_delivery_for_good(world: W
     await world.until_empty()
     await world.accept("f")
     await world.until_empty()
+
+
+async def test_an_event_ends_together_with_the_record_of_its_destination(world: World) -> None:
+    config = EventInvokeConfig(on_success=str(arn("target")))
+    world.functions.add(msgspec.structs.replace(function("f"), event_invoke_configs={"$LATEST": config}))
+    world.functions.add(function("target"))
+    commits: list[int] = []
+    commit = world.queue._repository.commit
+
+    def counted(changes: Iterable[Callable[[], None]]) -> None:
+        listed = list(changes)
+        commits.append(len(listed))
+        commit(listed)
+
+    world.queue._repository.commit = counted  # type: ignore[method-assign]
+    await world.accept("f")
+    await world.until(lambda: len(world.gateway.seen) == 2)
+    await world.until_empty()
+    assert commits == [2, 3, 1]  # key and event; the end of it, key and event of the record; the end of that
+    request_id, record = world.gateway.seen[1]
+    assert request_id != "f-0"
+    assert b'"condition":"Success"' in record
+    assert (await world.queue.statistics()).reported == 1
+
+
+async def test_a_record_for_a_function_that_is_gone_is_counted_as_lost(world: World) -> None:
+    config = EventInvokeConfig(on_failure=str(arn("gone")), maximum_retry_attempts=0)
+    world.functions.add(msgspec.structs.replace(function("f"), event_invoke_configs={"$LATEST": config}))
+    world.gateway.answer = lambda name: FAILED
+    await world.accept("f")
+    await world.until_empty()
+    assert (await world.queue.statistics()).unreported == 1

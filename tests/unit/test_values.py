@@ -20,6 +20,7 @@ from ingle.values import (
     IngleError,
     InvalidFunctionNameError,
     SystemClock,
+    iso_time,
     new_request_id,
     parse_function_reference,
 )
@@ -162,3 +163,7 @@ def test_the_sizes_are_lambdas() -> None:
     assert RESPONSE_LIMIT_BYTES == 6 * 2**20 + 100
     assert STREAM_LIMIT_BYTES == 200 * 2**20
     assert STREAM_BUFFER_BYTES == 2**18
+
+
+def test_a_time_is_written_to_the_millisecond() -> None:
+    assert iso_time(1_700_000_000_003) == "2023-11-14T22:13:20.003Z"

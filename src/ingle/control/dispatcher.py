@@ -12,11 +12,13 @@ import time
 
 import structlog
 
-from ingle.control.event_queue import Delivery, EventQueue
+from ingle.control.destinations import Destinations
+from ingle.control.event_queue import Delivery, EventQueue, Onward
 from ingle.control.processor import Processor
 from ingle.functions import LATEST, EventInvokeConfig, Function
 from ingle.queues import (
     Agenda,
+    Answered,
     Condition,
     EventNotKeptError,
     FunctionKey,
@@ -31,7 +33,7 @@ from ingle.queues import (
 from ingle.sealing import OpenError
 from ingle.store import FunctionRepository, SealedEvent
 from ingle.transport import HttpClient
-from ingle.values import MIB, Clock, IngleError
+from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, IngleError
 
 _log = structlog.get_logger("ingle.control")
 _BYTES_UNDER_WAY = 64 * MIB
@@ -75,6 +77,7 @@ class Dispatcher:
         self._pause_ms = max(_LEAST_PAUSE_MS, round(retry_s * 1000 / 60))
         """Of what fails for no fault of a function's: a second, where the first retry comes after a minute."""
         self._processor = Processor()
+        self._destinations = Destinations(queue, functions, clock)
         self._agenda = Agenda()
         self._lanes: dict[FunctionKey, _Lane] = {}
         self._deliveries: dict[asyncio.Task[None], int] = {}
@@ -201,33 +204,40 @@ class Dispatcher:
             return None
         if function.version_of(event.arn.qualifier) is None:
             return await self._settle(event, Condition.QUALIFIER_GONE)
-        policy = policy_of(function, event.arn.qualifier)
-        ended = before_attempt(event, policy, function.reserved_concurrency, self._clock.now_ms())
-        if ended is not None:
-            return await self._settle(event, ended)
         try:
             delivery = await self._queue.open(one)
         except OpenError:
             return await self._settle(event, Condition.UNREADABLE)
         if delivery is None:
             return None
-        outcome = await self._invoke(lane, event, delivery)
-        return await self._settle(event, after_attempt(event, outcome, policy, self._retry_s, self._clock.now_ms()))
+        policy, answered = policy_of(function, event.arn.qualifier), None
+        result: QueuedEvent | Condition | None = self._destinations.recursion(
+            function, event, delivery
+        ) or before_attempt(event, policy, function.reserved_concurrency, self._clock.now_ms())
+        if result is None:
+            outcome, answered = await self._invoke(lane, event, delivery)
+            result = after_attempt(event, outcome, policy, self._retry_s, self._clock.now_ms())
+        if isinstance(result, QueuedEvent):
+            return await self._settle(event, result)
+        return await self._settle(event, result, self._destinations.onward(event, result, delivery, answered))
 
-    async def _settle(self, event: QueuedEvent, result: QueuedEvent | Condition) -> QueuedEvent | Condition:
+    async def _settle(
+        self, event: QueuedEvent, result: QueuedEvent | Condition, onward: Onward | None = None
+    ) -> QueuedEvent | Condition:
         """Keep what came of an attempt, however long the disk refuses: until then the event must not run again."""
         while True:
             try:
                 if isinstance(result, QueuedEvent):
                     await self._queue.put_back(result)
                 else:
-                    await self._queue.end(event, result)
+                    await self._queue.end(event, result, onward)
                 return result
             except EventNotKeptError as error:
                 _log.error("event.not_settled", function=str(event.arn), reason=str(error))
                 await asyncio.sleep(self._pause_ms / 1000)
 
-    async def _invoke(self, lane: _Lane, event: QueuedEvent, delivery: Delivery) -> Outcome:
+    async def _invoke(self, lane: _Lane, event: QueuedEvent, delivery: Delivery) -> tuple[Outcome, Answered | None]:
+        """Return how an attempt went, and what the function answered where a destination may want to know."""
         headers = [
             (b"x-ingle-request-id", event.request_id.encode()),
             (b"x-ingle-arn", str(event.arn).encode()),
@@ -237,10 +247,16 @@ class Dispatcher:
             headers.append((b"x-amz-tenant-id", delivery.tenant))
         began_s = time.monotonic()
         answer = await self._gateway.request(b"POST", b"/deliveries", headers, delivery.payload)
-        async for _ in answer.chunks():
-            pass
+        body = bytearray()
+        keeps = self._destinations.are_configured(event)
+        async for chunk in answer.chunks():
+            if keeps and len(body) <= EVENT_LIMIT_BYTES:  # a record that is larger reaches no destination
+                body += chunk
         if answer.status != 200:
             lane.window = lane.window.after_refusal()
-            return Outcome.REFUSED
+            return Outcome.REFUSED, None
         lane.window = lane.window.after_answer(time.monotonic() - began_s, self._processor.idle_share())
-        return Outcome.FAILED if answer.header(b"x-amz-function-error") is not None else Outcome.SUCCEEDED
+        error = (answer.header(b"x-amz-function-error") or b"").decode()
+        version = (answer.header(b"x-amz-executed-version") or b"").decode()
+        answered = Answered(executed_version=version, function_error=error, payload=bytes(body))
+        return Outcome.FAILED if error else Outcome.SUCCEEDED, answered

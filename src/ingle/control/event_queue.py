@@ -42,6 +42,15 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
         return f"Delivery({len(self.payload)} bytes)"
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Onward:
+    """An event that follows from the end of another: its destination's."""
+
+    arn: FunctionArn
+    request_id: str
+    delivery: Delivery
+
+
 @dataclasses.dataclass(slots=True)
 class _SealingKey:
     id: str
@@ -58,6 +67,10 @@ class _Pending:
 
 def _event_context(arn: FunctionArn, request_id: str) -> dict[str, str]:
     return {**context_of(arn), "ingle:object": "event", "ingle:request": request_id}
+
+
+def _key_of(arn: FunctionArn) -> FunctionKey:
+    return arn.account, arn.region, arn.name
 
 
 def _nothing() -> None:
@@ -79,16 +92,13 @@ class EventQueue:
         self._opened: dict[str, DataKey] = {}
         self._accepted = 0
         self._dropped: Counter[str] = Counter()
+        self._reported = self._unreported = 0
         self.on_due: Callable[[FunctionKey], None] = lambda function: None
 
     async def accept(self, arn: FunctionArn, request_id: str, delivery: Delivery) -> None:
         """Keep an event; durable on return. Raises EventNotKeptError."""
-        function = (arn.account, arn.region, arn.name)
-        now_ms = self._clock.now_ms()
-        event = QueuedEvent(id=0, arn=arn, request_id=request_id, accepted_ms=now_ms, due_ms=now_ms)
-        sealing, changes = self._sealing_key(arn)
-        sealed = seal(msgspec.msgpack.encode(delivery), sealing.key, _event_context(arn, request_id))
-        changes.append(functools.partial(self._repository.add, event, sealing.id, sealed))
+        function = _key_of(arn)
+        changes = self._additions(arn, request_id, delivery)
         try:
             await self._commit(changes, lambda: self.on_due(function))
             self._accepted += 1
@@ -97,9 +107,17 @@ class EventQueue:
             _log.error("event.not_kept", function=str(arn), reason=str(error))
             raise
 
+    def _additions(self, arn: FunctionArn, request_id: str, delivery: Delivery) -> list[_Change]:
+        """Return what must be written for an event to be kept."""
+        now_ms = self._clock.now_ms()
+        event = QueuedEvent(id=0, arn=arn, request_id=request_id, accepted_ms=now_ms, due_ms=now_ms)
+        sealing, changes = self._sealing_key(arn)
+        sealed = seal(msgspec.msgpack.encode(delivery), sealing.key, _event_context(arn, request_id))
+        return [*changes, functools.partial(self._repository.add, event, sealing.id, sealed)]
+
     def _sealing_key(self, arn: FunctionArn) -> tuple[_SealingKey, list[_Change]]:
         """Return the key for a function's next event, and what must be written before it is used."""
-        function = (arn.account, arn.region, arn.name)
+        function = _key_of(arn)
         held = self._sealing.get(function)
         if held is not None and held.seals < _SEALS_LIMIT:
             held.seals += 1
@@ -112,9 +130,16 @@ class EventQueue:
         """Keep when an event is to be tried again. Raises EventNotKeptError."""
         await self._commit([functools.partial(self._repository.put_back, event)])
 
-    async def end(self, event: QueuedEvent, condition: Condition) -> None:
-        """Forget an event that has ended; one that failed leaves a line in the log. Raises EventNotKeptError."""
-        await self._commit([functools.partial(self._repository.remove, event.id)])
+    async def end(self, event: QueuedEvent, condition: Condition, onward: Onward | None = None) -> None:
+        """Forget an event that has ended, and keep in the same commit the event by which a destination hears of it.
+
+        One that failed leaves a line in the log. Raises EventNotKeptError.
+        """
+        changes: list[_Change] = [functools.partial(self._repository.remove, event.id)]
+        if onward is None:
+            await self._commit(changes)
+        else:
+            await self._end_onward(changes, onward)
         if condition is not Condition.SUCCESS:
             self._dropped[condition] += 1
             _log.warning(
@@ -126,9 +151,23 @@ class EventQueue:
                 age_ms=self._clock.now_ms() - event.accepted_ms,
             )
 
+    async def _end_onward(self, changes: list[_Change], onward: Onward) -> None:
+        target = _key_of(onward.arn)
+        changes += self._additions(onward.arn, onward.request_id, onward.delivery)
+        try:
+            await self._commit(changes, lambda: self.on_due(target))
+        except EventNotKeptError:
+            self._sealing.pop(target, None)  # its wrapped form may not be on disk
+            raise
+        self._reported += 1
+
+    def note_unreported(self) -> None:
+        """Count a record that no destination could be given."""
+        self._unreported += 1
+
     async def forget(self, arn: FunctionArn) -> None:
         """Delete the events of a function that is gone, with their keys."""
-        function = (arn.account, arn.region, arn.name)
+        function = _key_of(arn)
         self._sealing.pop(function, None)
         self._opened.clear()
         await self._commit([functools.partial(self._repository.forget, function)])
@@ -159,7 +198,13 @@ class EventQueue:
 
     async def statistics(self) -> QueueStatistics:
         found = await self._on_thread(self._repository.statistics)
-        return msgspec.structs.replace(found, accepted=self._accepted, dropped=dict(self._dropped))
+        return msgspec.structs.replace(
+            found,
+            accepted=self._accepted,
+            dropped=dict(self._dropped),
+            reported=self._reported,
+            unreported=self._unreported,
+        )
 
     async def _on_thread(self, act: Callable[..., _T], *arguments: object) -> _T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, act, *arguments)

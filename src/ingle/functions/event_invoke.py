@@ -41,6 +41,12 @@ class EventInvokeConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidSettingError(
                 f"The provided destination config DestinationConfig(onSuccess={success}, onFailure={failure}) is invalid."
             )
+        for destination in (self.on_success, self.on_failure):
+            if destination and _service(destination) != "lambda":
+                raise InvalidSettingError(
+                    f"The destination ARN {destination} is invalid. Ingle delivers to functions only: name the ARN of a"
+                    " function, or leave the destination out."
+                )
 
 
 def _service(arn: str) -> str:

@@ -167,3 +167,5 @@ def _of_queue(queue: QueueStatistics) -> Iterator[Metric]:
     for condition, count in queue.dropped.items():
         dropped.add_metric([condition], count)
     yield dropped
+    yield CounterMetricFamily("ingle_event_records_sent", "Records given to destinations.", value=queue.reported)
+    yield CounterMetricFamily("ingle_event_records_lost", "Records that no destination got.", value=queue.unreported)

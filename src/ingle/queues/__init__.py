@@ -9,11 +9,16 @@ from ingle.queues.event import (
     QueueStatistics,
     QueueUnreadableError,
 )
+from ingle.queues.lineage import LIMIT as RECURSION_LIMIT
+from ingle.queues.lineage import extended, visits
+from ingle.queues.record import Answered, invocation_record, is_reported
 from ingle.queues.retry import Outcome, RetryPolicy, after_attempt, before_attempt
 from ingle.queues.window import Window
 
 __all__ = [
+    "RECURSION_LIMIT",
     "Agenda",
+    "Answered",
     "Condition",
     "EventNotKeptError",
     "FunctionKey",
@@ -25,4 +30,8 @@ __all__ = [
     "Window",
     "after_attempt",
     "before_attempt",
+    "extended",
+    "invocation_record",
+    "is_reported",
+    "visits",
 ]

@@ -17,6 +17,8 @@ class Condition(enum.StrEnum):
     RETRIES_EXHAUSTED = "RetriesExhausted"
     EVENT_AGE_EXCEEDED = "EventAgeExceeded"
     ZERO_RESERVED_CONCURRENCY = "ZeroReservedConcurrency"
+    RECURSION = "RecursiveInvocationsExceeded"
+    """A chain of invocations has come through the function too often; AWS documents no word for it."""
     QUALIFIER_GONE = "QualifierGone"
     """Ours: the version or alias was deleted while the event waited."""
     UNREADABLE = "Unreadable"
@@ -56,3 +58,7 @@ class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):
     """Events that were accepted since control started."""
     dropped: dict[str, int] = {}
     """Events that were given up since then, by condition."""
+    reported: int = 0
+    """Records that were handed to destinations since then."""
+    unreported: int = 0
+    """Records that no destination could be given."""

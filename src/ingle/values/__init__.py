@@ -7,7 +7,7 @@ from ingle.values.arn import (
     parse_function_arn,
     parse_function_reference,
 )
-from ingle.values.clock import Clock, SystemClock
+from ingle.values.clock import Clock, SystemClock, iso_time
 from ingle.values.cors import Cors
 from ingle.values.errors import IngleError
 from ingle.values.ids import new_request_id, new_trace_id
@@ -39,6 +39,7 @@ __all__ = [
     "InvalidLayerArnError",
     "LayerArn",
     "SystemClock",
+    "iso_time",
     "new_request_id",
     "new_trace_id",
     "parse_function_arn",

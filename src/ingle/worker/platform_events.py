@@ -7,12 +7,12 @@ are values; `render_text` and `JsonLines` make lines of the function's log of th
 import math
 import re
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
 import msgspec
 
 from ingle.environments import ON_DEMAND, Assignment
+from ingle.values import iso_time
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _ENDS = frozenset({"Runtime.ExitError", "Extension.ExitError", "Extension.Crash"})
@@ -56,7 +56,7 @@ class Span(msgspec.Struct, frozen=True):
     duration_ms: float
 
     def record(self) -> dict[str, Any]:
-        start = render_time(int(self.start_ms))
+        start = iso_time(int(self.start_ms))
         return {"name": self.name, "start": start, "durationMs": round(self.duration_ms, 3)}
 
 
@@ -403,18 +403,13 @@ class JsonLines:
             return render_text(event, now_ms)
         if _LEVELS.index(event.level) < self._least:
             return []
-        return [msgspec.json.encode({"time": render_time(now_ms), "type": event.kind, "record": event.record()})]
+        return [msgspec.json.encode({"time": iso_time(now_ms), "type": event.kind, "record": event.record()})]
 
 
 def runtime_version(runtime: str) -> str:
     """Return a runtime as INIT_START names it: `python3.11` is `python:3.11` there."""
     found = re.fullmatch(r"([a-z]+)\.?(.+?)(?:\.x)?", runtime)
     return f"{found[1]}:{found[2]}" if found else runtime
-
-
-def render_time(at_ms: int) -> str:
-    """Return a time as the Telemetry API writes it: `2026-01-02T03:04:05.678Z`."""
-    return datetime.fromtimestamp(at_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def tracing(trace_id: str) -> dict[str, Any]:

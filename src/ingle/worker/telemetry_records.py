@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from ingle.values import iso_time
 from ingle.worker.platform_events import (
     ExtensionStatus,
     Fault,
@@ -14,7 +15,6 @@ from ingle.worker.platform_events import (
     RuntimeDone,
     Start,
     Subscribed,
-    render_time,
 )
 from ingle.worker.subscriptions import LOGS_SCHEMAS
 
@@ -40,7 +40,7 @@ def render_line(source: str, at_ms: int, message: bytes, schema: str, *, is_json
 
 
 def _render(at_ms: int, kind: str, record: Any) -> bytes:
-    return msgspec.json.encode({"time": render_time(at_ms), "type": kind, "record": record})
+    return msgspec.json.encode({"time": iso_time(at_ms), "type": kind, "record": record})
 
 
 def _logs_records(event: PlatformEvent, schema: str) -> list[tuple[str, Any]]:

@@ -1,6 +1,5 @@
 """Function URLs: CreateFunctionUrlConfig and its kin (API reference, section 11)."""
 
-import time
 from typing import Any
 
 import msgspec
@@ -21,7 +20,7 @@ from ingle.functions import (
     new_url_id,
 )
 from ingle.store import FunctionRepository
-from ingle.values import Clock, Cors
+from ingle.values import Clock, Cors, iso_time
 
 _CORS_MEMBERS = {
     "AllowCredentials": "allow_credentials",
@@ -121,8 +120,8 @@ class FunctionUrls:
             "FunctionUrl": self._settings.url_of(url.url_id, function.region),
             "FunctionArn": _arn(function, qualifier),
             "AuthType": url.auth_type,
-            "CreationTime": _render_time(url.created_ms),
-            "LastModifiedTime": _render_time(url.modified_ms),
+            "CreationTime": iso_time(url.created_ms),
+            "LastModifiedTime": iso_time(url.modified_ms),
             "InvokeMode": url.invoke_mode,
         }
         if url.cors is not None:
@@ -163,8 +162,3 @@ def _show_cors(cors: Cors) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value for name, value in held.items() if value is not None
     }
-
-
-def _render_time(at_ms: int) -> str:
-    """Return a time as `2026-01-02T03:04:05.678Z`, the form of function URLs alone."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at_ms // 1000)) + f".{at_ms % 1000:03d}Z"
