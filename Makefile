@@ -9,9 +9,10 @@ setup: $(VENV)/.base runtimes
 
 $(VENV)/.base: requirements/base.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Ingle needs Python 3.11 or newer: make setup PYTHON=python3.12")'
+	@echo "Installing Ingle's Python packages into $(VENV):"
 	@$(PYTHON) -m venv $(VENV) || (echo "python3 -m venv needs ensurepip: install your system's python3-venv package" && exit 1)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/base.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -r requirements/base.txt
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 .PHONY: runtimes

@@ -28,6 +28,8 @@ def fetch(minor: int, interpreter: str) -> bool:
     stamp, wanted = folder / ".lock", client.read_text() + kit.read_text()
     if stamp.exists() and stamp.read_text() == wanted:
         return True
+    sys.stdout.write(f"Fetching AWS's runtime client and boto3 for Python 3.{minor}\n")
+    sys.stdout.flush()
     shutil.rmtree(folder, ignore_errors=True)
     shared = RUNTIMES / f"sdk{suffix}"
     if not install(client, folder, minor) or not (shared.is_dir() or install(kit, shared, minor)):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -17,8 +18,12 @@ AWS = ROOT / ".venv" / "bin" / "aws"
 def shell(ingle: Ingle, tmp_path: Path) -> Any:
     """Run a command line with the variables that `ingle env` prints, in an empty home; return its output."""
     exports = subprocess.run([INGLE, "env", "--data", ingle.data_dir], capture_output=True, text=True, check=True)
-    variables = dict(line.removeprefix("export ").split("=", 1) for line in exports.stdout.splitlines())
-    assert set(variables) == {"AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION"}
+    unset, *lines = exports.stdout.splitlines()
+    assert unset == "unset AWS_SESSION_TOKEN AWS_PROFILE"
+    variables = dict(line.removeprefix("export ").split("=", 1) for line in lines)
+    assert set(variables) == {
+        "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION",
+    }  # fmt: skip
     environment = {**variables, "HOME": str(tmp_path), "PATH": "/usr/bin:/bin", "INGLE_DATA": str(ingle.data_dir)}
 
     def run(*command: Any, status: int = 0) -> str:
@@ -80,6 +85,45 @@ def test_logs_are_followed(ingle: Ingle, deploy: Any, invoke: Any) -> None:
     finally:
         process.terminate()
         process.communicate()
+
+
+def test_a_log_is_shown_with_times_and_versions_and_of_one_request(ingle: Ingle, deploy: Any, shell: Any) -> None:
+    name = deploy("def handler(event, context):\n    print('seen', event)\n")
+    client = ingle.client()
+    ids = []
+    for event in (b"1", b"2"):
+        ids.append(client.invoke(FunctionName=name, Payload=event)["ResponseMetadata"]["RequestId"])
+    end = time.monotonic() + 20
+    while "seen 2" not in (told := shell(INGLE, "logs", name, "--since", "10m")):  # they are shipped every 200 ms
+        assert time.monotonic() < end
+    assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \$LATEST seen 1$", told, re.M)
+    assert "\x1b" not in told
+    alone = shell(INGLE, "logs", name, "--request-id", ids[1])
+    assert [line.split(" ", 2)[2].split(" ")[0] for line in alone.splitlines()] == ["START", "seen", "END", "REPORT"]
+    assert "seen 2" in alone
+    assert "write 30s, 10m, 2h or 1d" in shell(INGLE, "logs", name, "--since", "soon", status=2)
+
+
+def test_a_profile_serves_the_aws_cli_without_any_variable(ingle: Ingle, shell: Any, tmp_path: Path) -> None:
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "config").write_text("[default]\nregion = eu-west-1\n")
+    told = shell(INGLE, "env", "--profile", "mine")
+    assert "wrote profile mine" in told
+    assert ingle.credentials["secret_access_key"] not in told
+    assert (tmp_path / ".aws" / "config").read_text().startswith("[default]\nregion = eu-west-1\n\n[profile mine]\n")
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [AWS, "--profile", "mine", "lambda", "get-account-settings"], env=environment, capture_output=True, text=True
+    )
+    assert json.loads(done.stdout)["AccountLimit"]["ConcurrentExecutions"] == 1000, done.stderr
+    assert "a profile's name" in shell(INGLE, "env", "--profile", "a]b", status=1)
+
+
+def test_the_command_says_its_version_and_its_shells_complete_it(shell: Any) -> None:
+    assert shell(INGLE, "--version").startswith("ingle ")
+    assert shell(INGLE, "-h") == shell(INGLE, "--help")
+    assert "--remove-env" in shell(INGLE, "deploy", "-h")
+    assert "_INGLE_COMPLETE=bash_complete" in shell("env", "_INGLE_COMPLETE=bash_source", INGLE)
 
 
 def test_doctor_examines_every_part_of_the_host(shell: Any) -> None:

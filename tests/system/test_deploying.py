@@ -57,6 +57,8 @@ def test_a_directory_is_deployed_changed_invoked_and_deleted(run: Run, source: P
     shown = functions.get_function_configuration(FunctionName=name)
     assert (shown["MemorySize"], shown["Environment"]["Variables"]) == (256, {"ONE": "1", "TWO": "secret"})
 
+    told = run("deploy", *named, "--env", "ONE=1", "--remove-env", "TWO", "--remove-env", "NEVER", "--no-layers")
+    assert told == f"updated {name}\n  variable TWO: removed\n"
     (source / "event.json").write_text('{"n": 1}')
     assert run("invoke", name, "-e", source / "event.json") == '["1", {"n": 1}]\n'
     assert run("invoke", name, "-e", "-", text="2") == '["1", 2]\n'

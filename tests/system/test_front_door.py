@@ -172,6 +172,21 @@ def over_tls(context: ssl.SSLContext, port: int, host: str, request: bytes) -> A
         return json.loads(answer.read())
 
 
+def test_a_browser_that_opens_the_address_learns_what_this_is(ingle: Ingle) -> None:
+    page = urllib.request.Request(f"http://127.0.0.1:{ingle.port}/", headers={"Accept": "text/html,*/*;q=0.8"})
+    with urllib.request.urlopen(page) as answer:
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert b"a self-hosted AWS Lambda" in answer.read()
+    for headers, path in (
+        ({}, "/"),
+        ({"Accept": "text/html", "Authorization": "x"}, "/"),
+        ({"Accept": "text/html"}, "/x"),
+    ):
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        status, told, _ = talk(ingle, f"GET {path} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode())
+        assert (status // 100, told["content-type"]) == (4, "application/json")
+
+
 def test_https_is_served_under_a_local_ca() -> None:
     port = free_port()
     with running_ingle("--https-port", str(port), "--domain", "ingle.test") as running:

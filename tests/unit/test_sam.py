@@ -1,10 +1,12 @@
 """What a template's names stand for, in which order its resources are made, and what can't be."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ingle.cli.sam.intrinsics import Resolver, Scope, TemplateError, references
+from ingle.cli.sam.naming import stack_name_of
 from ingle.cli.sam.shapes import arguments_of
 from ingle.cli.sam.stack import order_of
 from ingle.protocol import load_service
@@ -91,3 +93,22 @@ def test_values_get_the_types_of_the_api_and_the_rest_is_named() -> None:
     for wrong in ({"Environment": "x"}, {"Layers": "a"}, {"Handler": ["a"]}):
         with pytest.raises(TemplateError, match=next(iter(wrong))):
             arguments_of(model, "CreateFunction", wrong)
+
+
+def test_a_stack_is_called_as_its_project_is(tmp_path: Path) -> None:
+    project = tmp_path / "shop"
+    build = project / ".aws-sam" / "build"
+    build.mkdir(parents=True)
+    assert stack_name_of(project / "template.yaml") == "shop"
+    assert stack_name_of(build / "template.yaml") == "shop"
+    for text, name in (
+        ('version = 0.1\n[default.global.parameters]\nstack_name = "all"\n', "all"),
+        ('[default.global.parameters]\nstack_name = "all"\n[default.deploy.parameters]\nstack_name = "mine"\n', "mine"),
+        ('[prod.deploy.parameters]\nstack_name = "other"\n', "shop"),
+        ("default = 1\n", "shop"),
+    ):
+        (project / "samconfig.toml").write_text(text)
+        assert stack_name_of(build / "template.yaml") == name
+    (project / "samconfig.toml").write_text("[")
+    with pytest.raises(TemplateError, match="not TOML"):
+        stack_name_of(project / "template.yaml")

@@ -14,7 +14,7 @@ from pathlib import Path
 from ingle.app.config import ConfigurationError
 from ingle.cli.client import Client, make_client
 from ingle.cli.deployment import Declared, apply
-from ingle.cli.output import console
+from ingle.cli.output import console, say
 
 _EXAMPLE = Path(__file__).resolve().parent.parent.parent.parent / "examples" / "hello" / "app.py"
 _NAME = "hello"
@@ -24,6 +24,7 @@ _WARM = 50
 def run_demo(data_dir: Path, port: int) -> int:
     """Start Ingle, show a function's way, serve until Ctrl-C; return the exit status."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    say("Starting Ingle")
     command = [sys.executable, "-m", "ingle.app.command", "up", "--data", str(data_dir), "--port", str(port)]
     process = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
@@ -57,6 +58,7 @@ def _wait(process: "subprocess.Popen[bytes]", port: int) -> bool:
 
 def _show(data_dir: Path) -> None:
     client = make_client("lambda", data_dir)
+    say(f"\nDeploying examples/hello as {_NAME}, and invoking it {_WARM + 2} times")
     runtime = _deploy(client)
     first, payload = _invoke(client)
     version = client.call("PublishVersion", FunctionName=_NAME)["Version"]

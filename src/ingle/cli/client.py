@@ -38,6 +38,10 @@ class Installation:
     account: str
     region: str
     key: calls.AccessKey
+    https: str | None = None
+    """Where it serves with TLS, if it does."""
+    ca_file: Path | None = None
+    """Who signed the certificate, where one has to be told whom to trust."""
 
 
 def data_dir_of(data: Path | None) -> Path:
@@ -51,8 +55,16 @@ def find_installation(data_dir: Path) -> Installation:
         held = json.loads((data_dir / "credentials.json").read_text())
         key = calls.AccessKey(key_id=held["access_key_id"], secret=held["secret_access_key"])
         endpoint = (data_dir / "run" / "endpoint").read_text().strip()
+        https = _read_line(data_dir / "run" / "https")
+        ca = data_dir / "tls" / "ca.pem"
         return Installation(
-            data_dir=data_dir, endpoint=endpoint, account=held["account_id"], region=held["region"], key=key
+            data_dir=data_dir,
+            endpoint=endpoint,
+            account=held["account_id"],
+            region=held["region"],
+            key=key,
+            https=https,
+            ca_file=ca if https is not None and ca.exists() else None,
         )
     except FileNotFoundError:
         raise NotInstalledError(f"nothing is installed in {data_dir}: start `ingle up` first") from None
@@ -64,6 +76,13 @@ def find_installation(data_dir: Path) -> Installation:
         raise NotInstalledError(
             f"{data_dir / 'credentials.json'} is damaged: `ingle up` can't have written it"
         ) from None
+
+
+def _read_line(path: Path) -> str | None:
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return None
 
 
 def get_json(path: str, data_dir: Path) -> Any:

@@ -12,6 +12,7 @@ from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import PATHS, Observation
 from ingle.gateway.relay import relay
 from ingle.gateway.urls import Urls
+from ingle.gateway.welcome import answer_visit, is_visit
 from ingle.protocol import AwsError, rest_json
 from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
 from ingle.values import IngleError, new_request_id
@@ -67,6 +68,8 @@ class FrontDoor:
             return self._health(exchange)
         if exchange.target in PATHS and exchange.method == b"GET":
             return self._observe(exchange)
+        if is_visit(exchange):
+            return answer_visit(exchange)
         return self._forward(exchange)
 
     async def _invoke(self, exchange: Exchange) -> None:

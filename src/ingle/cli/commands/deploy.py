@@ -1,5 +1,6 @@
 """`ingle deploy DIR|ZIP|TEMPLATE`."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -23,14 +24,16 @@ _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 @click.option("--memory", type=int, metavar="MB")
 @click.option("--timeout", type=int, metavar="SECONDS")
 @click.option("--env", multiple=True, metavar="NAME=VALUE", help="A variable; those it has stay.")
+@click.option("--remove-env", multiple=True, metavar="NAME", help="Take away a variable.")
 @click.option("--role", metavar="ARN", help="The ARN of its role.")
 @click.option("--layers", multiple=True, metavar="ARN", help="A layer version, in order.")
+@click.option("--no-layers", is_flag=True, help="Take away every layer.")
 @click.option("--publish", is_flag=True, help="Make a version, to go back to.")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of a template.")
 @data_option
 def deploy(
     source: Path, name: str | None, runtime: str | None, handler: str | None, memory: int | None, timeout: int | None,
-    env: tuple[str, ...], role: str | None, layers: tuple[str, ...], publish: bool, parameter: tuple[str, ...],
+    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, publish: bool, parameter: tuple[str, ...],
     data: Path | None,
 ) -> None:  # fmt: skip
     """Create or update a function, or every resource of a SAM template.
@@ -44,23 +47,33 @@ def deploy(
         deploy_template(source, name, pairs(parameter, "--parameter"), data_dir_of(data))
         return
     given = {"Runtime": runtime, "Handler": handler, "MemorySize": memory, "Timeout": timeout, "Role": role,
-             "Layers": list(layers) or None}  # fmt: skip
+             "Layers": list(layers) or ([] if no_layers else None)}  # fmt: skip
     settings = {key: value for key, value in given.items() if value is not None}
     client = make_client("lambda", data_dir_of(data))
-    declared = declare(client, source, name, settings, pairs(env, "--env"))
+    declared = declare(client, source, name, settings, {**pairs(env, "--env"), **dict.fromkeys(remove_env)})
     tell(declared, apply(client, declared))
     if publish:
         version = client.call("PublishVersion", FunctionName=declared.name)["Version"]
         say(f"  version {version}")
 
 
-def declare(client: Client, source: Path, name: str | None, settings: Settings, variables: dict[str, str]) -> Declared:
-    """Return the function that a directory or zip stands for; end where its runtime or handler can't be told."""
+def declare(
+    client: Client, source: Path, name: str | None, settings: Settings, variables: Mapping[str, str | None]
+) -> Declared:
+    """Return the function that a directory or zip stands for; a variable that is None is taken away.
+
+    End where its runtime or handler can't be told.
+    """
     name = name or name_of(source)
     current = find_configuration(client, name)
     if variables:
         held = (current or {}).get("Environment", {}).get("Variables", {})
-        settings = {**settings, "Environment": {"Variables": {**held, **variables}}}
+        settings = {
+            **settings,
+            "Environment": {
+                "Variables": {key: value for key, value in {**held, **variables}.items() if value is not None}
+            },
+        }
     at_creation: Settings = {}
     if current is None and not {"Runtime", "Handler"} <= settings.keys():
         inferred = infer(source)

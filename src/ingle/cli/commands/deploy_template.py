@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from ingle.cli.client import make_client
-from ingle.cli.inference import name_of
 from ingle.cli.output import paint, say
+from ingle.cli.sam.naming import stack_name_of
 from ingle.cli.sam.stack import Told, deploy_stack, outputs_of
 from ingle.cli.sam.template import Place, Template, load_template
 
@@ -14,7 +14,7 @@ _COLOURS = {"created": "green", "updated": "green", "failed": "red", "not made":
 def deploy_template(path: Path, name: str | None, parameters: dict[str, str], data_dir: Path) -> None:
     """Make what a template declares and tell of every resource; the exit status is 1 if one failed."""
     client = make_client("lambda", data_dir)
-    stack = name or name_of(path.resolve().parent)
+    stack = name or stack_name_of(path)
     place = Place(stack=stack, region=client.installation.region, account=client.installation.account)
     has_failed = False
     template = load_template(path, place, parameters)

@@ -2,24 +2,25 @@
 
 import contextlib
 import json
+import shutil
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from ingle.cli.client import data_dir_of, get_json
 from ingle.cli.commands.options import data_option
-from ingle.cli.output import console
+from ingle.cli.output import say
+from ingle.cli.tables import Row, fit, least_width, render_table, without
 
-if TYPE_CHECKING:
-    from rich.table import Table
-
-_WORDS = ("function", "version", "environment", "tenant", "state")
 _FIGURES = ("memory", "cpu", "cpu time", "age", "invocations")
+_SHORT_ID = 8
+_LEFT_OUT = ("cpu time", "environment", "cpu", "tenant", "age")
+"""What a narrow terminal does without, in this order."""
 _UNKNOWN = "-"
 _FILE_WIDTH = 160
 """How wide a table is that goes to no terminal."""
@@ -44,57 +45,57 @@ def top(once: bool, as_json: bool, every_s: float, data: Path | None) -> None:
     if as_json:
         sys.stdout.write(json.dumps(look()[1]) + "\n")
     elif once:
-        from rich.console import Console
-
-        (console if console.is_terminal else Console(width=_FILE_WIDTH)).print(table_of(look(), None))
+        width = shutil.get_terminal_size().columns if sys.stdout.isatty() else _FILE_WIDTH
+        for line in lines_of(look(), None, width):
+            say(line)
     else:
         with contextlib.suppress(KeyboardInterrupt):
             _follow(look(), look, every_s)
 
 
 def _follow(now: Look, look: Callable[[], Look], every_s: float) -> None:
+    from rich.console import Console
     from rich.live import Live
+    from rich.text import Text
 
-    with Live(table_of(now, None), console=console, screen=console.is_terminal, auto_refresh=False) as live:
+    screen = Console()
+
+    def show(before: Look | None) -> Text:
+        return Text("\n".join(lines_of(now, before, screen.width)), no_wrap=True, overflow="ellipsis")
+
+    with Live(show(None), console=screen, screen=screen.is_terminal, auto_refresh=False) as live:
         while True:
             time.sleep(every_s)
             before, now = now, look()
-            live.update(table_of(now, before), refresh=True)
+            live.update(show(before), refresh=True)
 
 
-def table_of(now: Look, before: Look | None) -> "Table":
-    """Return the table of a look; how much of a processor each takes is what it took since the look before."""
-    from rich.table import Table
-
-    at_s, environments, pools, isolation = now
+def lines_of(now: Look, before: Look | None, width: int) -> list[str]:
+    """Return the screen of a look, so wide; a processor's share is what was taken of it since the look before."""
+    _, environments, pools, isolation = now
     states = Counter(one["state"] for one in environments)
     told = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
     title = f"{len(environments)} environment{'s' * (len(environments) != 1)}" + (f": {told}" if told else "")
     blank = ", ".join(f"{one['runtime']} {one['ready']} of {one['wanted']}" for one in pools)
-    caption = f"isolation: {isolation}" + (f"; blank environments ready: {blank}" if blank else "")
-    table = Table(
-        title=title,
-        caption=caption,
-        caption_justify="left",
-        title_justify="left",
-        box=None,
-        pad_edge=False,
-        padding=(0, 1),
-    )
-    for word in _WORDS:
-        table.add_column(word, overflow="fold", min_width=len(word))
-    for figure in _FIGURES:
-        table.add_column(figure, justify="right", no_wrap=True)
-    took_us = {one["id"]: one["cpu_us"] for one in before[1]} if before is not None else {}
-    for one in environments:
-        share = _UNKNOWN
-        if before is not None and one["cpu_us"] is not None and took_us.get(one["id"]) is not None:
-            share = f"{(one['cpu_us'] - took_us[one['id']]) / (at_s - before[0]) / 1e4:.0f} %"
-        table.add_row(
-            one["function"], one["version"], one["id"], one["tenant"] or "", one["state"], _memory(one["memory_bytes"]),
-            share, _cpu_time(one["cpu_us"]), _age(one["age_s"]), str(one["invocations"]),
-        )  # fmt: skip
-    return table
+    rows = [_row(one, now, before) for one in environments]
+    if not any(row["tenant"] for row in rows):
+        rows = without(rows, "tenant")
+    if least_width(rows) > width:
+        rows = [{**row, "environment": row["environment"][:_SHORT_ID]} for row in rows]
+    table = render_table(fit(rows, width, _LEFT_OUT), width, _FIGURES)
+    return [title, *table, f"isolation: {isolation}", *([f"blank environments ready: {blank}"] if blank else [])]
+
+
+def _row(one: dict[str, Any], now: Look, before: Look | None) -> Row:
+    share = _UNKNOWN
+    took_us = {other["id"]: other["cpu_us"] for other in before[1]} if before is not None else {}
+    if before is not None and one["cpu_us"] is not None and took_us.get(one["id"]) is not None:
+        share = f"{(one['cpu_us'] - took_us[one['id']]) / (now[0] - before[0]) / 1e4:.0f} %"
+    return {
+        "function": one["function"], "version": one["version"], "environment": one["id"], "tenant": one["tenant"] or "",
+        "state": one["state"], "memory": _memory(one["memory_bytes"]), "cpu": share, "cpu time": _cpu_time(one["cpu_us"]),
+        "age": _age(one["age_s"]), "invocations": str(one["invocations"]),
+    }  # fmt: skip
 
 
 def _memory(size_bytes: int | None) -> str:
