@@ -1,6 +1,7 @@
 """The public API: authenticate, authorize, validate, act."""
 
 import asyncio
+import dataclasses
 import hashlib
 from typing import Any
 
@@ -14,7 +15,15 @@ from ingle.control.request import Handler, Request
 from ingle.control.role_sessions import SessionExpiredError
 from ingle.environments import Principal
 from ingle.protocol import AwsError, Operation, ServiceModel, json_rpc, load_service, not_implemented, rest_json, sigv4
-from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
+from ingle.transport import (
+    BodyTooLargeError,
+    DisconnectedError,
+    Exchange,
+    Holding,
+    Intake,
+    IntakeFullError,
+    physical_memory_bytes,
+)
 from ingle.values import MIB, Clock, IngleError, new_request_id
 
 _log = structlog.get_logger("ingle.control")
@@ -25,6 +34,34 @@ _LARGE_BYTES = MIB
 _SIBLINGS = {"lambda": ("lambda-core", "lambda-microvms", "lambda-web")}
 """Further models on the same host, under the same signing name; Ingle has none of their operations."""
 _LARGE = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
+
+
+def intake_limit_bytes() -> int:
+    """Return what all requests together may hold: a sixteenth of the machine's memory, at least four large uploads."""
+    return max(4 * CREATE_LIMIT_BYTES, physical_memory_bytes() // 16)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class _Call:
+    """What the head of a request says."""
+
+    exchange: Exchange
+    signed: sigv4.SignedRequest
+    key: bytes = dataclasses.field(repr=False)
+    principal: Principal
+    model: ServiceModel
+    operation: Operation
+    labels: dict[str, str]
+
+    @property
+    def action(self) -> str:
+        """The operation, as policies name it."""
+        return f"{self.signed.service}:{self.operation.name}"
+
+    def verify(self, payload_hash: str) -> None:
+        """Raises AwsError where the signature is another."""
+        sent = self.exchange
+        sigv4.verify(self.signed, self.key, sent.method, sent.target, sent.headers, payload_hash)
 
 
 class Front:
@@ -39,6 +76,7 @@ class Front:
         downloads: Downloads,
         https_port: int | None,
         rate: CallRate | None,
+        intake: Intake,
     ) -> None:
         self._account = account
         self._identities = identities
@@ -46,6 +84,7 @@ class Front:
         self._downloads = downloads
         self._https_port = https_port
         self._rate = rate
+        self._intake = intake
         self._handlers = handlers
         self._models: dict[str, ServiceModel] = {name: load_service(name) for name in handlers}
 
@@ -78,28 +117,47 @@ class Front:
         sigv4.check_scope(signed, signed.service)
         model = self._models[signed.service]
         operation, labels = _match(model, exchange)
-        body = await _read(exchange, operation)
+        call = _Call(
+            exchange=exchange,
+            signed=signed,
+            key=sigv4.derive_signing_key(identity.secret_access_key, signed.date, signed.region, signed.service),
+            principal=identity.principal,
+            model=model,
+            operation=operation,
+            labels=labels,
+        )
+        if exchange.body_nowait is None:
+            self._check_head(call)
+        with self._intake.hold(identity.principal.arn) as holding:
+            return await self._serve(call, await _read(exchange, operation, holding))
+
+    def _check_head(self, call: _Call) -> None:
+        """Refuse what can be refused before a body has come that is not here yet. Raises AwsError."""
+        claimed = sigv4.claimed_sha256(call.exchange.headers)
+        if claimed is not None:
+            call.verify(claimed)
+        authorize(call.principal, self._account, call.action)
+
+    async def _serve(self, call: _Call, body: bytes) -> rest_json.Answer:
+        exchange, operation, region = call.exchange, call.operation, call.signed.region
         digest = hashlib.sha256(body) if len(body) <= _LARGE_BYTES else await asyncio.to_thread(hashlib.sha256, body)
-        payload_hash = sigv4.payload_sha256(signed, exchange.headers, digest.hexdigest())
-        key = sigv4.derive_signing_key(identity.secret_access_key, signed.date, signed.region, signed.service)
-        sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
-        action = f"{signed.service}:{operation.name}"
-        authorize(identity.principal, self._account, action)
+        call.verify(sigv4.payload_sha256(call.signed, exchange.headers, digest.hexdigest()))
+        authorize(call.principal, self._account, call.action)
         handler = self._handlers.get(operation.service, {}).get(operation.name)
         if handler is None:
             raise not_implemented(operation.service, operation.name)
         if self._rate is not None and operation.service == "lambda":
-            self._rate.take(self._account, signed.region, operation.name, self._clock.monotonic_ns() / 1e9)
-        wishes = await _parse(model, operation, labels, exchange, body)
+            self._rate.take(self._account, region, operation.name, self._clock.monotonic_ns() / 1e9)
+        wishes = await _parse(call.model, operation, call.labels, exchange, body)
         request = Request(
-            principal=identity.principal,
-            action=action,
+            principal=call.principal,
+            action=call.action,
             account=self._account,
-            region=signed.region,
+            region=region,
             input=wishes,
             endpoint=_endpoint(exchange, self._https_port),
         )
-        return await _act(model, operation, handler, request)
+        return await _act(call.model, operation, handler, request)
 
     def _whose(self, signed: sigv4.SignedRequest) -> Identity:
         try:
@@ -135,10 +193,12 @@ def _match(model: ServiceModel, exchange: Exchange) -> tuple[Operation, dict[str
     raise AwsError("UnknownOperationException", "The requested operation is not known to the service.")
 
 
-async def _read(exchange: Exchange, operation: Operation) -> bytes:
+async def _read(exchange: Exchange, operation: Operation, holding: Holding) -> bytes:
     limit = CREATE_LIMIT_BYTES if operation.name in _LARGE else _OTHER_LIMIT_BYTES
     try:
-        return await exchange.read(limit)
+        return await holding.read(exchange, limit)
+    except IntakeFullError:
+        raise AwsError("ServiceUnavailableException", "Too many requests are on their way; try again.") from None
     except BodyTooLargeError:
         raise AwsError(
             "RequestEntityTooLargeException",

@@ -14,7 +14,7 @@ from ingle.control.credentials import load_root_credentials
 from ingle.control.dispatcher import Dispatcher
 from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
-from ingle.control.front import CREATE_LIMIT_BYTES, Front
+from ingle.control.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
 from ingle.control.identities import Identities
 from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
@@ -56,7 +56,7 @@ from ingle.store import (
     open_database,
     open_queue,
 )
-from ingle.transport import HttpClient, ServerLimits, serve_http, unix_listener
+from ingle.transport import HttpClient, Intake, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
 
 
@@ -121,7 +121,8 @@ async def serve_control(settings: ControlSettings) -> None:
     sessions = RoleSessions(SessionKeyRepository(database), keyring, clock)
     identities = Identities(root, sessions)
     rate = CallRate(settings.call_rate) if settings.call_rate is not None else None
-    front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate)
+    intake = Intake(intake_limit_bytes())
+    front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate, intake)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
     gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events)
     snap_starts = SnapStarts(repository, publisher)

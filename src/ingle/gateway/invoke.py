@@ -108,7 +108,10 @@ class Invoker:
         if body is not None and len(body) <= PAYLOAD_LIMIT_BYTES:
             await self._invoke(exchange, body)
             return
-        key, _ = await self._authenticator.recognise(exchange)
+        key, signed = await self._authenticator.recognise(exchange)
+        path, _, query = exchange.target.partition(b"?")
+        arn = read_arn(_named(path), query, signed.region, self._account)
+        authorize(key.principal, "lambda:InvokeFunction", arn.account, str(arn))
         with self._intake.hold(key.principal.arn) as holding:
             await self._invoke(exchange, await read_payload(exchange, holding))
 

@@ -85,7 +85,8 @@ class Urls:
         if url.auth_type != "NONE":
             exchange.target = sigv4.as_signed(exchange.target)
             if exchange.body_nowait is None:
-                await self._authenticator.recognise(exchange)
+                key, _ = await self._authenticator.recognise(exchange)
+                authorize(key.principal, "lambda:InvokeFunctionUrl", arn.account, str(arn))
         with self._intake.hold(str(arn.qualified(None))) as holding:
             await self._run(exchange, await read_payload(exchange, holding), arn, url, named, shape)
 

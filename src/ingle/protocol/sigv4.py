@@ -230,6 +230,15 @@ def check_scope(signed: SignedRequest, service: str) -> None:
         )
 
 
+def claimed_sha256(headers: list[Header]) -> str | None:
+    """Return the payload hash that a request says to have, by which its signature can be verified before its body is here.
+
+    None where it says none, or none that can be. Raises AwsError.
+    """
+    given = _single(headers, b"x-amz-content-sha256")
+    return given.decode() if given is not None and _SHA256.fullmatch(given) else None
+
+
 def payload_sha256(signed: SignedRequest, headers: list[Header], body_sha256: str) -> str:
     """Return the payload hash that goes into the canonical request.
 
