@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,19 @@ def test_a_directory_is_deployed_changed_invoked_and_deleted(run: Run, source: P
     assert "REPORT RequestId" in run("invoke", name, "--tail")
     assert run("delete", name) == f"deleted {name}\n"
     assert "not found" in run("invoke", name, status=1)
+
+
+def test_a_public_url_is_made_in_one_step(run: Run, source: Path, ingle: Ingle) -> None:
+    (source / "app.py").write_text("def handler(event, context):\n    return event['rawPath']\n")
+    told = run("deploy", source, "--name", "public", "--url")
+    by_path = told.splitlines()[-1].split()[-1]
+    assert by_path.startswith(f"http://127.0.0.1:{ingle.port}/lambda-url/")
+    assert f".lambda-url.us-east-1.localhost:{ingle.port}/" in told.splitlines()[-2]
+    with urllib.request.urlopen(f"{by_path}some/where") as answer:
+        assert answer.read() == b"/some/where"
+    again = run("deploy", source, "--name", "public", "--url")
+    assert again.splitlines()[1:] == told.splitlines()[1:]
+    run("delete", "public")
 
 
 def test_functions_are_listed_their_logs_shown_and_failures_told(run: Run, source: Path) -> None:

@@ -205,8 +205,10 @@ def test_https_is_served_under_a_local_ca() -> None:
         with urllib.request.urlopen(location, context=context) as answer:
             assert location.startswith(f"https://localhost:{port}/") and answer.read(2) == b"PK"
         url = client.create_function_url_config(FunctionName="f", AuthType="AWS_IAM")["FunctionUrl"]
-        host = url.removeprefix("http://").rstrip("/")
-        assert host.endswith(f".lambda-url.us-east-1.ingle.test:{running.port}")
+        host = url.removeprefix("https://").rstrip("/")
+        assert host.endswith(f".lambda-url.us-east-1.ingle.test:{port}")
+        plain = running.client().get_function_url_config(FunctionName="f")["FunctionUrl"]
+        assert plain == url.replace("https", "http").replace(str(port), str(running.port))
         told = over_tls(context, port, host, signed(running, "GET", "/", host=host))
         assert (told["x-forwarded-proto"], told["x-amzn-tls-version"]) == ("https", "TLSv1.3")
         client.close()

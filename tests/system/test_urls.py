@@ -107,6 +107,23 @@ def test_what_has_no_url_is_told(client: Any, named: str) -> None:
     assert refused(client.create_function_url_config, **split, **broken)[1] == 400
 
 
+def test_a_url_is_served_by_its_path_too(ingle: Ingle, caller: Caller) -> None:
+    url_id = caller.host.partition(".")[0]
+    by_path = Caller(ingle, f"http://127.0.0.1:{ingle.port}/")
+    answer = by_path.signed("GET", f"/lambda-url/{url_id}/a%2fb//c?x=1&x=2")
+    assert (answer.status, answer.headers["content-security-policy"]) == (200, "sandbox allow-scripts allow-forms")
+    event = answer.value["event"]
+    assert (event["rawPath"], event["rawQueryString"]) == ("/a%2fb//c", "x=1&x=2")
+    assert event["requestContext"]["http"]["path"] == "/a%2fb//c"
+    assert event["requestContext"]["domainName"] == caller.host.partition(":")[0]
+    assert event["headers"]["host"] == f"127.0.0.1:{ingle.port}"
+    assert by_path.signed("GET", f"/lambda-url/{url_id}").value["event"]["rawPath"] == "/"
+    assert by_path.ask("GET", f"/lambda-url/{url_id}/").status == 403
+    assert by_path.ask("GET", "/lambda-url/nobody/").value == {"Message": None}
+    browser = by_path.ask("GET", f"/lambda-url/{url_id}/page?x=1", Sec_Fetch_Mode="navigate")
+    assert (browser.status, browser.headers["location"]) == (307, f"http://{caller.host}/page?x=1")
+
+
 def test_a_signed_request_is_served(caller: Caller) -> None:
     path = "/some/where?k=v&k=w"
     answer = caller.signed("PUT", path, b"\x00\x01", Cookie="a=1; b=2", X_Own="yes")

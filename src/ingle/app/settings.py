@@ -37,7 +37,7 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             concurrency_limit=options.concurrency,
             call_rate=options.call_rate,
             event_retry_s=options.event_retry_s,
-            urls=UrlSettings(domain=options.domain, port=options.port),
+            urls=UrlSettings(domain=options.domain, port=options.port, https_port=options.https_port),
             https_port=options.https_port,
             s3_endpoint=options.s3_endpoint,
             links=links("control_gateway", "control_worker", "gateway"),

@@ -12,11 +12,13 @@ class UrlSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     domain: str
     port: int
+    https_port: int | None = None
 
-    def url_of(self, url_id: str, region: str) -> str:
-        """Return the URL of an id."""
-        port = "" if self.port == 80 else f":{self.port}"
-        return f"http://{url_id}.lambda-url.{region}.{self.domain}{port}/"
+    def url_of(self, url_id: str, region: str, *, by_https: bool) -> str:
+        """Return the URL of an id, as it suits a caller who came by HTTPS, or by HTTP."""
+        scheme, port, usual = ("https", self.https_port, 443) if by_https else ("http", self.port, 80)
+        shown = "" if port == usual else f":{port}"
+        return f"{scheme}://{url_id}.lambda-url.{region}.{self.domain}{shown}/"
 
 
 class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):

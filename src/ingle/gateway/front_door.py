@@ -11,6 +11,7 @@ from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import PATHS, Observation
 from ingle.gateway.relay import relay
+from ingle.gateway.url_paths import is_url_path
 from ingle.gateway.urls import Urls
 from ingle.gateway.welcome import answer_visit, is_visit
 from ingle.protocol import AwsError, rest_json
@@ -68,6 +69,8 @@ class FrontDoor:
             return self._health(exchange)
         if exchange.target in PATHS and exchange.method == b"GET":
             return self._observe(exchange)
+        if is_url_path(exchange.target):
+            return self._urls.answer_by_path(exchange)
         if is_visit(exchange):
             return answer_visit(exchange)
         return self._forward(exchange)

@@ -35,6 +35,14 @@ class UrlIndex:
         """Say whether a Host names a function URL, of whatever id; asked of each request to the front door."""
         return host is not None and self._mark in (name := host.lower()) and name.partition(b":")[0].endswith(self._end)
 
+    def find_id(self, url_id: str) -> tuple[FunctionKey, UrlRoute] | None:
+        """Return the function and its URL of an id; None where there is none."""
+        return self._known.get(url_id)
+
+    def host_of(self, function: FunctionKey, url: UrlRoute) -> str:
+        """Return the host of a URL, without a port."""
+        return f"{url.url_id}{_MARK}{function[1]}{self._domain}"
+
     def find(self, host: str) -> tuple[FunctionKey, UrlRoute] | None:
         """Return the function and its URL that a host without port names, in lower case; None where there is none."""
         url_id, _, rest = host.partition(_MARK)

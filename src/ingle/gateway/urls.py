@@ -1,6 +1,8 @@
 """Function URLs: requests whose host is `<url-id>.lambda-url.<region>.<domain>` (execution reference, section 10)."""
 
+import dataclasses
 import random
+from collections.abc import Sequence
 from functools import partial
 
 import msgspec
@@ -14,6 +16,7 @@ from ingle.gateway.invoke import STREAM, Invoker, event_headers
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.url_event import Signer, UrlRequest, render_event
 from ingle.gateway.url_index import UrlIndex
+from ingle.gateway.url_paths import is_navigation, sandboxed, split_target
 from ingle.gateway.url_reply import BufferedReply, Shaper, StreamedReply
 from ingle.protocol import AwsError, rest_json, sigv4
 from ingle.routing import UrlRoute
@@ -57,14 +60,36 @@ class Urls:
         if found is None:
             _respond(exchange, _refusal(None), list)
             return
+        await self._answer(exchange, found, Asked(host=host, port=port, target=exchange.target), list)
+
+    async def answer_by_path(self, exchange: Exchange) -> None:
+        """Answer a request whose path names a function URL by its id."""
+        url_id, target = split_target(exchange.target)
+        found = self._index.find_id(url_id)
+        if found is None:
+            _respond(exchange, _refusal(None), sandboxed)
+            return
+        host = self._index.host_of(*found)
+        port = (exchange.header(b"host") or b"").decode("latin-1").rpartition(":")[2]
+        port = port if port.isdecimal() else ""
+        if is_navigation(exchange.headers):
+            scheme, shown = "https" if exchange.tls else "http", f":{port}" if port else ""
+            exchange.respond(307, [(b"location", f"{scheme}://{host}{shown}".encode() + target), _request_id()])
+            return
+        await self._answer(exchange, found, Asked(host=host, port=port, target=target), sandboxed)
+
+    async def _answer(
+        self, exchange: Exchange, found: tuple[FunctionKey, UrlRoute], asked: "Asked", shape: Shaper
+    ) -> None:
         function, url = found
-        shape: Shaper = list if url.cors is None else partial(cors.apply, url.cors, exchange.header(b"origin"))
+        if url.cors is not None:
+            shape = partial(_shape_both, shape, partial(cors.apply, url.cors, exchange.header(b"origin")))
         if url.cors is not None and exchange.method == b"OPTIONS":
             self._count(function, 200)
             exchange.respond(200, [*cors.preflight_headers(url.cors, exchange.header(b"origin")), _request_id()])
             return
         try:
-            await self._serve(exchange, function, url, (host, port), shape)
+            await self._serve(exchange, function, url, asked, shape)
         except AwsError as error:
             self._count(function, error.status)
             self._metrics.refused(error)
@@ -75,9 +100,9 @@ class Urls:
                 _respond(exchange, refusal, shape)
 
     async def _serve(
-        self, exchange: Exchange, function: FunctionKey, url: UrlRoute, named: tuple[str, str], shape: Shaper
+        self, exchange: Exchange, function: FunctionKey, url: UrlRoute, asked: "Asked", shape: Shaper
     ) -> None:
-        """Have a request to host and port `named` served. Raises AwsError."""
+        """Have a request served. Raises AwsError."""
         account, region, name = function
         arn = FunctionArn(account=account, region=region, name=name, qualifier=url.qualifier)
         if url.auth_type == "NONE" and not url.is_public:
@@ -88,7 +113,7 @@ class Urls:
                 key, _ = await self._authenticator.recognise(exchange)
                 authorize(key.principal, "lambda:InvokeFunctionUrl", arn.account, str(arn))
         with self._intake.hold(str(arn.qualified(None))) as holding:
-            await self._run(exchange, await read_payload(exchange, holding), arn, url, named, shape)
+            await self._run(exchange, await read_payload(exchange, holding), arn, url, asked, shape)
 
     async def _run(
         self,
@@ -96,19 +121,18 @@ class Urls:
         body: bytes,
         arn: FunctionArn,
         url: UrlRoute,
-        named: tuple[str, str],
+        asked: "Asked",
         shape: Shaper,
     ) -> None:
-        host, port = named
         signer = await self._check_signer(exchange, body, arn) if url.auth_type != "NONE" else None
         told = event_headers(exchange, arn)
         tls = exchange.tls
         request = UrlRequest(
             url_id=url.url_id,
-            domain=host,
-            port=port or ("443" if tls else "80"),
+            domain=asked.host,
+            port=asked.port or ("443" if tls else "80"),
             method=exchange.method.decode(),
-            target=exchange.target,
+            target=asked.target,
             headers=exchange.headers,
             body=body,
             source_ip=exchange.peer.rpartition(":")[0],
@@ -137,6 +161,19 @@ class Urls:
 
     def _count(self, function: FunctionKey, status: int) -> None:
         self._metrics.of(function[1], function[2]).url_answers[status // 100] += 1
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What a request names: the URL's host, the port, and a target within the URL."""
+
+    host: str
+    port: str
+    target: bytes
+
+
+def _shape_both(first: Shaper, second: Shaper, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    return second(first(headers))
 
 
 def _request_id() -> tuple[bytes, bytes]:

@@ -12,6 +12,7 @@ from ingle.cli.commands.options import PATH, data_option, handler_option, name_o
 from ingle.cli.deployment import Declared, Outcome, Settings, apply, find_configuration
 from ingle.cli.inference import infer, name_of
 from ingle.cli.output import fail, paint, say
+from ingle.cli.public_urls import make_public_url
 
 _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
@@ -29,11 +30,12 @@ _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 @click.option("--layers", multiple=True, metavar="ARN", help="A layer version, in order.")
 @click.option("--no-layers", is_flag=True, help="Take away every layer.")
 @click.option("--publish", is_flag=True, help="Make a version, to go back to.")
+@click.option("--url", is_flag=True, help="Give it a function URL that everybody may call.")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of a template.")
 @data_option
 def deploy(
     source: Path, name: str | None, runtime: str | None, handler: str | None, memory: int | None, timeout: int | None,
-    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, publish: bool, parameter: tuple[str, ...],
+    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, publish: bool, url: bool, parameter: tuple[str, ...],
     data: Path | None,
 ) -> None:  # fmt: skip
     """Create or update a function, or every resource of a SAM template.
@@ -55,6 +57,9 @@ def deploy(
     if publish:
         version = client.call("PublishVersion", FunctionName=declared.name)["Version"]
         say(f"  version {version}")
+    if url:
+        for line in make_public_url(client, declared.name):
+            say(f"  {line}")
 
 
 def declare(

@@ -64,20 +64,20 @@ class FunctionUrls:
         fields = _fields(request.input)
         url = FunctionUrl(url_id=new_url_id(), created_ms=now, modified_ms=now, **fields)
         await self._keep(function.with_url(qualifier, url))
-        shown = self._show(function, qualifier, url)
+        shown = self._show(request, function, qualifier, url)
         del shown["LastModifiedTime"]
         return Answered(shown)
 
     async def get(self, request: Request) -> Answered:
         """GetFunctionUrlConfig."""
-        return Answered(self._show(*self._find(request)))
+        return Answered(self._show(request, *self._find(request)))
 
     async def update(self, request: Request) -> Answered:
         """UpdateFunctionUrlConfig: what isn't given stays, Cors is replaced as a whole."""
         function, qualifier, url = self._find(request)
         changed = msgspec.structs.replace(url, modified_ms=self._clock.now_ms(), **_fields(request.input))
         await self._keep(function.with_url(qualifier, changed))
-        return Answered(self._show(function, qualifier, changed))
+        return Answered(self._show(request, function, qualifier, changed))
 
     async def delete(self, request: Request) -> Answered:
         """DeleteFunctionUrlConfig; the id is never used again."""
@@ -91,7 +91,7 @@ class FunctionUrls:
         after = read_marker(request.input.get("Marker"))
         found = [name for name in sorted(function.urls) if name > after and _is_there(function, name)]
         count = min(request.input.get("MaxItems", PAGE), PAGE)
-        shown = [self._show(function, name, function.urls[name]) for name in found[:count]]
+        shown = [self._show(request, function, name, function.urls[name]) for name in found[:count]]
         more = {"NextMarker": make_marker(found[count - 1])} if len(found) > count else {}
         return Answered({"FunctionUrlConfigs": shown, **more})
 
@@ -115,9 +115,11 @@ class FunctionUrls:
         self._repository.save(function)
         await self._publisher.announce(function)
 
-    def _show(self, function: Function, qualifier: str, url: FunctionUrl) -> dict[str, Any]:
+    def _show(self, request: Request, function: Function, qualifier: str, url: FunctionUrl) -> dict[str, Any]:
         shown: dict[str, Any] = {
-            "FunctionUrl": self._settings.url_of(url.url_id, function.region),
+            "FunctionUrl": self._settings.url_of(
+                url.url_id, function.region, by_https=request.endpoint.startswith("https:")
+            ),
             "FunctionArn": _arn(function, qualifier),
             "AuthType": url.auth_type,
             "CreationTime": iso_time(url.created_ms),
