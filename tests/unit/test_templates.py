@@ -88,16 +88,68 @@ async def make(made: Made, takes_s: float = 0.0) -> Made:
 
 async def test_one_is_made_ahead_and_taken_once_if_it_can_still_serve() -> None:
     ahead: Ahead[Made] = Ahead()
-    assert ahead.take(KEY) is None
+    assert await ahead.take(KEY) is None
     for can_serve in (True, False):
         made = Made()
         made.state = State.IDLE if can_serve else State.GONE
-        ahead.make(KEY, partial(make, made))
-        assert ahead.take(KEY) is None  # it is on its way
-        ahead.make(KEY, partial(make, Made()))  # and no other
+        ahead.make(KEY, partial(make, made, 0.01))
+        assert await ahead.take(KEY) is (made if can_serve else None)  # as soon as it is ready
+        ahead.drop(lambda _: True)
+        assert await ahead.take(KEY) is None
+
+
+async def test_as_many_are_made_ahead_as_were_wanted_lately() -> None:
+    ahead: Ahead[Made] = Ahead(half_life_s=600)
+    made: list[Made] = []
+
+    async def work() -> Made:
+        made.append(Made())
+        return made[-1]
+
+    for count in (1, 2, 3, 4, 5, 6, 7, 8, 8, 8):
+        ahead.make(KEY, work)
+        await asyncio.sleep(0)
+        assert len(made) == count
+    assert await ahead.take(KEY) is made[0]
+
+
+async def test_all_but_one_go_when_no_more_are_wanted() -> None:
+    ahead: Ahead[Made] = Ahead(half_life_s=0.05)
+    made: list[Made] = []
+
+    async def work() -> Made:
+        made.append(Made())
+        return made[-1]
+
+    for _ in range(8):
+        ahead.make(KEY, work)
+    await asyncio.sleep(0)
+    assert len(made) > 1
+    until = asyncio.get_running_loop().time() + 20
+    while sum(one.state is State.IDLE for one in made) > 1 and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(0.01)
-        assert ahead.take(KEY) is (made if can_serve else None)
-        assert ahead.take(KEY) is None
+    await asyncio.sleep(0.2)
+    assert [one.state for one in made].count(State.IDLE) == 1
+
+
+async def test_who_gives_up_waiting_for_one_leaves_nothing_behind() -> None:
+    ahead: Ahead[Made] = Ahead()
+    made, ready = Made(), asyncio.Event()
+
+    async def work() -> Made:
+        await ready.wait()
+        return made
+
+    ahead.make(KEY, work)
+    waiting = asyncio.create_task(ahead.take(KEY))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait((waiting,))
+    ready.set()
+    until = asyncio.get_running_loop().time() + 5
+    while made.state is not State.STOPPING and asyncio.get_running_loop().time() < until:
+        await asyncio.sleep(0.001)
+    assert made.state is State.STOPPING
 
 
 @pytest.mark.parametrize(("kept_s", "takes_s"), [(600.0, 0.0), (600.0, 0.01), (0.01, 0.0)])
@@ -111,14 +163,14 @@ async def test_what_nobody_wants_is_ended_be_it_ready_on_its_way_or_old(kept_s: 
     while made.state is not State.STOPPING and asyncio.get_running_loop().time() < until:
         await asyncio.sleep(0.001)
     assert made.state is State.STOPPING
-    assert ahead.take(KEY) is None
+    assert await ahead.take(KEY) is None
 
 
 async def test_what_was_taken_is_forgotten_and_callers_who_name_many_tenants_have_few_kept() -> None:
     ahead: Ahead[Made] = Ahead(most=2)
     ahead.make(KEY, partial(make, Made()))
     await asyncio.sleep(0.01)
-    taken = ahead.take(KEY)
+    taken = await ahead.take(KEY)
     assert taken is not None
     known = weakref.ref(taken)
     del taken

@@ -107,10 +107,9 @@ class Group:
                     return int(count) > 0
         return False
 
-    def remove(self) -> None:
-        """Remove the group; its processes have ended."""
-        for folder in self._folders:
-            _remove(folder)
+    def remove_nowait(self) -> bool:
+        """Remove the group, whose processes have ended; return whether the kernel has let go of all of them."""
+        return all(_remove(folder, tries=1) for folder in self._folders)
 
 
 def _write(path: Path, value: int, *, optional: bool = False) -> None:
@@ -125,15 +124,15 @@ def _write(path: Path, value: int, *, optional: bool = False) -> None:
             raise
 
 
-def _remove(folder: Path) -> None:
-    for _ in range(200):
+def _remove(folder: Path, tries: int = 200) -> bool:
+    for _ in range(tries):
         try:
-            folder.rmdir()
-            return
-        except FileNotFoundError:
-            return
+            with contextlib.suppress(FileNotFoundError):
+                folder.rmdir()
+            return True
         except OSError:  # a process is still on its way out
-            time.sleep(0.005)
+            time.sleep(0.005 if tries > 1 else 0)
+    return False
 
 
 class Groups:

@@ -31,6 +31,7 @@ _TASK, _LAYERS = "/var/task", "/opt"
 _QUIET_S = 0.02
 _LOOK_AGAIN_S = 1.0
 _SLACK = 8
+_FEW, _LEFTOVERS_S = 2, 0.005
 
 
 class Zygote:
@@ -137,6 +138,7 @@ class Operations:
         self._demand: dict[int, Demand] = {}
         self._levels: dict[int, tuple[int, int]] = {}
         self._last_order = 0.0
+        self._leftovers: list[Group] = []  # of ended environments that the kernel has not let go of
         self._attached: dict[int, socket.socket] = {}
         self._next = 1
         self.workers: list[socket.socket] = []
@@ -317,26 +319,28 @@ class Operations:
         """Make one of what is kept ready; return in how many seconds more is wanted, None where nothing is."""
         if self._rootless:
             return None
-        quiet = self._last_order + _QUIET_S - time.monotonic()
-        if quiet > 0:  # what has just been ordered needs the processor more
-            return quiet
-        if self._namespaces.make_ahead(_READY) or self._networks.make_ahead(_READY):
-            return 0.0
-        return 0.0 if self._make_blank() else _LOOK_AGAIN_S
+        self._leftovers = [group for group in self._leftovers if not group.remove_nowait()]
+        wait_s = self._last_order + _QUIET_S - time.monotonic()
+        if wait_s <= 0 or self._is_running_out():  # what has just been ordered needs the processor more
+            is_short = self._namespaces.make_ahead(_READY) or self._networks.make_ahead(_READY)
+            wait_s = 0.0 if is_short or (not self._unborn and self._make_blank()) else _LOOK_AGAIN_S
+        return min(wait_s, _LEFTOVERS_S) if self._leftovers else wait_s
+
+    def _is_running_out(self) -> bool:
+        """Whether blanks go as fast as they come, and nobody who has an order waits for the processor."""
+        is_late = any(environment.order for environment in self._environments.values())
+        return not is_late and any(len(self._blanks.get(runtime, [])) < _FEW for runtime in self._demand)
 
     def _make_blank(self) -> bool:
-        """Have one more blank environment born where fewer are kept than recent demand wants."""
+        """Have one more blank environment born where fewer are kept than recent demand wants, one at a time."""
         now = time.monotonic()
         kept = {runtime: len(self._blanks.get(runtime, [])) for runtime in self._zygotes}
-        for environment in self._unborn.values():
-            kept[environment.runtime] += 1
         for runtime, count in kept.items():
             demand = self._demand.get(runtime)
             wanted = target(demand.level(now) if demand is not None else 0.0, sum(kept.values()) - count)
             self._tell_level(runtime, wanted)
             if count < wanted:
-                if not self._unborn:
-                    self._create(runtime, None)
+                self._create(runtime, None)
                 return True
             blanks = self._blanks.get(runtime, [])
             if len(blanks) > max(wanted, FLOOR) + _SLACK:
@@ -425,8 +429,8 @@ class Operations:
         for descriptor in (environment.handle, environment.listener):
             if descriptor >= 0:
                 os.close(descriptor)
-        if environment.group is not None:
-            environment.group.remove()
+        if environment.group is not None and not environment.group.remove_nowait():
+            self._leftovers.append(environment.group)
         if environment.namespace is not None:
             self._namespaces.give_back(*environment.namespace)
 

@@ -14,9 +14,10 @@ _HALF_LIFE_S = 20.0
 
 
 class Demand:
-    """The demand for one runtime's environments: a peak that fades by half every 20 s."""
+    """The demand for one kind of environments: a peak that fades by half in a while, 20 s for a runtime's."""
 
-    def __init__(self) -> None:
+    def __init__(self, half_life_s: float = _HALF_LIFE_S) -> None:
+        self._half_life_s = half_life_s
         self._level = 0.0
         self._at = 0.0
 
@@ -27,7 +28,7 @@ class Demand:
 
     def level(self, now: float) -> float:
         """Return how many were asked for lately."""
-        return self._level * math.pow(0.5, (now - self._at) / _HALF_LIFE_S)
+        return self._level * math.pow(0.5, (now - self._at) / self._half_life_s)
 
 
 def target(level: float, others: int) -> int:

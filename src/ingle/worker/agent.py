@@ -41,6 +41,8 @@ from ingle.worker.templates import Image, Making, Reports, Template, Templates, 
 _log = structlog.get_logger("ingle.worker")
 _FREEZE_AFTER_S = 0.03
 _LOOK_S = 0.5
+_AHEAD_COUNTS_S = 0.05
+"""How long one that is made ahead counts: longer than a copy takes, shorter than a hook may wait for something else."""
 _MEMINFO = Path("/proc/meminfo")
 _TEMPLATE_WAIT_S = 10.0
 """How long an environment waits for its template, which others may be made before: then it runs an init itself."""
@@ -62,6 +64,7 @@ class Environments:
         self._thawed: set[Environment] = set()
         self._ahead: Ahead[Environment] = Ahead()
         self._pace = Pace()
+        self._ahead_pace = Pace(at_once=max(2, os.cpu_count() or 1), counts_s=_AHEAD_COUNTS_S)
         self._starting = 0
         self._is_leaving = False
         self.changes: asyncio.Queue[dict[str, str]] = asyncio.Queue()
@@ -87,15 +90,20 @@ class Environments:
 
     async def _start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         began_ns = time.monotonic_ns()
-        environment = self._ahead.take(wanted.version) or await self._have_born(wanted)
+        environment = await self._ahead.take(wanted.version) or await self._have_born(wanted)
         if environment.beginning.is_copy and not self._is_leaving:
-            self._ahead.make(wanted.version, lambda: self._have_born(wanted))
+            self._ahead.make(wanted.version, lambda: self._have_born_ahead(wanted))
         return EnvironmentStarted(
             environment_id=environment.identifier,
             init_failed=environment.state is State.FAILED,
             init_ns=time.monotonic_ns() - began_ns,
             serves_once=environment.serves_once,
         )
+
+    async def _have_born_ahead(self, wanted: StartEnvironment) -> Environment:
+        """Do as `_have_born` for nobody yet, and leave processors to those who wait."""
+        async with self._ahead_pace.place():
+            return await self._have_born(wanted)
 
     async def _have_born(self, wanted: StartEnvironment) -> Environment:
         grant = await self._births.acquire(wanted)
