@@ -172,7 +172,7 @@ def test_a_host_without_erofs_isolates_as_any_other_and_unpacks_code() -> None:
         running.deploy("inspect", files, MemorySize=128)
         for _ in range(2):
             seen = json.loads(running.client().invoke(FunctionName="inspect")["Payload"].read())
-            assert seen["map"][2] == "65536"
+            assert seen["map"][2] == "65535"
             assert seen["task"] == ["app.py", "bin", "data"]
             assert seen["writable"] == ["/tmp"]
         layer = lay(running, "more", {"python/shared.py": "VALUE = 5\n"})

@@ -15,6 +15,8 @@ _V1 = ("memory", "cpu", "pids", "freezer", "cpuacct")
 _MIB = 1024 * 1024
 _MIB_PER_CPU = 1769  # Lambda gives one vCPU at this size
 PIDS = 1024
+_SOCKETS_MIB = 64
+"""What is on its way in an environment's TCP and UDP sockets, which v1 counts apart; a full one waits or drops."""
 OVERHEAD_MIB = 16
 """What an environment may use beyond its function's memory, for its init and the runtime's own pages."""
 
@@ -57,6 +59,7 @@ class Group:
             return
         _write(memory / "memory.limit_in_bytes", limit)
         _write(memory / "memory.memsw.limit_in_bytes", limit, optional=True)
+        _write(memory / "memory.kmem.tcp.limit_in_bytes", min(limit, _SOCKETS_MIB * _MIB), optional=True)
         _write(self._folders[1] / "cpu.shares", max(2, memory_mib * 1024 // _MIB_PER_CPU))
         _write(self._folders[2] / "pids.max", PIDS)
 

@@ -9,18 +9,24 @@ import struct
 
 from . import syscalls
 
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
-_RUNTIME_API = ("127.0.0.1", 9001)
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK, _IFF_UP = 0x8913, 0x8914, 0x8916, 0x891C, 1
+_LAMBDAS_ADDRESS = "169.254.100.1"
+_PORT = 9001
 
 
 def open_listener() -> socket.socket:
-    """Bring up the loopback interface of the current network namespace and listen there for a runtime."""
+    """Bring up the loopback interface of the current network namespace, with Lambda's address beside its own, and
+    listen there, and there alone, for a runtime."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         request = struct.pack("16sh14x", b"lo", 0)
         flags = struct.unpack("16sh14x", fcntl.ioctl(probe, _SIOCGIFFLAGS, request))[1]
         fcntl.ioctl(probe, _SIOCSIFFLAGS, struct.pack("16sh14x", b"lo", flags | _IFF_UP))
+        for request_number, address in ((_SIOCSIFADDR, _LAMBDAS_ADDRESS), (_SIOCSIFNETMASK, "255.255.255.255")):
+            told = struct.pack("16sHH4s8x", b"lo:1", socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(probe, request_number, told)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.bind(_RUNTIME_API)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+    listener.bind(("", _PORT))
     listener.listen(64)
     return listener
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 
 from . import syscalls
 
 FIRST_ID = 1 << 30
-_IDS = 1 << 16
+_STRIDE = 1 << 16
+_IDS = _STRIDE - 1
 _SLOTS = 40_000
+_LIMITS = {
+    **dict.fromkeys(
+        (f"max_{kind}_namespaces" for kind in ("user", "pid", "uts", "ipc", "net", "mnt", "cgroup", "time")), 0
+    ),
+    "max_inotify_instances": 128,
+    "max_inotify_watches": 8192,
+    "max_fanotify_groups": 0,
+}
+"""What each user in an environment may have of what the kernel counts by user (namespaces(7), inotify(7))."""
 
 
 def is_root_of_the_host() -> bool:
@@ -49,13 +60,33 @@ class UserNamespaces:
     def _make(self) -> tuple[int, int]:
         if self._made >= _SLOTS:
             raise OSError(0, "no uid range is left")
-        made = self._made, _make_namespace(FIRST_ID + self._made * _IDS)
+        made = self._made, _make_namespace(FIRST_ID + self._made * _STRIDE)
         self._made += 1
         return made
 
 
+def _become_maker(user: int) -> None:
+    """Become a user who may make a namespace, whatever a host allows its ordinary users, and nothing else."""
+    syscalls.prctl(syscalls.PR_SET_KEEPCAPS, 1)
+    os.setgroups([])
+    os.setresgid(user, user, user)
+    os.setresuid(user, user, user)
+    syscalls.keep_capabilities((syscalls.CAP_SYS_ADMIN,))
+
+
+def _limit_users() -> None:
+    for name, limit in _LIMITS.items():
+        # An older kernel doesn't count everything.
+        with contextlib.suppress(FileNotFoundError), open(f"/proc/sys/user/{name}", "w") as file:
+            file.write(str(limit))
+
+
 def _make_namespace(first: int) -> int:
-    """Return a descriptor of a new user namespace whose ids 0 to 65535 are `first` and on of the host."""
+    """Return a descriptor of a new user namespace whose ids 0 to 65534 are `first` and on of the host.
+
+    What the kernel counts by user in a namespace, it counts for the namespace's maker as well (include/linux/
+    user_namespace.h, ucounts). So a user of the host makes it who is nobody else and nobody in it: the last of its range.
+    """
     ready_read, ready_write = os.pipe2(os.O_CLOEXEC)
     parent = os.getpid()
     child = os.fork()
@@ -68,8 +99,10 @@ def _make_namespace(first: int) -> int:
             os.closerange(1, 1 << 16)
             if os.getppid() != parent:
                 os._exit(1)
+            _become_maker(first + _IDS)
             syscalls.unshare(syscalls.CLONE_NEWUSER)
             syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)  # new credentials may have cleared it
+            _limit_users()
             os.write(ready_write, b"1")
             signal.pause()
         finally:

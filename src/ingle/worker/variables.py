@@ -4,9 +4,11 @@ from ingle.environments import SNAP_START, Assignment
 from ingle.worker import role_credentials
 
 _XRAY = "169.254.100.1"
-
-
-_RUNTIME_API = "127.0.0.1:9001"
+_RUNTIME_API = "169.254.100.1:9001"
+_ON_AL2023 = 12
+"""The first Python 3 whose runtime Lambda has on Amazon Linux 2023, where the interpreter corrects its locale."""
+_CREDENTIALS_API = "127.0.0.1:9001"
+"""The same, by the only kind of address that SDKs take credentials from without TLS."""
 
 
 def variables_for(assignment: Assignment, log_stream: str, credentials_token: str) -> dict[str, str]:
@@ -25,6 +27,8 @@ def variables_for(assignment: Assignment, log_stream: str, credentials_token: st
     }
     if assignment.runtime.startswith("python"):
         overridable["PYTHONPATH"] = "/var/runtime"
+        if int(assignment.runtime.removeprefix("python3.")) >= _ON_AL2023:
+            overridable["LC_CTYPE"] = "C.UTF-8"
     if assignment.runtime.startswith("nodejs"):
         overridable["NODE_PATH"] = "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
     reserved = {
@@ -56,7 +60,7 @@ def variables_for(assignment: Assignment, log_stream: str, credentials_token: st
 def _credentials(assignment: Assignment, token: str) -> dict[str, str]:
     if assignment.initialization_type == SNAP_START or assignment.has_template:
         return {
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{_RUNTIME_API}{role_credentials.PATH.decode()}",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": f"http://{_CREDENTIALS_API}{role_credentials.PATH.decode()}",
             "AWS_CONTAINER_AUTHORIZATION_TOKEN": token,
         }
     return {

@@ -110,16 +110,16 @@ def _become(waiting: socket.socket, run: Run) -> None:
     os.closerange(_ORDERS, _WAITING)
     os.closerange(_WAITING + 1, 128)
     os.setsid()
-    limits = ((resource.RLIMIT_NOFILE, 1024), (resource.RLIMIT_MEMLOCK, 65536), (resource.RLIMIT_CORE, 0))
-    for kind, limit in limits:
+    for kind, limit in _limits(is_rootless=os.getuid() == USER_ID).items():
         resource.setrlimit(kind, (limit, limit))
     if os.getuid() != USER_ID:
         os.setresgid(GROUP_ID, GROUP_ID, GROUP_ID)
         os.setresuid(USER_ID, USER_ID, USER_ID)
     syscalls.keep_capabilities(())
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 1)  # changing ids made our own /proc/self unreadable to us
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
-        file.write("0")
+    for name in ("oom_score_adj", "coredump_filter"):  # like others for want of memory; nothing of it in a core
+        with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w") as file:
+            file.write("0")
     os.umask(0o022)
     rehearse()
     order = messages.receive(waiting)
@@ -134,6 +134,38 @@ def _become(waiting: socket.socket, run: Run) -> None:
     os.chdir("/var/task")
     run(3, values[0])
     os._exit(0)
+
+
+def _limits(*, is_rootless: bool) -> dict[int, int]:
+    """Return the limits of what runs in an environment: Lambda's own, and what the kernel counts by user.
+
+    Before Linux 5.14 it counts processes and signals over user namespaces, so that without root the user's own would count.
+    """
+    limits = {
+        resource.RLIMIT_NOFILE: 1024,
+        resource.RLIMIT_MEMLOCK: 65536,
+        resource.RLIMIT_MSGQUEUE: 0,
+        resource.RLIMIT_RTPRIO: 0,
+        resource.RLIMIT_NICE: 0,
+        resource.RLIMIT_CORE: _core_limit(),
+    }
+    major, minor = (int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
+    if not is_rootless or (major, minor) >= (5, 14):
+        limits.update({resource.RLIMIT_NPROC: 742, resource.RLIMIT_SIGPENDING: 742})
+    return limits
+
+
+def _core_limit() -> int:
+    """Return Lambda's limit where a core could only go to an environment's own memory; else 1, which alone prevents it.
+
+    Where the host has a handler for cores, the kernel starts it as root on the host whatever the limit, but for 1 (core(5)).
+    """
+    try:
+        with open("/proc/sys/kernel/core_pattern", "rb") as file:
+            goes_to_host = file.read(1) in (b"|", b"@")
+    except OSError:
+        goes_to_host = True
+    return 1 if goes_to_host else 10_737_418_240
 
 
 class _Init:

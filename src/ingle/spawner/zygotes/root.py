@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import glob
 import os
 
 from .. import syscalls
 
 _SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/usr/share/ca-certificates", "/etc/ssl/certs")
+_LENT_WITH_USR = (
+    "/etc/alternatives",
+    "/etc/java-*",
+    "/etc/pki/ca-trust/extracted",
+    "/etc/pki/tls/certs",
+    "/etc/crypto-policies",
+)
+"""Where the host's /usr links to: programs by their usual names, Java's settings, whom to trust."""
 _ALIASES = ("/bin", "/lib", "/lib64")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
@@ -20,6 +29,10 @@ _FILES = {
 }
 
 
+_ENTRYPOINT = '#!/bin/sh\nexec /var/runtime/bootstrap "$@"\n'
+"""Lambda's images have it; nothing of Ingle's runs it."""
+
+
 def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_host_proc: bool) -> None:
     """Assemble the root at `place`, enter it by pivot_root and make it read-only.
 
@@ -31,7 +44,8 @@ def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_
     """
     os.umask(0o022)
     syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
-    system = [(path, path) for path in _SYSTEM if os.path.isdir(path)]
+    lent = [path for pattern in _LENT_WITH_USR for path in glob.glob(pattern)]
+    system = [(path, path) for path in (*_SYSTEM, *lent) if os.path.isdir(path)]
     devices = [("/dev/" + name, "/dev/" + name) for name in _DEVICES]
     opened = [(syscalls.open_tree(source, recursive=True), source, inside) for source, inside in system + trees]
     opened_devices = [(syscalls.open_tree(source, recursive=False), source, inside) for source, inside in devices]
@@ -54,6 +68,9 @@ def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_
     for name, content in _FILES.items():
         with open("etc/" + name, "w") as file:
             file.write(content)
+    with open("lambda-entrypoint.sh", "w") as file:
+        file.write(_ENTRYPOINT)
+    os.chmod("lambda-entrypoint.sh", 0o755)  # noqa: S103 - as in Lambda
     syscalls.pivot_root(".", ".")
     syscalls.unmount(".", syscalls.MNT_DETACH)
     os.chdir("/")
