@@ -30,10 +30,15 @@ class Pipes:
         self.output, self.write_output = log_pipe()
         self.telemetry, self.write_telemetry = log_pipe()
         self.extensions, self.write_extensions = log_pipe()
-        self.events: list[bytes] = []
+        self.lines: list[bytes] = []
         hub = TelemetryHub(nowhere, is_json=False)
-        self.journal = Journal(ASSIGNMENT, lambda _, message: self.events.append(message), hub)
+        self.journal = Journal(ASSIGNMENT, lambda _, message: self.lines.append(message), hub)
         self.capture = self.new_capture()
+
+    @property
+    def events(self) -> list[bytes]:
+        """What was logged, without line ends."""
+        return [line.removesuffix(b"\n") for line in self.lines]
 
     def new_capture(self) -> LogCapture:
         return LogCapture(self.output, self.telemetry, self.extensions, self.journal)
@@ -82,6 +87,17 @@ def test_an_unfinished_line_ends_with_its_invocation(pipes: Pipes) -> None:
     assert pipes.events == []
     pipes.capture.end_invocation()
     assert pipes.events == [b"no end"]
+
+
+def test_an_event_ends_in_a_line_end_where_one_was_written_and_the_format_is_text(pipes: Pipes) -> None:
+    pipes.say(b"line\n")
+    pipes.send(pipes.frame(b"a\nb\n") + pipes.frame(b"frame without end"))
+    pipes.journal.tell(Fault(request_id="id", reason="exit status 1"))
+    pipes.say(b"no end")
+    pipes.capture.end_invocation()
+    assert pipes.lines == [
+        b"line\n", b"a\nb\n", b"frame without end", b"RequestId: id Error: exit status 1\n", b"no end",
+    ]  # fmt: skip
 
 
 def test_a_line_without_end_is_cut_at_the_limit(pipes: Pipes) -> None:

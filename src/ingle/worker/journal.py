@@ -28,6 +28,8 @@ class Journal:
 
     def __init__(self, assignment: Assignment, emit: Callable[[int, bytes], None], telemetry: Telemetry) -> None:
         self._render = renderer_for(assignment)
+        self._line_end = b"" if assignment.log_format == "JSON" else b"\n"
+        """Which ends each event of a log of lines, as in Lambda's."""
         self._emit = emit
         self._telemetry = telemetry
         self._tail: bytearray | None = None
@@ -36,13 +38,13 @@ class Journal:
         """Add an event of the platform's own, as of now."""
         now_ms = time.time_ns() // 1_000_000
         for line in self._render(event, now_ms):
-            self._keep(now_ms, line)
+            self._keep(now_ms, line, self._line_end)
         self._telemetry.hear_event(event, now_ms)
 
-    def hear(self, source: Source, message: bytes) -> None:
+    def hear(self, source: Source, message: bytes, *, is_ended: bool = True) -> None:
         """Add what the function or an extension has written."""
         now_ms = time.time_ns() // 1_000_000
-        self._keep(now_ms, message)
+        self._keep(now_ms, message, self._line_end if is_ended else b"")
         self._telemetry.hear_line(source, now_ms, message)
 
     def miss(self, records: int, size_bytes: int) -> None:
@@ -59,9 +61,9 @@ class Journal:
         tail, self._tail = self._tail or b"", None
         return bytes(tail[-TAIL_BYTES:])
 
-    def _keep(self, at_ms: int, message: bytes) -> None:
+    def _keep(self, at_ms: int, message: bytes, line_end: bytes) -> None:
         if self._tail is not None:
             self._tail += message[-TAIL_BYTES:] + b"\n"
             if len(self._tail) > 4 * TAIL_BYTES:
                 del self._tail[:-TAIL_BYTES]
-        self._emit(at_ms, message)
+        self._emit(at_ms, message + line_end)

@@ -30,8 +30,8 @@ _FRAME_MAGIC = 0xA55A0000
 class Listener(Protocol):
     """Who gets what comes out of an environment's pipes, as UTF-8 without line end."""
 
-    def hear(self, source: Source, message: bytes) -> None:
-        """Take an event."""
+    def hear(self, source: Source, message: bytes, *, is_ended: bool) -> None:
+        """Take an event; `is_ended` says whether the line end was there."""
         ...
 
     def miss(self, records: int, size_bytes: int) -> None:
@@ -131,7 +131,7 @@ class LogCapture:
         for pipe in self._lines:
             rest, pipe.rest = pipe.rest, bytearray()
             if rest:
-                self._add(pipe.source, bytes(rest))
+                self._add(pipe.source, bytes(rest), is_ended=False)
         self._report_dropped()
 
     def finish(self) -> None:
@@ -162,7 +162,7 @@ class LogCapture:
                 break
         pipe.rest += data
         while len(pipe.rest) > EVENT_LIMIT_BYTES:
-            self._add(pipe.source, bytes(pipe.rest[:EVENT_LIMIT_BYTES]))
+            self._add(pipe.source, bytes(pipe.rest[:EVENT_LIMIT_BYTES]), is_ended=False)
             del pipe.rest[:EVENT_LIMIT_BYTES]
 
     def _take_frames(self, data: bytes) -> None:
@@ -177,12 +177,13 @@ class LogCapture:
                 return
             if len(held) - at < _FRAME.size + length:
                 break
-            message = bytes(held[at + _FRAME.size : at + _FRAME.size + length]).rstrip(b"\n")
-            self._add("function", message[:EVENT_LIMIT_BYTES])
+            message = bytes(held[at + _FRAME.size : at + _FRAME.size + length])
+            stripped = message.rstrip(b"\n")
+            self._add("function", stripped[:EVENT_LIMIT_BYTES], is_ended=len(stripped) < len(message))
             at += _FRAME.size + length
         del held[:at]
 
-    def _add(self, source: Source, message: bytes) -> None:
+    def _add(self, source: Source, message: bytes, *, is_ended: bool = True) -> None:
         now = time.monotonic()
         self._allowance = min(BURST_BYTES, self._allowance + (now - self._refilled_at) * RATE_BYTES_PER_S)
         self._refilled_at = now
@@ -192,4 +193,4 @@ class LogCapture:
             return
         self._allowance -= len(message) + 26
         self._kept += len(message) + 26
-        self._listener.hear(source, message)
+        self._listener.hear(source, message, is_ended=is_ended)
