@@ -48,12 +48,6 @@ def test_every_operation_is_served_or_answers_501_as_the_page_says(service: str,
             assert message == f"Ingle does not implement {service}:{name} yet."
 
 
-def test_an_operation_of_logs_that_is_not_built_answers_501(logs: Any) -> None:
-    with pytest.raises(ClientError) as caught:
-        logs.put_retention_policy(logGroupName="g", retentionInDays=1)
-    assert caught.value.response["Error"]["Code"] == "NotImplementedException"
-
-
 def test_calls_beyond_the_rate_are_told_to_come_later() -> None:
     with running_ingle("--call-rate", "3", "--isolation", "process", "--insecure") as running:
         client, west = running.client(), running.client_in("eu-west-3")

@@ -3,6 +3,7 @@
 from ingle import functions
 from ingle.artifacts import ArchiveError, ArchiveTooLargeError
 from ingle.protocol import AwsError
+from ingle.telemetry import InvalidFilterPatternError
 from ingle.values import IngleError, InvalidFunctionNameError, InvalidLayerArnError
 
 CODES: dict[type[IngleError], str] = {
@@ -35,6 +36,7 @@ CODES: dict[type[IngleError], str] = {
     ArchiveTooLargeError: "InvalidParameterValueException",
     InvalidFunctionNameError: "InvalidParameterValueException",
     InvalidLayerArnError: "InvalidParameterValueException",
+    InvalidFilterPatternError: "InvalidParameterException",
 }
 
 

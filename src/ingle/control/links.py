@@ -8,7 +8,7 @@ import structlog
 from ingle.control.code_store import CodeStore, image_context
 from ingle.control.event_queue import Delivery, EventQueue
 from ingle.control.identities import Identities
-from ingle.control.log_store import LogStore
+from ingle.control.log_store import GroupKey, LogStore
 from ingle.control.publisher import Publisher
 from ingle.control.role_sessions import RoleSessions, SessionExpiredError
 from ingle.control.snap_starts import SnapStarts
@@ -16,6 +16,7 @@ from ingle.environments import Assignment, GrantRequest, LogBatch, SigningKey, S
 from ingle.protocol import sigv4
 from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
+from ingle.telemetry import LogBatchFacts
 from ingle.transport import Exchange, is_linked
 from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, FunctionArn, parse_function_arn
 
@@ -158,10 +159,14 @@ class WorkerLink:
 
     async def _take_logs(self, exchange: Exchange) -> None:
         batch = msgspec.msgpack.decode(await exchange.read(_LOGS_LIMIT_BYTES), type=LogBatch)
+        now_ms = self._clock.now_ms()
         for one in batch.records:
-            group = self._logs.ensure(one.account, one.region, one.group)
+            key = GroupKey(account=one.account, region=one.region, name=one.group)
+            facts = LogBatchFacts(
+                stream=one.stream, first_ms=one.first_ms, last_ms=one.last_ms, count=one.count, ingested_ms=now_ms
+            )
             try:
-                group.append(one.stream, one.first_ms, one.last_ms, one.count, one.data)
+                await self._logs.append(key, facts, one.data)
             except OSError as error:  # a full disk: these are lost, the next may find room
                 _log.error("logs.not_kept", events=one.count, reason=error.strerror)
         exchange.respond(202, ())

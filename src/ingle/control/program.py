@@ -18,6 +18,7 @@ from ingle.control.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
 from ingle.control.identities import Identities
 from ingle.control.links import GatewayLink, WorkerLink
 from ingle.control.log_store import LogStore
+from ingle.control.log_subscriptions import LogSubscriptions
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.role_sessions import RoleSessions
@@ -41,7 +42,14 @@ from ingle.control.services.lambda_ import (
     Tags,
     Uploads,
 )
-from ingle.control.services.logs import Logs
+from ingle.control.services.logs import (
+    LogEvents,
+    LogGroups,
+    LogStreams,
+    LogTags,
+    MetricFilters,
+    SubscriptionFilters,
+)
 from ingle.control.snap_starts import SnapStarts
 from ingle.control.superseded import SupersededCode
 from ingle.keys import FileRootKey, Keyring
@@ -114,9 +122,19 @@ async def serve_control(settings: ControlSettings) -> None:
             }
         ),
     )
+    subscriptions = LogSubscriptions(repository, events, clock)
+    log_store.followers.append(subscriptions)
+    log_resources = (
+        LogGroups(log_store),
+        LogStreams(log_store),
+        LogEvents(log_store, clock),
+        LogTags(log_store),
+        MetricFilters(log_store, clock),
+        SubscriptionFilters(log_store, subscriptions, clock),
+    )
     handlers = {  # of each operation that Ingle has; every other one answers 501
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
-        "logs": Logs(log_store).handlers(),
+        "logs": {name: handler for one in log_resources for name, handler in one.handlers().items()},
     }
     sessions = RoleSessions(SessionKeyRepository(database), keyring, clock)
     identities = Identities(root, sessions)
@@ -137,12 +155,14 @@ async def serve_control(settings: ControlSettings) -> None:
     refreshing = asyncio.create_task(publisher.refresh())
     dispatcher = Dispatcher(events, repository, gateway, clock, settings.concurrency_limit, settings.event_retry_s)
     dispatching = asyncio.create_task(dispatcher.run())
+    expiring = asyncio.create_task(log_store.expire())
     if settings.ready_fd is not None:
         os.write(settings.ready_fd, b"ready\n")
     await stopped.wait()
     await asyncio.gather(*(server.drain(30.0) for server in servers))
     dispatching.cancel()
-    await asyncio.gather(refreshing, optimiser.close(), dispatching, return_exceptions=True)
+    expiring.cancel()
+    await asyncio.gather(refreshing, optimiser.close(), dispatching, expiring, return_exceptions=True)
     await superseded.close()
     await events.close()
     database.close()

@@ -56,6 +56,7 @@ from ingle.functions.rules import (
     check_variables,
     runtime_version_arn,
 )
+from ingle.functions.service_access import ServiceCall, lets_service_invoke
 from ingle.functions.tags import check_tags
 from ingle.functions.url import FunctionUrl, new_url_id
 
@@ -103,6 +104,7 @@ __all__ = [
     "ResourcePolicy",
     "RevisionMismatchError",
     "RuntimeManagement",
+    "ServiceCall",
     "Statement",
     "StatementExistsError",
     "StatementNotFoundError",
@@ -123,6 +125,7 @@ __all__ = [
     "check_variables",
     "kind_of",
     "lets_everybody_call",
+    "lets_service_invoke",
     "new_url_id",
     "parse_policy",
     "principal_of",

@@ -30,6 +30,12 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (account, region, id)
         ) WITHOUT ROWID""",
     ),
+    (
+        "ALTER TABLE log_groups ADD COLUMN settings BLOB NOT NULL DEFAULT '{}'",
+        """CREATE TABLE log_streams (
+            group_id TEXT NOT NULL, name TEXT NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (group_id, name)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (

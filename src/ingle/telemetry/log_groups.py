@@ -1,91 +1,190 @@
 """Log groups: streams of events over sealed segments."""
 
 import dataclasses
-import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from ingle.telemetry.segments import Frame, FrameHeader, Sealer, Segments
+from ingle.telemetry.log_pages import LogEvent, LogPage, LogQuery, SegmentReader, Sweep, every_event
+from ingle.telemetry.log_settings import LogGroupSettings
+from ingle.telemetry.segments import Damage, Frame, FrameHeader, Sealer, Segment, Segments, rewrite_without
 
-_HEAD = struct.Struct(">QI")
 GROUP_LIMIT_BYTES = 512 << 20
 """What one group keeps on disk before its oldest segments go."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
-    """One event; `position` grows within its stream and names it for good."""
-
-    stream: str
-    at_ms: int
-    message: str
-    position: int
+_DAY_MS = 24 * 3600 * 1000
 
 
 @dataclasses.dataclass(slots=True, kw_only=True)
 class LogStreamInfo:
-    """What is known of a stream without opening a frame."""
+    """What is known of a stream without opening a frame; a stream without events has no times."""
 
     name: str
-    first_ms: int
-    last_ms: int
-    bytes: int = 0
+    created_ms: int
+    is_declared: bool = False
+    """Whether it was made by CreateLogStream, and is kept without events too."""
+    first_ms: int | None = None
+    last_ms: int | None = None
+    ingested_ms: int | None = None
     next_position: int = 0
     """How many events it has ever had: the position that the next one gets."""
+    first_segment: int = 0
+    last_segment: int = 0
+
+    def count(self, frame: Frame) -> None:
+        """Take a frame of the stream into what is known."""
+        header = frame.header
+        self.first_ms = header.first_ms if self.first_ms is None else min(self.first_ms, header.first_ms)
+        self.last_ms = max(self.last_ms or 0, header.last_ms)
+        self.ingested_ms = max(self.ingested_ms or 0, header.ingested_ms)
+        self.next_position = header.position + header.count
+        self.first_segment = self.first_segment or frame.segment
+        self.last_segment = frame.segment
+
+    def forget_events(self) -> None:
+        """Its events have expired."""
+        self.first_ms = self.last_ms = self.ingested_ms = None
+        self.first_segment = self.last_segment = 0
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogBatchFacts:
+    """What is known of a batch of one stream's events beside its bytes."""
+
+    stream: str
+    first_ms: int
+    last_ms: int
+    count: int
+    ingested_ms: int
 
 
 class LogGroup:
-    """The events of one group; only control writes."""
+    """The events of one group; only control writes. `declared` are the streams that somebody created, and when."""
 
-    def __init__(self, name: str, created_ms: int, folder: Path, sealer: Sealer) -> None:
+    def __init__(
+        self,
+        name: str,
+        created_ms: int,
+        folder: Path,
+        sealer: Sealer,
+        settings: LogGroupSettings,
+        declared: Mapping[str, int],
+        on_damage: Callable[[Damage], None],
+    ) -> None:
         self.name = name
         self.created_ms = created_ms
-        self._segments = Segments(folder, sealer)
-        self.streams: dict[str, LogStreamInfo] = {}
-        for frame in self._segments.frames:
+        self.settings = settings
+        self._segments = Segments(folder, sealer, on_damage)
+        self.streams = {
+            stream: LogStreamInfo(name=stream, created_ms=at_ms, is_declared=True) for stream, at_ms in declared.items()
+        }
+        for frame in self._segments.load():
             self._count(frame)
 
     def _count(self, frame: Frame) -> None:
-        info = self.streams.get(frame.stream)
+        info = self.streams.get(frame.header.stream)
         if info is None:
-            info = LogStreamInfo(name=frame.stream, first_ms=frame.first_ms, last_ms=frame.last_ms)
-            self.streams[frame.stream] = info
-        info.last_ms = max(info.last_ms, frame.last_ms)
-        info.bytes += frame.length
-        info.next_position = frame.position + frame.count
+            info = LogStreamInfo(name=frame.header.stream, created_ms=frame.header.ingested_ms)
+            self.streams[frame.header.stream] = info
+        info.count(frame)
 
     @property
     def stored_bytes(self) -> int:
-        return sum(info.bytes for info in self.streams.values())
+        """How much the group has on disk."""
+        return self._segments.total_bytes
 
-    def append(self, stream: str, first_ms: int, last_ms: int, count: int, data: bytes) -> None:
-        """Keep a batch: frames of u64 epoch milliseconds, u32 length, message."""
-        position = self.streams[stream].next_position if stream in self.streams else 0
-        header = FrameHeader(stream=stream, first_ms=first_ms, last_ms=last_ms, count=count, position=position)
-        self._count(self._segments.append(header, data))
-        self._segments.cap(GROUP_LIMIT_BYTES)
+    def declare(self, stream: str, now_ms: int) -> None:
+        """Have a stream that is there without events."""
+        self.streams[stream] = LogStreamInfo(name=stream, created_ms=now_ms, is_declared=True)
 
-    def events(
-        self, *, streams: set[str] | None = None, start_ms: int | None = None, end_ms: int | None = None
-    ) -> Iterator[LogEvent]:
-        """Yield events in the order in which they came, of some streams and times (end exclusive). Raises SegmentError."""
-        for frame in self._segments.frames:
-            is_early = start_ms is not None and frame.last_ms < start_ms
-            is_late = end_ms is not None and frame.first_ms >= end_ms
-            if (streams is not None and frame.stream not in streams) or is_early or is_late:
+    def append(self, facts: LogBatchFacts, data: bytes) -> Frame:
+        """Keep a batch: frames of u64 epoch milliseconds, u32 length, message. Raises OSError."""
+        info = self.streams.get(facts.stream)
+        header = FrameHeader(
+            stream=facts.stream,
+            first_ms=facts.first_ms,
+            last_ms=facts.last_ms,
+            count=facts.count,
+            position=info.next_position if info is not None else 0,
+            ingested_ms=facts.ingested_ms,
+        )
+        frame = self._segments.append(header, data)
+        self._count(frame)
+        if self._segments.cap(GROUP_LIMIT_BYTES):
+            self._forget_streams()
+        return frame
+
+    def sync(self, frame: Frame) -> None:
+        """Have a batch on disk; any thread may call it. Raises OSError."""
+        self._segments.sync(frame)
+
+    def expire(self, now_ms: int) -> None:
+        """Delete the segments of which no event is to be kept any more."""
+        oldest_ms = self._oldest_ms(now_ms)
+        gone = [segment for segment in self._segments.held if segment.size and segment.last_ms < oldest_ms]
+        if gone:
+            self._segments.drop(gone)
+            self._forget_streams()
+
+    def _oldest_ms(self, now_ms: int) -> int:
+        days = self.settings.retention_days
+        return now_ms - days * _DAY_MS if days is not None else 0
+
+    def _forget_streams(self) -> None:
+        """Forget the streams whose last segment is gone, but for those that were declared."""
+        oldest = min((segment.number for segment in self._segments.held), default=1 << 62)
+        for info in tuple(self.streams.values()):
+            if info.last_ms is None:
                 continue
-            for event in self._events_of(frame):
-                if (start_ms is None or event.at_ms >= start_ms) and (end_ms is None or event.at_ms < end_ms):
-                    yield event
+            if info.last_segment >= oldest:
+                info.first_segment = max(info.first_segment, oldest)
+            elif info.is_declared:
+                info.forget_events()
+            else:
+                del self.streams[info.name]
 
-    def _events_of(self, frame: Frame) -> Iterator[LogEvent]:
-        data = self._segments.read(frame)
-        at = 0
-        number = frame.position
-        while at + _HEAD.size <= len(data):
-            at_ms, length = _HEAD.unpack_from(data, at)
-            at += _HEAD.size
-            message = data[at : at + length].decode("utf-8", "replace")
-            at += length
-            yield LogEvent(stream=frame.stream, at_ms=at_ms, message=message, position=number)
-            number += 1
+    def remove_stream(self, stream: str) -> Callable[[], list[tuple[Segment, Segment | None]]]:
+        """Forget a stream; what is returned deletes its events from disk, on any thread.
+
+        `apply` its result when it is done.
+        """
+        info = self.streams.pop(stream)
+        if info.last_ms is None:
+            return list
+        if self._segments.held[-1].number == info.last_segment:
+            self._segments.begin_segment()
+        touched = [one for one in self._segments.held if info.first_segment <= one.number <= info.last_segment]
+        return lambda: [(segment, rewrite_without(segment, stream)) for segment in touched]
+
+    def apply(self, rewritten: list[tuple[Segment, Segment | None]]) -> None:
+        """Take over what has become of segments from which a stream was removed."""
+        for segment, made in rewritten:
+            if segment not in self._segments.held:  # it has expired meanwhile
+                segment.path.unlink(missing_ok=True)
+            elif made is None:
+                self._segments.held.remove(segment)
+            else:
+                self._segments.held[self._segments.held.index(segment)] = made
+
+    def page(self, query: LogQuery, now_ms: int) -> Callable[[], LogPage]:
+        """Return what reads a page, on any thread: of the events as they are now, without those that have expired."""
+        sweep = Sweep(self._reader(query), self._within_retention(query, now_ms))
+        return sweep.page
+
+    def events(self, query: LogQuery | None = None, now_ms: int = 0) -> Iterator[LogEvent]:
+        """Yield events in the order of their times."""
+        wanted = query or LogQuery()
+        yield from every_event(self._reader(wanted), self._within_retention(wanted, now_ms))
+
+    def _within_retention(self, query: LogQuery, now_ms: int) -> LogQuery:
+        return dataclasses.replace(query, start_ms=max(query.start_ms, self._oldest_ms(now_ms)))
+
+    def _reader(self, query: LogQuery) -> SegmentReader:
+        segments = [dataclasses.replace(one) for one in self._segments.held if self._may_hold(one, query)]
+        return SegmentReader(segments=segments, open=self._segments.open, on_damage=self._segments.note_damage)
+
+    def _may_hold(self, segment: Segment, query: LogQuery) -> bool:
+        if segment.size == 0:
+            return False
+        if query.streams is None or len(query.streams) > 1:
+            return True
+        found = [self.streams[name] for name in query.streams if name in self.streams]
+        return any(info.first_segment <= segment.number <= info.last_segment for info in found)
