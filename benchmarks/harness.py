@@ -5,6 +5,7 @@ import io
 import json
 import os
 import platform
+import random
 import shutil
 import signal
 import socket
@@ -27,10 +28,12 @@ ECHO = "def handler(event, context):\n    return event\n"
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of the loopback interface that is free now, and that the kernel gives to no client."""
+    while True:
+        port = random.randrange(10_000, 32_000)  # noqa: S311
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def zip_of(files: Mapping[str, str | bytes], *, compress: bool = False) -> bytes:
@@ -52,10 +55,13 @@ class Ingle:
 
     observers: ClassVar[list[Callable[..., None]]] = []
 
-    def __init__(self, data_dir: Path, *, arguments: tuple[str, ...] = (), prefix: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, data_dir: Path, *, arguments: tuple[str, ...] = (), prefix: tuple[str, ...] = (), stdin: int | None = None
+    ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / "ingle.log"
         self.prefix = prefix
+        self.stdin = stdin
         self.port = free_port()
         self.arguments = arguments
         self.ready_seconds = 0.0
@@ -65,7 +71,9 @@ class Ingle:
         started = time.perf_counter()
         command = [os.fspath(INGLE), "up", "--data", os.fspath(self.data_dir), "--port", str(self.port)]
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([*self.prefix, *command, *self.arguments], stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*self.prefix, *command, *self.arguments], stdin=self.stdin, stdout=log, stderr=log
+            )
         while not self.is_healthy():
             if self.process.poll() is not None or time.perf_counter() - started > 60:
                 raise RuntimeError(f"ingle up did not get ready: {self.log.read_text()}")
@@ -133,15 +141,18 @@ class Ingle:
 
 
 @contextlib.contextmanager
-def running_ingle(*arguments: str, prefix: tuple[str, ...] = (), owner: int | None = None) -> Iterator[Ingle]:
+def running_ingle(
+    *arguments: str, prefix: tuple[str, ...] = (), owner: int | None = None, stdin: int | None = None
+) -> Iterator[Ingle]:
     """Yield a running Ingle on a fresh data directory; stop it and remove everything afterwards.
 
-    `prefix` is a command that starts it, as another user for example, who is the `owner` of where it lives.
+    `prefix` is a command that starts it, as another user for example, who is the `owner` of where it lives. `stdin` is
+    its standard input.
     """
     folder = Path(tempfile.mkdtemp(prefix="ingle-benchmark-"))
     if owner is not None:
         os.chown(folder, owner, owner)
-    ingle = Ingle(folder / "data", arguments=arguments, prefix=prefix)
+    ingle = Ingle(folder / "data", arguments=arguments, prefix=prefix, stdin=stdin)
     try:
         ingle.start()
         yield ingle

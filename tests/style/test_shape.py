@@ -98,6 +98,7 @@ NOT_ROOT = {
     "init.py",  # has entered an environment's user namespace: no right over the host is left
     "rootless.py",  # the spawner refuses to be root without isolating as root does
     "memory_images.py",
+    "runtimes.py",  # `ingle up` looks for runtimes; the spawner is told
     "unpack.py",  # reads what customers made, in confined children alone
 }
 

@@ -5,8 +5,10 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,6 +38,13 @@ def rootless() -> Iterator[Ingle]:
         pytest.skip("needs a kernel that lets ordinary users make user namespaces, and unshare (util-linux)")
     with running_ingle(prefix=prefix, owner=USER if prefix else None) as running:
         yield running
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder whose path is short enough for Unix sockets, whatever the test is called."""
+    with tempfile.TemporaryDirectory(prefix="ingle-test-", ignore_cleanup_errors=True) as made:
+        yield Path(made)
 
 
 @pytest.fixture

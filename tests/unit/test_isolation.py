@@ -68,7 +68,7 @@ def test_an_installation_remembers_its_isolation(tmp_path: Path) -> None:
     assert isolation_before(tmp_path) is None
     keep_isolation(tmp_path, "sandbox")
     assert isolation_before(tmp_path) == "sandbox"
-    assert prepare_data_dir(tmp_path, None) == "123456789012"
+    assert prepare_data_dir(tmp_path, None).account == "123456789012"
     assert json.loads((tmp_path / "installation.json").read_text())["isolation"] == "sandbox"
 
 

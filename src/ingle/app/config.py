@@ -1,9 +1,9 @@
 """Where an installation lives and what it is told."""
 
 import hashlib
-import json
 import os
 import re
+import secrets
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -70,8 +70,27 @@ def check_endpoint(url: str) -> None:
         raise ConfigurationError(f"not an endpoint: {url}; it looks like http://127.0.0.1:9000")
 
 
-def prepare_data_dir(data_dir: Path, account: str | None) -> str:
-    """Make the data directory where needed and return the installation's account.
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a data directory is: the account that it serves, an id that no other has, and what has held functions."""
+
+    account: str
+    id: str = ""
+    isolation: str | None = None
+
+
+def read_installation(data_dir: Path) -> Installation | None:
+    """Return what a data directory is, None where it is no installation yet. Raises ConfigurationError."""
+    file = data_dir / "installation.json"
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=Installation)
+    except FileNotFoundError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise ConfigurationError(f"{file} is damaged: restore it, or write the account into it anew") from None
+
+
+def prepare_data_dir(data_dir: Path, account: str | None) -> Installation:
+    """Make the data directory where needed and return what it is.
 
     Raises ConfigurationError where it belongs to another account or its path is too long for sockets.
     """
@@ -79,17 +98,27 @@ def prepare_data_dir(data_dir: Path, account: str | None) -> str:
         raise ConfigurationError(f"{data_dir} is too long a path for Unix sockets: choose a shorter --data")
     (data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
-    file = data_dir / "installation.json"
-    if file.exists():
-        held = str(json.loads(file.read_text())["account"])
-        if account is not None and account != held:
-            raise ConfigurationError(f"{data_dir} belongs to account {held}; --account counts at first start only")
-        return held
-    chosen = account or "000000000000"
+    held = read_installation(data_dir)
+    if held is not None and account not in (None, held.account):
+        raise ConfigurationError(f"{data_dir} belongs to account {held.account}; --account counts at first start only")
+    chosen = held.account if held is not None else account or "000000000000"
     if not (len(chosen) == 12 and chosen.isdigit()):
         raise ConfigurationError("an account has 12 digits")
-    file.write_text(json.dumps({"account": chosen}))
-    return chosen
+    if held is not None and held.id:
+        return held
+    made = Installation(
+        account=chosen, id=secrets.token_hex(16), isolation=held.isolation if held is not None else None
+    )
+    draft = data_dir / "installation.new"
+    draft.write_bytes(msgspec.json.encode(made))
+    draft.replace(data_dir / "installation.json")
+    return made
+
+
+def check_port(option: str, port: int | None) -> None:
+    """Raises ConfigurationError for a number that no port has."""
+    if port is not None and not 0 < port < 65536:
+        raise ConfigurationError(f"{option} is a number from 1 to 65535, not {port}")
 
 
 def check_domain(domain: str) -> None:

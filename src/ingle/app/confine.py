@@ -8,6 +8,7 @@ import ctypes
 import os
 import struct
 import sys
+import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -63,11 +64,31 @@ def confine(
     return restricted
 
 
+_SYSTEM = (
+    *("/usr", "/lib", "/lib64", "/proc", "/sys/fs/cgroup", "/dev/urandom"),
+    *(
+        "/etc/ld.so.cache",
+        "/etc/localtime",
+        "/etc/ssl/certs",
+        "/etc/ssl/openssl.cnf",
+        "/etc/pki/tls/certs",
+        "/etc/crypto-policies",
+    ),
+    *("/etc/hosts", "/etc/host.conf", "/etc/nsswitch.conf", "/etc/resolv.conf", "/etc/gai.conf", "/etc/services"),
+    *("/etc/passwd", "/etc/group", "/etc/mime.types"),
+)
+"""What the interpreter, the C library and OpenSSL read."""
+_LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
+
+
 def _own_files() -> list[Path]:
-    source = Path(__file__).resolve().parent.parent.parent
-    named = {sys.prefix, sys.base_prefix, *(path for path in sys.path if path)}
-    system = ("/usr", "/lib", "/lib64", "/etc", "/proc", "/dev/urandom", "/sys/fs/cgroup")
-    return [source, *map(Path, named), *map(Path, system)]
+    """Return the interpreter's files and ours, by name: sys.path may hold whatever somebody's environment says."""
+    package = Path(__file__).resolve().parent.parent
+    base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
+    libraries = [sysconfig.get_path(name, vars=base) for name in _LIBRARIES]
+    libraries += [sysconfig.get_path(name) for name in _LIBRARIES]
+    shared = sysconfig.get_config_var("LIBDIR")  # of an interpreter that links to its library
+    return [package, *map(Path, (*libraries, *([shared] if shared else []), *_SYSTEM))]
 
 
 def _allow(ruleset: int, path: Path, access: int) -> None:

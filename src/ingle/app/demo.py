@@ -25,7 +25,7 @@ def run_demo(data_dir: Path, port: int) -> int:
     """Start Ingle, show a function's way, serve until Ctrl-C; return the exit status."""
     data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     say("Starting Ingle")
-    command = [sys.executable, "-m", "ingle.app.command", "up", "--data", str(data_dir), "--port", str(port)]
+    command = [sys.executable, "-I", "-m", "ingle.app.command", "up", "--data", str(data_dir), "--port", str(port)]
     process = subprocess.Popen(command)
     signal.signal(signal.SIGTERM, lambda *_: process.terminate())
     try:
@@ -43,9 +43,8 @@ def run_demo(data_dir: Path, port: int) -> int:
 
 
 def _wait(process: "subprocess.Popen[bytes]", port: int) -> bool:
-    for _ in range(600):
-        if process.poll() is not None:
-            return False
+    """Wait until Ingle serves, however slow this host is; `ingle up` ends by itself where it never will."""
+    while process.poll() is None:
         try:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=2).close()
         except OSError:

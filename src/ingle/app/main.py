@@ -1,8 +1,6 @@
 """The `ingle` command: what starts and examines an installation, beside the clients of `ingle.cli`."""
 
 import os
-import signal
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,18 +14,15 @@ from ingle.app.config import (
     WORKER_HOURS,
     ConfigurationError,
     Options,
-    check_domain,
-    check_endpoint,
     default_data_dir,
-    prepare_data_dir,
 )
-from ingle.app.isolation import Isolation, decide_isolation, isolation_before, keep_isolation
+from ingle.app.isolation import decide_isolation
 from ingle.cli.commands import CommandLine
 from ingle.cli.commands.options import PATH, data_option
 from ingle.cli.output import console, fail, say
 
 if TYPE_CHECKING:
-    import asyncio
+    pass
 
 
 def _print_version(ctx: click.Context, option: click.Parameter, is_asked: bool) -> None:
@@ -50,52 +45,6 @@ def app() -> None:
     """
 
 
-async def _serve(options: Options, isolation: Isolation, account: str) -> None:
-    import asyncio
-
-    from ingle.app.doctor import host_runtimes
-    from ingle.app.settings import build_settings
-    from ingle.app.supervisor import Supervisor
-
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    supervisor = Supervisor(options, build_settings(options, account, isolation.driver, host_runtimes()), isolation)
-    serving = asyncio.create_task(supervisor.run(stopped))
-    if await _wait_healthy(options, stopped):
-        (options.data_dir / "run" / "endpoint").write_text(f"http://{options.host}:{options.port}")
-        console.print(f"[bold]Ingle[/] serves http://{options.host}:{options.port}")
-        console.print(
-            f"  data       {options.data_dir}\n  isolation  {isolation.driver} ({isolation.why})", highlight=False
-        )
-        console.print(f'  next       eval "$(ingle env --data {options.data_dir})"', highlight=False)
-    await serving
-
-
-async def _wait_healthy(options: Options, stopped: "asyncio.Event") -> bool:
-    import asyncio
-
-    started = time.monotonic()
-    while not stopped.is_set():
-        if await asyncio.to_thread(_is_healthy, options):
-            return True
-        if time.monotonic() - started > 20:
-            console.print(f"[yellow]not ready yet[/]; see {options.data_dir / 'programs.log'}")
-            started = time.monotonic()
-        await asyncio.sleep(0.02)
-    return False
-
-
-def _is_healthy(options: Options) -> bool:
-    import urllib.request
-
-    try:
-        with urllib.request.urlopen(f"http://{options.host}:{options.port}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 @app.command()
 @data_option
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="The port of every AWS API.")
@@ -115,33 +64,14 @@ def _is_healthy(options: Options) -> bool:
 @click.option("--keep-free-mib", default=KEEP_FREE_MIB, hidden=True)
 @click.option("--event-retry", "event_retry_s", type=click.FloatRange(min=0), default=60.0,
               help="Seconds until a failed event is tried again.")  # fmt: skip
-def up(data: Path | None, isolation: str, insecure: bool, **told: Any) -> None:
+def up(data: Path | None, **told: Any) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
-    import asyncio
+    from ingle.app.up import run_installation
 
-    from ingle.app.doctor import examine_host
-    from ingle.app.supervisor import lock
-
-    directory = (data or default_data_dir()).absolute()
-    options = Options(data_dir=directory, isolation=isolation, insecure=insecure, **told)
     try:
-        if isolation not in ISOLATIONS:
-            raise ConfigurationError(f"--isolation is one of {', '.join(ISOLATIONS)}")
-        check_domain(options.domain)
-        if options.s3_endpoint is not None:
-            check_endpoint(options.s3_endpoint)
-        held = prepare_data_dir(directory, options.account)
-        _held_until_exit = lock(directory)
-        before = isolation_before(directory)
-        decided = decide_isolation(isolation, examine_host(), insecure=insecure, before=before)
-        keep_isolation(directory, decided.driver)
-        if options.https_port is not None:
-            from ingle.app.local_ca import ensure_certificate
-
-            ensure_certificate(directory / "tls", options.host, options.domain)
+        raise SystemExit(run_installation(Options(data_dir=(data or default_data_dir()).absolute(), **told)))
     except ConfigurationError as error:
         fail(str(error))
-    asyncio.run(_serve(options, decided, held))
 
 
 @app.command()

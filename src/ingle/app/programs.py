@@ -1,5 +1,6 @@
 """The programs as processes of their own: settings in, confined, serving."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -15,6 +16,9 @@ import uvloop
 
 from ingle.app.confine import confine
 from ingle.spawner import syscalls
+from ingle.transport import Lifeline
+from ingle.transport.lifeline import disregard_signals
+from ingle.values import IngleError, InstallationError
 
 
 def raise_descriptor_limit() -> None:
@@ -47,7 +51,7 @@ def _configure_log() -> None:
     )
 
 
-async def _control(document: bytes) -> None:
+async def _control(document: bytes, lifeline: Lifeline) -> None:
     from ingle.control import ControlSettings, serve_control
 
     settings = msgspec.json.decode(document, type=ControlSettings)
@@ -55,7 +59,7 @@ async def _control(document: bytes) -> None:
         confine(read=(), write=[Path(settings.data_dir)])
     else:
         confine(read=_files_of_s3(), write=[Path(settings.data_dir)], connect=[settings.s3_port])
-    await serve_control(settings)
+    await serve_control(settings, lifeline)
 
 
 def _files_of_s3() -> list[Path]:
@@ -66,16 +70,15 @@ def _files_of_s3() -> list[Path]:
     return [Path("/etc/resolv.conf").resolve(), *(Path(one).expanduser() for one in (*named, *usual))]
 
 
-async def _gateway(document: bytes) -> None:
+async def _gateway(document: bytes, lifeline: Lifeline) -> None:
     from ingle.gateway import GatewaySettings, serve_gateway
 
     settings = msgspec.json.decode(document, type=GatewaySettings)
-    ports = [port for port in (settings.port, settings.https_port) if port is not None]
-    confine(read=[Path(settings.cert_file), Path(settings.key_file)], write=[Path(settings.run_dir)], bind=ports)
-    await serve_gateway(settings)
+    confine(read=[Path(settings.cert_file), Path(settings.key_file)], write=[Path(settings.run_dir)])
+    await serve_gateway(settings, lifeline)
 
 
-async def _worker(document: bytes) -> None:
+async def _worker(document: bytes, lifeline: Lifeline) -> None:
     from ingle.worker import WorkerSettings, serve_worker
 
     settings = msgspec.json.decode(document, type=WorkerSettings)
@@ -84,18 +87,36 @@ async def _worker(document: bytes) -> None:
         read = [Path(settings.chunks_dir), Path("/sys/fs/cgroup")]
         # It connects to whatever port an extension in an environment listens on, by a socket of that network.
         confine(read=read, write=[Path(settings.run_dir)], connect=None)
-    await serve_worker(settings)
+    await serve_worker(settings, lifeline)
 
 
 _PROGRAMS = {"control": _control, "gateway": _gateway, "worker": _worker}
 
 
+NO_USE = 78
+"""The exit status of a program that a new start would not help (EX_CONFIG of sysexits.h)."""
+
+
 def main(name: str) -> int:
     """Run a program to its end."""
+    disregard_signals()
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    document = sys.stdin.buffer.read()
+    lifeline = Lifeline()
+    document = lifeline.read_document()
     raise_descriptor_limit()
     _configure_log()
     gc.set_threshold(20_000, 20, 20)  # an invocation leaves few cycles; looking for them 700 objects apart costs 5 %
-    uvloop.run(_PROGRAMS[name](document))
+    try:
+        uvloop.run(_run(name, document, lifeline))
+    except Exception as error:
+        known = isinstance(error, IngleError)
+        lifeline.failed(str(error) if known else f"{type(error).__name__}: {error}")
+        if not known:
+            raise
+        structlog.get_logger("ingle").error("program.ended", program=name, reason=str(error))
+        return NO_USE if isinstance(error, InstallationError) else 1
     return 0
+
+
+async def _run(name: str, document: bytes, lifeline: Lifeline) -> None:
+    await lifeline.hold(asyncio.create_task(_PROGRAMS[name](document, lifeline)))

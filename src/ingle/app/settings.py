@@ -1,25 +1,36 @@
 """The settings of every program, from what `ingle up` was told; apart from `config`, because it knows all programs."""
 
+import dataclasses
 import secrets
+from collections.abc import Sequence
 
 import msgspec
 
-from ingle.app.config import Options, packages_dir
+from ingle.app.config import Installation, Options, packages_dir
 from ingle.control import ControlSettings, UrlSettings
 from ingle.gateway import GatewaySettings
+from ingle.spawner.runtimes import Runtime
 from ingle.transport import Links
 from ingle.worker import RuntimeEntry, WorkerSettings
 
 
 class Programs(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings of the three programs that speak HTTP."""
+    """The settings of the programs."""
 
     control: ControlSettings
     gateway: GatewaySettings
     worker: WorkerSettings
+    runtimes: list[dict[str, str]]
+    """What the spawner is told of the runtimes of this host: it looks for none itself."""
 
 
-def build_settings(options: Options, account: str, driver: str, runtimes: list[RuntimeEntry]) -> Programs:
+def build_settings(
+    options: Options,
+    installation: Installation,
+    listeners: Sequence[int],
+    driver: str,
+    found: Sequence[Runtime],
+) -> Programs:
     """Return every program's settings; each gets the tokens of its own links only."""
     run_dir = str(options.data_dir / "run")
     token = {name: secrets.token_hex(24) for name in ("control_gateway", "control_worker", "gateway", "worker")}
@@ -28,11 +39,12 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
         return Links(**{name: token[name] for name in names})
 
     cert = options.data_dir / "tls"
+    runtimes = [RuntimeEntry(index=at, name=one.name, interpreter=one.interpreter) for at, one in enumerate(found)]
     return Programs(
         control=ControlSettings(
             data_dir=str(options.data_dir),
             run_dir=run_dir,
-            account=account,
+            account=installation.account,
             runtimes=[entry.name for entry in runtimes],
             concurrency_limit=options.concurrency,
             call_rate=options.call_rate,
@@ -44,10 +56,10 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
         ),
         gateway=GatewaySettings(
             run_dir=run_dir,
-            account=account,
-            host=options.host,
-            port=options.port,
-            https_port=options.https_port,
+            account=installation.account,
+            installation=installation.id,
+            listener=listeners[0],
+            secure_listener=listeners[1] if len(listeners) > 1 else None,
             concurrency_limit=options.concurrency,
             environment_hours=options.environment_hours,
             url_domain=options.domain,
@@ -67,4 +79,5 @@ def build_settings(options: Options, account: str, driver: str, runtimes: list[R
             runtimes=runtimes,
             links=links("control_worker", "worker"),
         ),
+        runtimes=[dataclasses.asdict(one) for one in found],
     )

@@ -38,7 +38,6 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     s3_endpoint: str | None = None
     https_port: int | None = None
     """Callers whose Host names this port came by HTTPS."""
-    ready_fd: int | None = None
 
     @property
     def s3_port(self) -> int | None:

@@ -1,8 +1,6 @@
 """Control's program."""
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 
 from ingle.artifacts import FileChunks
@@ -22,6 +20,7 @@ from ingle.control.log_subscriptions import LogSubscriptions
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.role_sessions import RoleSessions
+from ingle.control.root_key import open_root_key
 from ingle.control.services.lambda_ import (
     AccountSettings,
     Aliases,
@@ -52,7 +51,7 @@ from ingle.control.services.logs import (
 )
 from ingle.control.snap_starts import SnapStarts
 from ingle.control.superseded import SupersededCode
-from ingle.keys import FileRootKey, Keyring
+from ingle.keys import Keyring
 from ingle.store import (
     CodeSigningRepository,
     EventRepository,
@@ -64,21 +63,19 @@ from ingle.store import (
     open_database,
     open_queue,
 )
-from ingle.transport import HttpClient, Intake, ServerLimits, serve_http, unix_listener
+from ingle.transport import HttpClient, Intake, Lifeline, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
 
 
-async def serve_control(settings: ControlSettings) -> None:
-    """Run control until SIGTERM; then let what is in flight finish."""
+async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
+    """Run control until it is told to stop; then let what is in flight finish."""
     data_dir, run_dir = Path(settings.data_dir), Path(settings.run_dir)
-    stopped = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
     clock = SystemClock()
-    keyring = Keyring(FileRootKey(data_dir / "keys" / "root.key"))
-    root = load_root_credentials(data_dir / "credentials.json", settings.account)
+    is_new = not (data_dir / "metadata.sqlite").exists()
+    keyring = Keyring(open_root_key(data_dir))
+    root = load_root_credentials(data_dir / "credentials.json", settings.account, is_new=is_new)
     database = open_database(data_dir / "metadata.sqlite")
+    queue = open_queue(data_dir / "queue.sqlite")
     repository = FunctionRepository(database)
     code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
     gateway = HttpClient(str(run_dir / "gateway.sock"), token=settings.links.gateway)
@@ -88,7 +85,7 @@ async def serve_control(settings: ControlSettings) -> None:
     superseded = SupersededCode(repository, code, clock)
     optimiser = Optimiser(repository, code, publisher, superseded)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
-    events = EventQueue(EventRepository(open_queue(data_dir / "queue.sqlite")), keyring, clock)
+    events = EventQueue(EventRepository(queue), keyring, clock)
     uploads = Uploads(CodeBucket(settings.s3_endpoint) if settings.s3_endpoint else None)
     downloads = Downloads(keyring, repository, layers, code, clock)
     signing_configs = CodeSigningRepository(database)
@@ -156,9 +153,8 @@ async def serve_control(settings: ControlSettings) -> None:
     dispatcher = Dispatcher(events, repository, gateway, clock, settings.concurrency_limit, settings.event_retry_s)
     dispatching = asyncio.create_task(dispatcher.run())
     expiring = asyncio.create_task(log_store.expire())
-    if settings.ready_fd is not None:
-        os.write(settings.ready_fd, b"ready\n")
-    await stopped.wait()
+    lifeline.ready()
+    await lifeline.stopped.wait()
     await asyncio.gather(*(server.drain(30.0) for server in servers))
     dispatching.cancel()
     expiring.cancel()

@@ -10,11 +10,12 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     run_dir: str
     account: str
-    host: str
-    port: int
+    installation: str
+    """The installation's id, by which who asks for /health knows whom it has reached."""
+    listener: int
+    """The descriptor of the listener that the supervisor has bound; `secure_listener` is that of HTTPS."""
+    secure_listener: int | None = None
     links: Links
-    ready_fd: int | None = None
-    https_port: int | None = None
     cert_file: str = ""
     key_file: str = ""
     concurrency_limit: int

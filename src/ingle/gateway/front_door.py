@@ -1,12 +1,11 @@
 """One port for every AWS API: invocations are served here, all else goes on to control as it came."""
 
-import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import structlog
 
-from ingle.gateway.fleet import Fleet
+from ingle.gateway.health import Health
 from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import PATHS, Observation
@@ -48,17 +47,15 @@ class FrontDoor:
         urls: Urls,
         metrics: Metrics,
         observation: Observation,
+        health: Health,
         control: HttpClient,
-        control_link: HttpClient,
-        fleet: Fleet,
     ) -> None:
         self._invoker = invoker
         self._urls = urls
         self._metrics = metrics
         self._observation = observation
+        self._health = health
         self._control = control
-        self._control_link = control_link
-        self._fleet = fleet
 
     def __call__(self, exchange: Exchange) -> Any:
         if self._urls.is_asked(exchange):
@@ -66,7 +63,7 @@ class FrontDoor:
         if is_invocation(exchange):
             return self._invoke(exchange)
         if exchange.target == b"/health":
-            return self._health(exchange)
+            return self._health.answer(exchange)
         if exchange.target in PATHS and exchange.method == b"GET":
             return self._observe(exchange)
         if is_url_path(exchange.target):
@@ -87,21 +84,6 @@ class FrontDoor:
             await self._observation.answer(exchange)
         except AwsError as error:
             answer_error(exchange, error)
-
-    async def _health(self, exchange: Exchange) -> None:
-        problems = []
-        for name, link in (("control", self._control_link), ("worker", self._fleet.worker)):
-            try:
-                response = await link.request(b"GET", b"/health")
-                await response.read(1024)
-                if response.status != 200:
-                    problems.append(f"{name} is not ready")
-            except IngleError:
-                problems.append(f"{name} can't be reached")
-        status = "unavailable" if problems else "ok"
-        told = {"status": status, "problems": problems, "isolation": self._metrics.isolation}
-        body = json.dumps(told).encode()
-        exchange.respond(503 if problems else 200, ((b"content-type", b"application/json"),), body)
 
     async def _forward(self, exchange: Exchange) -> None:
         """Stream a request to control and its answer back, each held up by the slower side."""

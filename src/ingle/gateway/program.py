@@ -1,8 +1,6 @@
 """The gateway's program."""
 
 import asyncio
-import os
-import signal
 import ssl
 from pathlib import Path
 from typing import Any
@@ -18,6 +16,7 @@ from ingle.gateway.deliveries import TARGET, Deliveries
 from ingle.gateway.events import Events
 from ingle.gateway.fleet import Ages, Fleet
 from ingle.gateway.front_door import FrontDoor, render_bad_request
+from ingle.gateway.health import Health
 from ingle.gateway.intake import intake_limit_bytes
 from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
@@ -29,7 +28,17 @@ from ingle.gateway.url_index import UrlIndex
 from ingle.gateway.urls import Urls
 from ingle.gateway.workers import Workers
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
-from ingle.transport import Exchange, HttpClient, HttpServer, Intake, is_linked, serve_http, tcp_listener, unix_listener
+from ingle.transport import (
+    Exchange,
+    HttpClient,
+    HttpServer,
+    Intake,
+    Lifeline,
+    adopt_listener,
+    is_linked,
+    serve_http,
+    unix_listener,
+)
 from ingle.values import MIB, IngleError, SystemClock
 
 _log = structlog.get_logger("ingle.gateway")
@@ -163,23 +172,19 @@ class ControlDoor:
 
 
 async def _listen(settings: GatewaySettings, door: FrontDoor) -> list[HttpServer]:
-    listener = tcp_listener(settings.host, settings.port)
+    listener = adopt_listener(settings.listener)
     servers = [await serve_http(door, listener, limits=FRONT_DOOR, renderer=render_bad_request)]
-    if settings.https_port is not None:
+    if settings.secure_listener is not None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(settings.cert_file, settings.key_file)
-        secure = tcp_listener(settings.host, settings.https_port)
+        secure = adopt_listener(settings.secure_listener)
         servers.append(await serve_http(door, secure, limits=FRONT_DOOR, ssl=context, renderer=render_bad_request))
     return servers
 
 
-async def serve_gateway(settings: GatewaySettings) -> None:
-    """Run the gateway until SIGTERM; then let what is in flight finish."""
+async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
+    """Run the gateway until it is told to stop; then let what is in flight finish."""
     run_dir = Path(settings.run_dir)
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
     clock = SystemClock()
     control = HttpClient(str(run_dir / "control.sock"))
     control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
@@ -201,10 +206,10 @@ async def serve_gateway(settings: GatewaySettings) -> None:
     workers = Workers(place, settings.links.worker, fleet, routing.begin)
     tasks = [asyncio.create_task(workers.follow()), asyncio.create_task(fleet.sweep())]
     observation = Observation(settings.account, authenticator, metrics, fleet, control_link)
-    servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, control, control_link, fleet))
-    if settings.ready_fd is not None:
-        os.write(settings.ready_fd, b"ready\n")
-    await stopped.wait()
+    health = Health(settings.installation, settings.isolation, control_link, fleet)
+    servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, health, control))
+    lifeline.ready()
+    await lifeline.stopped.wait()
     await asyncio.gather(*(server.drain(settings.drain_s) for server in (*servers, internal)))
     for task in tasks:
         task.cancel()

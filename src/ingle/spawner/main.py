@@ -8,20 +8,21 @@ import json
 import os
 import resource
 import selectors
-import signal
 import socket
 import struct
 import sys
 
-from . import messages, syscalls
+from . import messages, signals
 from .messages import Kind
 from .operations import Operations
-from .runtimes import find_runtimes
+from .runtimes import Runtime
 from .user_namespaces import is_root_of_the_host
 
 _SHORT_S = 1.0
 _WORKERS = 2
-_ENDED = {signal.SIGTERM, signal.SIGINT}
+_BACKLOG = 16
+_STOP = b"S"
+_READY = b"ready\n"
 
 
 class Spawner:
@@ -35,7 +36,7 @@ class Spawner:
         selector.register(listener, selectors.EVENT_READ, self._accept)
 
     def run(self) -> None:
-        """Serve until SIGTERM; then kill what is left and clean up."""
+        """Serve until told to stop; then kill what is left and clean up."""
         wait_s: float | None = 0.0
         while not self._is_ending:
             ready = self._selector.select(wait_s)
@@ -53,8 +54,17 @@ class Spawner:
             _complain(f"can't get ahead: {error}")
             return _SHORT_S
 
-    def end(self) -> None:
-        self._is_ending = True
+    def follow(self, supervisor: socket.socket) -> None:
+        """End once the supervisor says so, or is gone; no signal says it (`transport.lifeline`)."""
+        self._selector.register(supervisor, selectors.EVENT_READ, lambda: self._obey(supervisor))
+        supervisor.send(_READY)
+
+    def _obey(self, supervisor: socket.socket) -> None:
+        try:
+            orders = supervisor.recv(64)
+        except OSError:
+            orders = b""
+        self._is_ending = self._is_ending or not orders or _STOP in orders
 
     def _accept(self) -> None:
         peer, _ = self._listener.accept()
@@ -114,32 +124,43 @@ def _listen(path: str) -> socket.socket:
     before = os.umask(0o177)
     listener.bind(path)
     os.umask(before)
-    listener.listen(1)
+    listener.listen(_BACKLOG)
     return listener
 
 
 def main() -> int:
-    """Start the spawner, or with --list-runtimes print what it would offer."""
+    """Start the spawner; its standard input is the line to its supervisor."""
     parser = argparse.ArgumentParser(prog="ingle.spawner")
     parser.add_argument("--socket", default="")
     parser.add_argument("--runtime-packages", default="")
     parser.add_argument("--cgroup-name", default="ingle")
     parser.add_argument("--rootless", action="store_true")
     parser.add_argument("--unpack-images", action="store_true")
-    parser.add_argument("--ready-fd", type=int, default=-1)
-    parser.add_argument("--list-runtimes", action="store_true")
     options = parser.parse_args()
-    runtimes = find_runtimes(options.runtime_packages)
-    if options.list_runtimes:
-        listed = [{"index": at, "name": one.name, "interpreter": one.interpreter} for at, one in enumerate(runtimes)]
-        sys.stdout.write(json.dumps(listed) + "\n")
-        return 0
     if options.rootless and is_root_of_the_host():
         _complain("functions would be the host's root: refused")
         return 1
-    syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGTERM)
+    signals.disregard()
+    supervisor = socket.socket(fileno=os.dup(0))
+    os.dup2(os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC), 0)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    try:
+        _serve(options, _read_runtimes(supervisor), supervisor)
+    except Exception as error:
+        with contextlib.suppress(OSError):
+            supervisor.send(b"failed " + f"{type(error).__name__}: {error}".encode()[:1000] + b"\n")
+        raise
+    return 0
+
+
+def _read_runtimes(supervisor: socket.socket) -> list[Runtime]:
+    """Return the runtimes that the supervisor has found: nothing is looked for with our rights."""
+    (length,) = struct.unpack(">I", supervisor.recv(4, socket.MSG_WAITALL))
+    return [Runtime(**one) for one in json.loads(supervisor.recv(length, socket.MSG_WAITALL))]
+
+
+def _serve(options: argparse.Namespace, runtimes: list[Runtime], supervisor: socket.socket) -> None:
     selector = selectors.DefaultSelector()
     packages, place = options.runtime_packages, os.path.dirname(options.socket)
     operations = Operations(
@@ -152,15 +173,7 @@ def main() -> int:
         unpack_images=options.unpack_images,
     )
     spawner = Spawner(_listen(options.socket), operations, selector)
-    wake_read, wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-    signal.set_wakeup_fd(wake_write)
-    for number in _ENDED:
-        signal.signal(number, lambda *_: spawner.end())
-    selector.register(wake_read, selectors.EVENT_READ, lambda: os.read(wake_read, 64))
-    if options.ready_fd >= 0:
-        os.write(options.ready_fd, b"ready\n")
-        os.close(options.ready_fd)
+    spawner.follow(supervisor)
     spawner.run()
     with contextlib.suppress(FileNotFoundError):
         os.unlink(options.socket)
-    return 0

@@ -20,6 +20,7 @@ from .messages import Kind
 from .networks import Networks
 from .pool import FLOOR, Demand, target
 from .runtimes import Runtime
+from .signals import SIGNALS
 from .unpacked_images import UnpackedImages
 from .user_namespaces import UserNamespaces
 
@@ -51,12 +52,14 @@ class Zygote:
             script = str(Path(__file__).parent / "zygotes" / "nodejs" / "runtime.cjs")
             trees += [script, "/var/runtime/runtime.cjs"]
         arguments = [kind, str(theirs.fileno()), "1" if rootless else "0", self.place, *trees]
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until it disregards them, too
         self.process = subprocess.Popen(
             [interpreter, "-s", "-B", "-c", _BOOT.format(_INGLE), *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},
         )
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def close(self) -> None:

@@ -4,9 +4,10 @@ from ingle.transport.exchange import Exchange
 from ingle.transport.http_client import ClientResponse, ConnectionFailedError, HttpClient
 from ingle.transport.http_server import BadRequestRenderer, Handler, HttpServer, serve_http
 from ingle.transport.intake import Holding, Intake, IntakeFullError, physical_memory_bytes
+from ingle.transport.lifeline import Lifeline
 from ingle.transport.limits import ServerLimits
 from ingle.transport.links import LINK_HEADER, Links, is_linked
-from ingle.transport.listeners import tcp_listener, unix_listener
+from ingle.transport.listeners import adopt_listener, tcp_listener, unix_listener
 from ingle.transport.messages import BodyTooLargeError, DisconnectedError, Headers
 
 __all__ = [
@@ -24,8 +25,10 @@ __all__ = [
     "HttpServer",
     "Intake",
     "IntakeFullError",
+    "Lifeline",
     "Links",
     "ServerLimits",
+    "adopt_listener",
     "is_linked",
     "physical_memory_bytes",
     "serve_http",

@@ -18,6 +18,7 @@ import structlog
 
 from ingle.transport.exchange import Exchange
 from ingle.transport.limits import ServerLimits
+from ingle.transport.listeners import BACKLOG
 from ingle.transport.messages import DisconnectedError, Headers, WriteGate
 
 Handler = Callable[[Exchange], Coroutine[Any, Any, None] | None]
@@ -518,6 +519,7 @@ async def serve_http(
     limits: ServerLimits | None = None,
     ssl: tls.SSLContext | None = None,
     renderer: BadRequestRenderer = _render_plain,
+    backlog: int = BACKLOG,
 ) -> HttpServer:
     """Serve `handler` on a listening socket.
 
@@ -528,6 +530,8 @@ async def serve_http(
     loop = asyncio.get_running_loop()
     farewell_s = _LINGER_S if ssl is not None else None  # an idle client doesn't answer TLS's closing message
     make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
-    listening: Any = await make(lambda: _Connection(server), sock=listener, ssl=ssl, ssl_shutdown_timeout=farewell_s)
+    listening: Any = await make(  # which listens anew: with 100 places, whatever the listener had, unless it is told
+        lambda: _Connection(server), sock=listener, ssl=ssl, ssl_shutdown_timeout=farewell_s, backlog=backlog
+    )
     server.listening(listening)
     return server

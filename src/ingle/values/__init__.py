@@ -9,7 +9,7 @@ from ingle.values.arn import (
 )
 from ingle.values.clock import Clock, SystemClock, iso_time
 from ingle.values.cors import Cors
-from ingle.values.errors import IngleError
+from ingle.values.errors import IngleError, InstallationError
 from ingle.values.ids import new_request_id, new_trace_id
 from ingle.values.layer_arn import InvalidLayerArnError, LayerArn, parse_layer_arn
 from ingle.values.quantities import (
@@ -35,6 +35,7 @@ __all__ = [
     "FunctionArn",
     "FunctionReference",
     "IngleError",
+    "InstallationError",
     "InvalidFunctionNameError",
     "InvalidLayerArnError",
     "LayerArn",

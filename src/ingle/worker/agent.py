@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import signal
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -21,7 +20,7 @@ from ingle.environments import (
     State,
     VersionKey,
 )
-from ingle.transport import Exchange, HttpClient, is_linked, serve_http, unix_listener
+from ingle.transport import Exchange, HttpClient, Lifeline, is_linked, serve_http, unix_listener
 from ingle.values import MIB, PAYLOAD_LIMIT_BYTES, IngleError
 from ingle.worker.ahead import Ahead
 from ingle.worker.beginnings import RestoreFailedError, beginning_of, check_restored
@@ -43,6 +42,7 @@ _FREEZE_AFTER_S = 0.03
 _LOOK_S = 0.5
 _AHEAD_COUNTS_S = 0.05
 """How long one that is made ahead counts: longer than a copy takes, shorter than a hook may wait for something else."""
+_CONNECT_AGAIN_S = 0.02
 _MEMINFO = Path("/proc/meminfo")
 _TEMPLATE_WAIT_S = 10.0
 """How long an environment waits for its template, which others may be made before: then it runs an init itself."""
@@ -400,37 +400,30 @@ async def _keep_driver(driver: Driver, environments: Environments, loader: Loade
 
 
 async def _connect(driver: Driver) -> None:
-    """Wait for the spawner, which starts beside us. Raises SpawnError after four seconds."""
-    for _ in range(200):
-        with contextlib.suppress(SpawnError):
-            await driver.start()
-            return
-        await asyncio.sleep(0.02)
-    await driver.start()
+    """Wait for the spawner, which starts beside us and may take its time."""
+    while True:
+        try:
+            return await driver.start()
+        except SpawnError:
+            await asyncio.sleep(_CONNECT_AGAIN_S)
 
 
-async def _leave(
-    agent: Agent, environments: Environments, lease_over: asyncio.Event, drain_s: float, stopped: asyncio.Event
-) -> None:
+async def _leave(agent: Agent, environments: Environments, drain_s: float, lifeline: Lifeline) -> None:
     """Once the lease is over, take no new environments, and stop when the gateway has let go of all that there are."""
-    await lease_over.wait()
+    await lifeline.lease_over.wait()
     agent.is_draining = True
     environments.leave()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(drain_s):
             while not environments.is_empty:
                 await asyncio.sleep(0.05)
-    stopped.set()
+    lifeline.stopped.set()
 
 
-async def serve_worker(settings: WorkerSettings) -> None:
-    """Run the worker until SIGTERM; then finish what is in flight and stop every environment."""
+async def serve_worker(settings: WorkerSettings, lifeline: Lifeline) -> None:
+    """Run the worker until it is told to stop; then finish what is in flight and stop every environment."""
     run_dir = Path(settings.run_dir)
-    stopped, lease_over = asyncio.Event(), asyncio.Event()
     loop = asyncio.get_running_loop()
-    loop.add_signal_handler(signal.SIGUSR1, lease_over.set)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
     control = HttpClient(str(run_dir / "control-worker.sock"), token=settings.links.control_worker)
     driver = _make_driver(settings)
     await _connect(driver)
@@ -447,10 +440,9 @@ async def serve_worker(settings: WorkerSettings) -> None:
         asyncio.create_task(environments.keep_free(settings.keep_free_mib)),
         asyncio.create_task(_keep_driver(driver, environments, loader)),
     ]
-    if settings.ready_fd is not None:
-        os.write(settings.ready_fd, b"ready\n")
-    leaving = asyncio.create_task(_leave(agent, environments, lease_over, settings.drain_s, stopped))
-    await stopped.wait()
+    lifeline.ready()
+    leaving = asyncio.create_task(_leave(agent, environments, settings.drain_s, lifeline))
+    await lifeline.stopped.wait()
     leaving.cancel()
     agent.is_draining = True
     server.close()

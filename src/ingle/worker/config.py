@@ -28,5 +28,4 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     keep_free_mib: int
     runtimes: list[RuntimeEntry]
     links: Links
-    ready_fd: int | None = None
     drain_s: float = 900.0

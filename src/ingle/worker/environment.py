@@ -12,7 +12,7 @@ from ingle.transport import Exchange, HttpServer, serve_http
 from ingle.worker import error_payloads, shutdown
 from ingle.worker.beginnings import Beginning, Duration
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
-from ingle.worker.environment_api import api_limits, environment_api
+from ingle.worker.environment_api import API_BACKLOG, api_limits, environment_api
 from ingle.worker.extensions import Extensions
 from ingle.worker.extensions_api import ExtensionsApi
 from ingle.worker.initialization import Initialization, begin_limit_s
@@ -118,7 +118,8 @@ class Environment:
             ExtensionsApi(self, self._extensions),
             TelemetryApi(self._extensions, self._telemetry, self._journal.tell),
         )
-        self._server = await serve_http(api, self._running.listener, limits=api_limits(len(self.assignment.extensions)))
+        limits = api_limits(len(self.assignment.extensions))
+        self._server = await serve_http(api, self._running.listener, limits=limits, backlog=API_BACKLOG)
         self._running.processes.on_end = self._process_ended
         self._running.processes.on_link = self._linked
         self._begin_init()
@@ -381,10 +382,12 @@ class Environment:
         """Nothing of the environment is left, its init included."""
         self.exit = future.result()
         invocation = self._serving.invocation
-        if invocation is not None:
+        if invocation is not None and self.exit.out_of_memory:
             reason = error_payloads.exit_reason(int(signal.SIGKILL), self.exit.out_of_memory)
             body = error_payloads.ended("Runtime.ExitError", invocation.request_id.decode(), reason)
             self._serving.lose(failed("Runtime.ExitError"), body)
+        else:  # no function can end its init
+            self._serving.cut()
         self._leave()
 
     def retire(self) -> None:

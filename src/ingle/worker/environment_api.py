@@ -11,6 +11,9 @@ from ingle.worker.extensions_api import ExtensionsApi
 from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.telemetry_api import LOGS_PATH, TELEMETRY_PATH, TelemetryApi
 
+API_BACKLOG = 128
+"""How many connections of an environment may wait to be accepted; they are its own memory."""
+
 
 def api_limits(extensions: int) -> ServerLimits:
     """Return what the listener of an environment takes; each external extension waits on a connection and asks on another."""

@@ -229,6 +229,19 @@ class Serving:
         else:
             self._answer_held(invocation, (_GONE,))
 
+    def cut(self) -> None:
+        """End the invocation, if there is one, without an answer: the platform has cut it, and the gateway says so."""
+        invocation = self.invocation
+        if invocation is None:
+            return
+        outcome = failed("Sandbox.Failure")
+        if invocation.is_answered:  # what goes on behind an answer is nobody's loss
+            self.lose(outcome, b"")
+            return
+        invocation.end_answer(outcome)
+        self._end(invocation, outcome)
+        invocation.exchange.abort()
+
     def settle(self) -> None:
         """End an invocation that has its answer, once runtime and extensions have asked for the next."""
         invocation = self.invocation

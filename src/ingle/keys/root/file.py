@@ -10,10 +10,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ingle.sealing import DataKey, EncryptionContext, new_data_key, open_sealed, seal
-from ingle.values import IngleError
+from ingle.values import InstallationError
 
 
-class RootKeyError(IngleError):
+class RootKeyError(InstallationError):
     """The root key's file can't be trusted or read."""
 
 
@@ -51,11 +51,21 @@ def _create(path: Path) -> None:
 
 
 def _read(path: Path) -> bytes:
+    try:
+        return _read_trusted(path)
+    except OSError as error:
+        raise RootKeyError(f"{path} can't be read: {error.strerror}") from None
+
+
+def _read_trusted(path: Path) -> bytes:
+    folder = path.parent.stat()
+    if folder.st_mode & 0o022 or folder.st_uid not in (0, os.geteuid()):
+        raise RootKeyError(f"{path.parent} must belong to the user who runs Ingle, and nobody else may write in it")
     with path.open("rb") as file:
         status = os.fstat(file.fileno())
         if stat.S_IMODE(status.st_mode) & 0o077 or status.st_uid != os.geteuid():
             raise RootKeyError(f"{path} must belong to the user who runs Ingle and have mode 0600")
         secret = file.read(64)
     if len(secret) != 32:
-        raise RootKeyError(f"{path} is not a root key: it has {len(secret)} bytes, not 32")
+        raise RootKeyError(f"{path} is not a root key: it has {len(secret)} bytes, not 32; restore it from a backup")
     return secret

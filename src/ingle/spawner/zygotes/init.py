@@ -17,7 +17,7 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-from .. import messages, seccomp, syscalls
+from .. import messages, seccomp, signals, syscalls
 from ..messages import Kind
 from .rehearsal import rehearse
 
@@ -62,7 +62,8 @@ def _give_up(orders: int, listener: int) -> socket.socket:
     _place(kept)
     os.closerange(_FIRST_LOOSE + (listener >= 0), 4096)
     os.closerange(_WAKE_WRITE + 1, _FIRST_LOOSE)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in signals.SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
     signal.set_wakeup_fd(_WAKE_WRITE, warn_on_full_buffer=False)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -105,7 +106,8 @@ def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
 def _become(waiting: socket.socket, run: Run) -> None:
     """Give up all rights, wait for the order, then run with standard streams and descriptors 3 to 6 alone."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     os.closerange(_ORDERS, _WAITING)
     os.closerange(_WAITING + 1, 128)

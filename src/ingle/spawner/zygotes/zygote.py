@@ -14,7 +14,7 @@ import socket
 import sys
 from collections.abc import Callable
 
-from .. import messages, syscalls
+from .. import messages, signals, syscalls
 from ..messages import Kind
 from . import environment, launch, memory_image, root, rootless
 from .rehearsal import rehearse
@@ -24,6 +24,7 @@ _REHEARSALS = 24
 
 def main(arguments: list[str]) -> None:
     """Run a zygote until its spawner closes the link."""
+    signals.disregard()
     kind, link_number, without_root, place, *trees = arguments
     link = socket.socket(fileno=int(link_number))
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,0 +1,125 @@
+"""`ingle up`: checks what it was told, takes the ports, then runs the programs until it is told to stop."""
+
+import asyncio
+import contextlib
+import sys
+
+from ingle.app import sd_notify
+from ingle.app.config import (
+    ISOLATIONS,
+    ConfigurationError,
+    Installation,
+    Options,
+    check_domain,
+    check_endpoint,
+    check_port,
+    packages_dir,
+    prepare_data_dir,
+)
+from ingle.app.doctor import examine_host
+from ingle.app.front_ports import Health, ask_health, bind_ports, reach
+from ingle.app.isolation import decide_isolation, isolation_before, keep_isolation
+from ingle.app.settings import build_settings
+from ingle.app.supervised import Ending
+from ingle.app.supervisor import Supervisor, lock
+from ingle.cli.output import console
+from ingle.spawner.runtimes import find_runtimes
+from ingle.transport.lifeline import SIGNALS
+
+_SLOW_S = 20.0
+_LOOK_AGAIN_S = 0.02
+
+
+def run_installation(options: Options) -> int:
+    """Serve until SIGTERM or Ctrl-C; return the exit status. Raises ConfigurationError before anything is started."""
+    _check(options)
+    try:
+        installation = prepare_data_dir(options.data_dir, options.account)
+        _held_until_exit = lock(options.data_dir)
+    except OSError as error:
+        raise ConfigurationError(f"{error.filename or options.data_dir} can't be used: {error.strerror}") from None
+    before = isolation_before(options.data_dir)
+    isolation = decide_isolation(options.isolation, examine_host(), insecure=options.insecure, before=before)
+    ports = {"--port": options.port} | ({"--https-port": options.https_port} if options.https_port else {})
+    listeners = bind_ports(options.host, ports)
+    keep_isolation(options.data_dir, isolation.driver)
+    if options.https_port is not None:
+        from ingle.app.local_ca import ensure_certificate
+
+        ensure_certificate(options.data_dir / "tls", options.host, options.domain)
+    numbers = [one.fileno() for one in listeners]
+    programs = build_settings(options, installation, numbers, isolation.driver, find_runtimes(str(packages_dir())))
+    ending = asyncio.run(_serve(Supervisor(options, programs, isolation, listeners, _tell), options, installation))
+    if ending is None:
+        return 0
+    _tell(f"{ending.name} can't start: {ending.reason or ending}")
+    return 1
+
+
+def _check(options: Options) -> None:
+    if options.isolation not in ISOLATIONS:
+        raise ConfigurationError(f"--isolation is one of {', '.join(ISOLATIONS)}")
+    check_port("--port", options.port)
+    check_port("--https-port", options.https_port)
+    check_domain(options.domain)
+    if options.s3_endpoint is not None:
+        check_endpoint(options.s3_endpoint)
+
+
+def _tell(text: str) -> None:
+    """Show a line to whoever has started Ingle, an init system's journal perhaps."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(f"ingle: {text}\n")
+        sys.stderr.flush()
+
+
+async def _serve(supervisor: Supervisor, options: Options, installation: Installation) -> Ending | None:
+    stopped = asyncio.Event()
+    for number in SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    serving = asyncio.create_task(supervisor.run(stopped))
+    if await _wait_healthy(options, installation, stopped):
+        (options.data_dir / "run" / "endpoint").write_text(f"http://{options.host}:{options.port}")
+        console.print(f"[bold]Ingle[/] serves http://{options.host}:{options.port}")
+        console.print(
+            f"  data       {options.data_dir}\n  isolation  {supervisor.isolation.driver} ({supervisor.isolation.why})",
+            highlight=False,
+        )
+        console.print(f'  next       eval "$(ingle env --data {options.data_dir})"', highlight=False)
+        sd_notify.tell("READY=1")
+        keeping = asyncio.create_task(sd_notify.keep_alive(lambda: _is_served(options)))
+        await stopped.wait()
+        keeping.cancel()
+    sd_notify.tell("STOPPING=1")
+    return await serving
+
+
+async def _wait_healthy(options: Options, installation: Installation, stopped: asyncio.Event) -> bool:
+    """Return true as soon as an invocation would be served, false where Ingle is stopped before."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    while not stopped.is_set():
+        asking = asyncio.create_task(asyncio.to_thread(ask_health, options.host, options.port))
+        stopping = asyncio.create_task(stopped.wait())
+        await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if asking.done() and asking.result() == Health(status="ok", installation=installation.id):
+            return True
+        if loop.time() - began > _SLOW_S:
+            console.print(f"[yellow]not ready yet[/]; see {options.data_dir / 'programs.log'}")
+            began = loop.time()
+        await asyncio.sleep(_LOOK_AGAIN_S)
+    return False
+
+
+async def _is_served(options: Options) -> bool:
+    """Say whether somebody accepts connections at the port and answers."""
+    try:
+        async with asyncio.timeout(5):
+            reader, writer = await asyncio.open_connection(reach(options.host), options.port)
+            writer.write(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+            answer = await reader.read(12)
+            writer.close()
+    except (OSError, TimeoutError):
+        return False
+    return answer.startswith(b"HTTP/1.1")
