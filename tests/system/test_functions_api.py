@@ -218,9 +218,13 @@ def test_account_settings_count_what_is_there(functions: Any, function: str) -> 
 
 
 REFUSED_SETTINGS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "runtime": ({"Runtime": "python3.15"}, "InvalidParameterValueException", "Available: "),
+    "runtime": ({"Runtime": "java21"}, "InvalidParameterValueException", "Available: "),
     "old_runtime": ({"Runtime": "python3.7"}, "InvalidParameterValueException", "no longer supported"),
-    "odd_runtime": ({"Runtime": "cobol"}, "ValidationException", "enum value set"),
+    "odd_runtime": (
+        {"Runtime": "PYTHON3.9"},
+        "InvalidParameterValueException",
+        "Value PYTHON3.9 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs16.x, ",
+    ),
     "memory": ({"MemorySize": 64}, "ValidationException", "greater than or equal to 128"),
     "much_memory": ({"MemorySize": 20_000}, "InvalidParameterValueException", "MemorySize"),
     "timeout": ({"Timeout": 0}, "ValidationException", "greater than or equal to 1"),

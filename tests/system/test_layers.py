@@ -138,7 +138,7 @@ def test_what_is_wrong_with_a_layer_is_said_in_lambdas_words(functions: Any, pub
     assert refused(functions.get_layer_version_by_arn, Arn=OWN + "nobody:1") == missing
     for call in (functions.get_layer_version, functions.delete_layer_version):
         low = refused(call, LayerName=arn, VersionNumber=0)
-        assert low == ("InvalidParameterValueException", 400, "Layer Version Cannot be less than 1.")
+        assert low == ("InvalidParameterValueException", 400, "Layer Version Cannot be less than 1")
     content = {"ZipFile": b"no zip"}
     code, status, message = refused(functions.publish_layer_version, LayerName="l", Content=content)
     assert (code, status) == ("InvalidParameterValueException", 400)
@@ -160,7 +160,7 @@ def test_layers_that_a_function_cannot_have_are_refused_in_lambdas_words(functio
     assert said(*[f"{OWN}l{number}:1" for number in range(6)]) == "Cannot reference more than 5 layers."
     assert said(one, two) == (
         "Two different versions of the same layer are not allowed to be referenced in the same function."
-        f" {one} and {two}."
+        f" {one} and {two} are versions of the same layer."
     )
     assert said(one.replace("us-east-1", "eu-west-1")) == (
         "Layers are not in the same region as the function. Layers are expected to be in region us-east-1."

@@ -203,4 +203,4 @@ def test_what_is_wrong_with_a_layers_permission_is_said(functions: Any) -> None:
     assert refused(add, Principal="*", **{**wishes, "Action": "lambda:*"})[0] == "ValidationException"
     assert refused(add, Principal="s3.amazonaws.com", **wishes)[0] == "ValidationException"
     zero = refused(add, Principal="*", **{**wishes, "VersionNumber": 0})
-    assert zero == ("InvalidParameterValueException", 400, "Layer Version Cannot be less than 1.")
+    assert zero == ("InvalidParameterValueException", 400, "Layer Version Cannot be less than 1")

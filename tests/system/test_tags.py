@@ -49,7 +49,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, int, str]] = {
     ),
     "other": (
         {"Resource": UNKNOWN + "capacity-provider:c", "Tags": {"k": "v"}},
-        "ResourceNotFoundException", 404, "The resource you requested does not exist.",
+        "ResourceNotFoundException", 404, f"Capacity provider not found: {UNKNOWN}capacity-provider:c",
     ),
     "no_arn": ({"Resource": "tagged", "Tags": {"k": "v"}}, "ValidationException", 400, "at 'resource'"),
 }  # fmt: skip

@@ -31,6 +31,7 @@ from ingle.control.services.lambda_ import (
     EventSources,
     Functions,
     FunctionUrls,
+    FunctionViews,
     LayerPermissions,
     Layers,
     Permissions,
@@ -105,11 +106,12 @@ class ControlPlane:
         self._mappings = EventSourceRepository(self._database)
         event_sources = EventSources(self._mappings, self.repository, clock)
         functions = Functions(
-            self.repository, layers, code, self.optimiser, self.publisher, self._events, uploads, downloads, signing,
-            clock, [RUNTIME],
+            self.repository, layers, code, self.optimiser, self.publisher, self._events, uploads, signing, clock,
+            [RUNTIME],
         )  # fmt: skip
         resources = (
             functions,
+            FunctionViews(self.repository, code, downloads),
             AccountSettings(self.repository, layers, 1000),
             Concurrency(self.repository, self.publisher, 1000),
             Aliases(self.repository, self.publisher),

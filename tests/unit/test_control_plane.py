@@ -177,9 +177,11 @@ class World:
 
     def delete_version(self, name: str, qualifier: str) -> None:
         model = self.models.get(name)
-        if model is None:
+        if qualifier == "$LATEST":
+            error = INVALID
+        elif model is None:
             error = NOT_FOUND
-        elif qualifier == "$LATEST" or qualifier in model.aliases:
+        elif qualifier in model.aliases:
             error = INVALID
         else:
             error = CONFLICT if any(qualifier in (at, *also) for at, also in model.aliases.values()) else ""
@@ -194,9 +196,9 @@ class World:
 
     def create_alias(self, name: str, alias: str, version: str, weights: dict[str, float]) -> None:
         model = self.models.get(name)
-        error = NOT_FOUND
+        error = INVALID if version in weights or (weights and version == "$LATEST") else NOT_FOUND
         if model:
-            error = CONFLICT if alias in model.aliases else model.refuses_alias(version, weights)
+            error = model.refuses_alias(version, weights) or (CONFLICT if alias in model.aliases else "")
         routing = {"AdditionalVersionWeights": weights}
         wish = {"FunctionName": name, "Name": alias, "FunctionVersion": version, "RoutingConfig": routing}
         if self.act(error, "CreateAlias", **wish) and model:
@@ -225,7 +227,7 @@ class World:
         others = sum(other.reserved or 0 for key, other in self.models.items() if key != name)
         error = NOT_FOUND
         if model:
-            error = INVALID if units and 1000 - others - units < 100 else model.refuses_change()
+            error = model.refuses_change() or (INVALID if units and 1000 - others - units < 100 else "")
         wish = {"FunctionName": name, "ReservedConcurrentExecutions": units}
         if self.act(error, "PutFunctionConcurrency", **wish) and model:
             model.reserved = units

@@ -30,6 +30,7 @@ STALE = "PreconditionFailedException"
 UNSUPPORTED = "InvalidParameterValueException: Unsupported"
 LISTED = {"Marker": NOT_SHOWN}
 SETTINGS: dict[str, Any] = {
+    "Runtime": "InvalidParameterValueException: Value  at 'runtime' failed to satisfy constraint",
     "Description": "",
     "VpcConfig": NO_NETWORK,
     "VpcConfig.SubnetIds": NO_NETWORK,

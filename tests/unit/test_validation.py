@@ -25,7 +25,6 @@ def problem(operation: str, arguments: dict[str, Any]) -> str:
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        ({"Runtime": "python1"}, PROBLEM.format("'python1'", "runtime", f"satisfy enum value set: [{RUNTIMES}]")),
         ({"MemorySize": 127}, PROBLEM.format("'127'", "memorySize", "have value greater than or equal to 128")),
         ({"MemorySize": 10**6}, PROBLEM.format("'1000000'", "memorySize", "have value less than or equal to 32768")),
         ({"Timeout": 0}, PROBLEM.format("'0'", "timeout", "have value greater than or equal to 1")),
@@ -70,6 +69,73 @@ def test_all_that_is_asked_of_a_member_of_a_list_is_told() -> None:
         " Member must satisfy constraint: [Member must have length less than or equal to 6, Member must have length"
         " greater than or equal to 0, Member must satisfy regular expression pattern: .*, Member must not be null]"
     )
+
+
+KEYS = "Map keys must satisfy constraint: [{}]"
+VALUES = "Map value must satisfy constraint: [{}, Member must not be null]"
+FAILED = "Value{} at '{}' failed to satisfy constraint: {}"
+VERSION = (
+    "Member must have length less than or equal to 1024, Member must have length greater than or equal to 1, Member must"
+    " satisfy regular expression pattern: [0-9]+"
+)
+WEIGHT = "Member must have value less than or equal to 1.0, Member must have value greater than or equal to 0.0"
+TAG = (
+    "Member must have length less than or equal to {}, Member must have length greater than or equal to {}, Member must"
+)
+TAG += r" satisfy regular expression pattern: ([\p{{L}}\p{{Z}}\p{{N}}_.:/=+\-@]*)"
+NAMES = "Member must satisfy regular expression pattern: [a-zA-Z]([a-zA-Z0-9_])+"
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments", "words"),
+    [
+        (
+            "CreateFunction",
+            {"Environment": {"Variables": {"a": "1"}}},
+            ("", "environment.variables", KEYS.format(NAMES)),
+        ),
+        ("CreateFunction", {"Tags": {"a?": "b"}}, (" '{a?=b}'", "tags", KEYS.format(TAG.format(128, 1)))),
+        ("CreateFunction", {"Tags": {"a": "?"}}, (" '{a=?}'", "tags", VALUES.format(TAG.format(256, 0)))),
+        (
+            "CreateAlias",
+            {"RoutingConfig": {"AdditionalVersionWeights": {"2": 2}}},
+            (" '{2=2.0}'", "routingConfig.additionalVersionWeights", VALUES.format(WEIGHT)),
+        ),
+        (
+            "CreateAlias",
+            {"RoutingConfig": {"AdditionalVersionWeights": {"a": 0.5}}},
+            (" '{a=0.5}'", "routingConfig.additionalVersionWeights", KEYS.format(VERSION)),
+        ),
+        ("TagResource", {"Tags": {"": "b"}}, (" '{=b}'", "tags", KEYS.format(TAG.format(128, 1)))),
+        (
+            "UntagResource",
+            {"TagKeys": ["?", "b"]},
+            (
+                " '[?, b]'",
+                "tagKeys",
+                f"Member must satisfy constraint: [{TAG.format(128, 1)}, Member must not be null]",
+            ),
+        ),
+    ],
+)
+def test_what_is_wrong_in_a_map_is_told_of_the_map(
+    operation: str, arguments: dict[str, Any], words: tuple[str, str, str]
+) -> None:
+    others: dict[str, dict[str, Any]] = {
+        "CreateFunction": GOOD,
+        "CreateAlias": {"FunctionName": "f", "Name": "a", "FunctionVersion": "1"},
+    }
+    wish = others.get(operation, {"Resource": "arn:aws:lambda:us-east-1:123456789012:function:f"})
+    assert problem(operation, wish | arguments) == COUNTED + FAILED.format(*words)
+
+
+def test_the_runtimes_of_a_layer_are_told_of_before_its_architectures() -> None:
+    wish = {"LayerName": "l", "Content": {}, "CompatibleArchitectures": ["a"], "CompatibleRuntimes": ["b", "java8"]}
+    runtimes, architectures = problem("PublishLayerVersion", wish).split("; ")
+    assert runtimes == "2 validation errors detected: " + PROBLEM.format(
+        "'[b, java8]'", "compatibleRuntimes", f"satisfy enum value set: [{RUNTIMES}]"
+    )
+    assert architectures.endswith("Member must satisfy enum value set: [x86_64, arm64], Member must not be null]")
 
 
 def test_a_list_too_long_is_shown_as_aws_shows_lists() -> None:

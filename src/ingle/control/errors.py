@@ -11,6 +11,7 @@ CODES: dict[type[IngleError], str] = {
     functions.FunctionExistsError: "ResourceConflictException",
     functions.AliasExistsError: "ResourceConflictException",
     functions.AliasNotFoundError: "ResourceNotFoundException",
+    functions.AliasToUpdateNotFoundError: "ResourceNotFoundException",
     functions.VersionInUseError: "ResourceConflictException",
     functions.VersionProvisionedError: "ResourceConflictException",
     functions.AliasProvisionedError: "ResourceConflictException",
@@ -20,6 +21,7 @@ CODES: dict[type[IngleError], str] = {
     functions.FunctionUrlExistsError: "ResourceConflictException",
     functions.FunctionUrlNotFoundError: "ResourceNotFoundException",
     functions.InvalidSettingError: "InvalidParameterValueException",
+    functions.UntypedSettingError: "InvalidParameterValueException",
     functions.CodeVerificationFailedError: "CodeVerificationFailedException",
     functions.InvalidCodeSignatureError: "InvalidCodeSignatureException",
     functions.MappingExistsError: "ResourceConflictException",
@@ -47,4 +49,4 @@ def to_aws(error: IngleError) -> AwsError:
     code = CODES.get(type(error))
     if code is None:
         raise error
-    return AwsError(code, str(error))
+    return AwsError(code, str(error), has_type=not isinstance(error, functions.UntypedSettingError))

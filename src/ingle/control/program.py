@@ -31,6 +31,7 @@ from ingle.control.services.lambda_ import (
     EventSources,
     Functions,
     FunctionUrls,
+    FunctionViews,
     LayerPermissions,
     Layers,
     Permissions,
@@ -92,12 +93,13 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     signing = CodeSigning(signing_configs, clock)
     code_signing = CodeSigningConfigs(signing_configs, repository, signing, clock)
     functions = Functions(
-        repository, layers, code, optimiser, publisher, events, uploads, downloads, signing, clock, settings.runtimes
+        repository, layers, code, optimiser, publisher, events, uploads, signing, clock, settings.runtimes
     )
     concurrency = Concurrency(repository, publisher, settings.concurrency_limit)
     event_sources = EventSources(EventSourceRepository(database), repository, clock)
     resources = (
         functions,
+        FunctionViews(repository, code, downloads),
         AccountSettings(repository, layers, settings.concurrency_limit),
         concurrency,
         Aliases(repository, publisher),

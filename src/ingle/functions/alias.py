@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ingle.functions.errors import InvalidSettingError
+from ingle.functions.errors import InvalidSettingError, UntypedSettingError
 
 
 class Alias(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +30,6 @@ class Alias(msgspec.Struct, frozen=True, kw_only=True):
                 " included in routing configuration."
             )
         if self.weights and not self.function_version.isdecimal():
-            raise InvalidSettingError(
+            raise UntypedSettingError(
                 f"{self.function_version} is not supported for an alias pointing to more than 1 version"
             )

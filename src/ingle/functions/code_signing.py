@@ -7,9 +7,7 @@ import msgspec
 from ingle.artifacts import CodeSignature
 from ingle.functions.errors import CodeVerificationFailedError, InvalidCodeSignatureError, InvalidSettingError
 
-_PUBLISHER = re.compile(
-    r"arn:aws[a-zA-Z-]*:signer:[a-z0-9-]+:[0-9]{12}:(?P<name>/signing-profiles/[a-zA-Z0-9_]{2,64}/[a-zA-Z0-9]{10,64})"
-)
+_PUBLISHER = re.compile(r"arn:aws[a-zA-Z-]*:signer:[a-z0-9-]+:[0-9]{12}:/signing-profiles/.+")
 
 
 class CodeSigningConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -19,7 +17,7 @@ class CodeSigningConfig(msgspec.Struct, frozen=True, kw_only=True):
     region: str
     id: str
     publishers: tuple[str, ...]
-    """ARNs of signing profile versions, which end with a profile's name and its key's fingerprint."""
+    """ARNs of signing profiles; those trust somebody that end with a profile's name and its key's fingerprint."""
     policy: str = "Warn"
     description: str | None = None
     last_modified_ms: int = 0
@@ -53,5 +51,5 @@ def check_publishers(publishers: list[str]) -> tuple[str, ...]:
     """Return the ARNs of trusted publishers. Raises InvalidSettingError for what is none."""
     for publisher in publishers:
         if not _PUBLISHER.fullmatch(publisher):
-            raise InvalidSettingError(f"{publisher} is not the ARN of a signing profile version.")
+            raise InvalidSettingError(f"{publisher} is not the ARN of a signing profile.")
     return tuple(publishers)

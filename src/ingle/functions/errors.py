@@ -112,6 +112,17 @@ class InvalidSettingError(IngleError):
     """A setting breaks a rule that its shape doesn't express."""
 
 
+class UntypedSettingError(InvalidSettingError):
+    """One of those whose answer has no Type, on concurrency and on weights."""
+
+
+class AliasToUpdateNotFoundError(IngleError):
+    """There is no alias of that name to be changed."""
+
+    def __init__(self, arn: object) -> None:
+        super().__init__(f"Alias not found: {arn}")
+
+
 class RevisionMismatchError(IngleError):
     """The caller has seen an older revision; `api` tells the latest."""
 

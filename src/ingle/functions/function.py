@@ -15,6 +15,7 @@ from ingle.functions.errors import (
     FunctionNotReadyError,
     InvalidSettingError,
     RevisionMismatchError,
+    UntypedSettingError,
     UpdateInProgressError,
     VersionInUseError,
     VersionProvisionedError,
@@ -337,7 +338,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
         made = {**self.provisioned, qualifier: Provisioned(units=units, modified_ms=now_ms)}
         changed = msgspec.structs.replace(self, provisioned=made)
         if self.reserved_concurrency is not None and changed.provisioned_units > self.reserved_concurrency:
-            raise InvalidSettingError(
+            raise UntypedSettingError(
                 "Requested Provisioned Concurrency should not be greater than the reservedConcurrentExecution for function"
             )
         return changed

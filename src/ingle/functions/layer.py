@@ -82,7 +82,7 @@ def check_layers(arns: list[LayerArn], region: str) -> None:
         if other is not arn:
             raise InvalidSettingError(
                 "Two different versions of the same layer are not allowed to be referenced in the same function."
-                f" {other} and {arn}."
+                f" {other} and {arn} are versions of the same layer."
             )
 
 

@@ -33,6 +33,12 @@ RESERVED_VARIABLES = frozenset(
 )
 _VARIABLES_LIMIT_BYTES = 4096
 _SNAP_START_EPHEMERAL_MIB = 512
+CREATABLE_RUNTIMES = (
+    "nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
+    "python3.11", "python3.12", "python3.13", "python3.14", "java8.al2", "java11", "java17", "java21", "java25", "dotnet6",
+    "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "provided.al2", "provided.al2023",
+)  # fmt: skip
+"""Those with which AWS creates functions (recorded answers)."""
 _REMOVED = re.compile(
     r"nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)|python(2\.7|3\.6|3\.7)|ruby2\.[57]|dotnetcore.*|go1\.x|java8|provided|nodejs"
 )
@@ -73,13 +79,18 @@ def runtime_version_arn(region: str, runtime: str) -> str:
 
 
 def check_runtime(runtime: str, offered: list[str]) -> None:
-    """Raises InvalidSettingError for a runtime that AWS has removed or that this host lacks."""
+    """Raises InvalidSettingError for a runtime that AWS has removed or doesn't know, or that this host lacks."""
     if runtime in offered:
         return
     if _REMOVED.fullmatch(runtime):
         raise InvalidSettingError(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We"
             " recommend you use a supported runtime while creating or updating functions."
+        )
+    if runtime not in CREATABLE_RUNTIMES:
+        raise InvalidSettingError(
+            f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set:"
+            f" [{', '.join(CREATABLE_RUNTIMES)}] or be a valid ARN"
         )
     raise InvalidSettingError(
         f"The runtime {runtime} is not available on this host. Available: {', '.join(offered)}. `ingle doctor` tells how"

@@ -77,20 +77,26 @@ _WITHOUT_TYPE = frozenset(
 
 
 class AwsError(IngleError):
-    """An error that the client is told: AWS's code, a message, the HTTP status, and further members of the body."""
+    """An error that the client is told: AWS's code, a message, the HTTP status, and further members of the body.
 
-    def __init__(self, code: str, message: str, *, status: int | None = None, **fields: str) -> None:
+    A few have no Type, though others of their code do.
+    """
+
+    def __init__(
+        self, code: str, message: str, *, status: int | None = None, has_type: bool = True, **fields: str
+    ) -> None:
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
         self.status = status if status is not None else _STATUS[code]
+        self.has_type = has_type and code not in _WITHOUT_TYPE
         self.fields = fields
 
     def body(self) -> dict[str, str]:
         """Return the members of the JSON body, as Lambda names them for this code (API reference, exceptions)."""
         key = "Message" if self.code in _MESSAGE_WITH_CAPITAL else "message"
         members = {key: self.message, **self.fields}
-        if self.code not in _WITHOUT_TYPE:
+        if self.has_type:
             members = {"Type": "Service" if self.status >= 500 else "User", **members}
         return members
 

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 import botocore
 
+from ingle.protocol.corrections import correct
 from ingle.protocol.sigv4 import read_query
 
 Shape = dict[str, Any]
@@ -44,6 +45,7 @@ class ServiceModel:
         self.service = service
         self.target_prefix: str = document["metadata"].get("targetPrefix", "")
         self.shapes: dict[str, Shape] = document["shapes"]
+        correct(service, self.shapes)
         for shape in self.shapes.values():
             _forget_documentation(shape)
         self.operations: dict[str, Operation] = {}

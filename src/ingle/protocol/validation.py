@@ -9,6 +9,8 @@ from ingle.protocol.models import ServiceModel, Shape
 # What Java's classes of characters are in Python's expressions: letters, numbers, separators. In every pattern of the
 # models that has them, the underscore, which \w has too, is allowed as well.
 _CLASSES = {r"\p{L}": r"\w", r"\p{N}": r"\w", r"\p{Z}": " \u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"}
+_NUMBERS = ("integer", "long", "float", "double")
+_NOT_NULL = "Member must not be null"
 
 
 @lru_cache(maxsize=512)
@@ -35,9 +37,23 @@ def check_text(shape: Shape, value: str, path: str) -> list[str]:
     return problems
 
 
-def _fail(problems: list[str], value: Any, path: str, constraint: str) -> None:
-    shown = "null" if value is None else f"'{value}'"
-    problems.append(f"Value {shown} at '{path}' failed to satisfy constraint: Member must {constraint}")
+def _fail(problems: list[str], shape: Shape, value: Any, path: str, constraint: str) -> None:
+    problems.append(f"Value{_shown(shape, value)} at '{path}' failed to satisfy constraint: {constraint}")
+
+
+def _shown(shape: Shape, value: Any) -> str:
+    """Return a value as it stands in a message, in Java's way; what is secret is left out of it."""
+    if shape.get("sensitive"):
+        return ""
+    if value is None:
+        return " null"
+    if isinstance(value, dict):
+        value = "{" + ", ".join(f"{key}={item}" for key, item in value.items()) + "}"
+    elif isinstance(value, list):
+        value = "[" + ", ".join(map(str, value)) + "]"
+    elif isinstance(value, bytes):
+        value = "java.nio.HeapByteBuffer"
+    return f" '{value}'"
 
 
 def _lower(name: str) -> str:
@@ -51,16 +67,20 @@ def _check(model: ServiceModel, shape: Shape, value: Any, path: str, problems: l
     elif kind == "list":
         _check_list(model, shape, value, path, problems)
     elif kind == "map":
-        _check_range(shape, len(value), value, path, problems, "have length")
-        for key, item in value.items():
-            _check(model, model.shapes[shape["key"]["shape"]], key, path, problems)
-            _check(model, model.shapes[shape["value"]["shape"]], item, f"{path}.{key}.member", problems)
-    elif kind == "string":
+        _check_map(model, shape, value, path, problems)
+    else:
+        problems.extend(_scalar_problems(shape, value, path))
+
+
+def _scalar_problems(shape: Shape, value: Any, path: str) -> list[str]:
+    problems: list[str] = []
+    if shape["type"] == "string":
         _check_string(shape, value, path, problems)
-    elif kind in ("integer", "long", "float", "double"):
-        _check_range(shape, value, value, path, problems, "have value")
-    elif kind == "blob":
-        _check_range(shape, len(value), "java.nio.HeapByteBuffer", path, problems, "have length")
+    elif shape["type"] in _NUMBERS:
+        _check_range(shape, value, shape, value, path, problems, "have value")
+    elif shape["type"] == "blob":
+        _check_range(shape, len(value), shape, value, path, problems, "have length")
+    return problems
 
 
 def _check_structure(model: ServiceModel, shape: Shape, value: Any, path: str, problems: list[str]) -> None:
@@ -70,51 +90,72 @@ def _check_structure(model: ServiceModel, shape: Shape, value: Any, path: str, p
         held = value.get(name)
         if held is None:
             if name in required:
-                _fail(problems, None, below, "not be null")
+                _fail(problems, {}, None, below, _NOT_NULL)
             continue
         _check(model, model.shapes[member["shape"]], held, below, problems)
 
 
+def _check_map(model: ServiceModel, shape: Shape, value: dict[str, Any], path: str, problems: list[str]) -> None:
+    """Tell of bad keys, and of bad values that are texts or numbers, once for the whole map, as AWS does."""
+    keys, values = model.shapes[shape["key"]["shape"]], model.shapes[shape["value"]["shape"]]
+    if values["type"] == "double":
+        value = {key: float(item) for key, item in value.items()}
+    _check_range(shape, len(value), shape, value, path, problems, "have length")
+    if any(_scalar_problems(keys, key, path) for key in value):
+        _fail(problems, shape, value, path, f"Map keys must satisfy constraint: [{', '.join(_constraints(keys))}]")
+    if values["type"] in ("structure", "list", "map"):
+        for key, item in value.items():
+            _check(model, values, item, f"{path}.{key}.member", problems)
+    elif any(_scalar_problems(values, item, path) for item in value.values()):
+        asked = [*_constraints(values), _NOT_NULL]
+        _fail(problems, shape, value, path, f"Map value must satisfy constraint: [{', '.join(asked)}]")
+
+
 def _check_list(model: ServiceModel, shape: Shape, value: list[Any], path: str, problems: list[str]) -> None:
     inner = model.shapes[shape["member"]["shape"]]
-    shown = "***" if inner.get("sensitive") else f"[{', '.join(map(str, value))}]"
-    _check_range(shape, len(value), shown, path, problems, "have length")
+    shown_as = inner if inner.get("sensitive") else shape
+    _check_range(shape, len(value), shown_as, value, path, problems, "have length")
     below: list[str] = []
     for at, item in enumerate(value):
         _check(model, inner, item, f"{path}.{at + 1}.member", below)
-    if below and inner["type"] == "string":  # told once, of the list
-        _fail(problems, shown, path, f"satisfy constraint: [{', '.join(_string_constraints(inner))}]")
-    else:
+    if not below or inner["type"] != "string":
         problems.extend(below)
+    elif inner.get("isCheckedApart"):  # told of the list as of a text
+        _fail(problems, shown_as, value, path, ", ".join(_constraints(inner)))
+    else:  # told once, of the list
+        asked = [*_constraints(inner), _NOT_NULL]
+        _fail(problems, shown_as, value, path, f"Member must satisfy constraint: [{', '.join(asked)}]")
 
 
-def _string_constraints(shape: Shape) -> list[str]:
-    """Return everything that is asked of a member of a list, in AWS's order."""
+def _constraints(shape: Shape) -> list[str]:
+    """Return everything that is asked of a member of a list or a map, in AWS's order."""
+    what = "have value" if shape["type"] in _NUMBERS else "have length"
     made = []
     if "max" in shape:
-        made.append(f"have length less than or equal to {shape['max']}")
+        made.append(f"{what} less than or equal to {shape['max']}")
     if "max" in shape or "min" in shape:
-        made.append(f"have length greater than or equal to {shape.get('min', 0)}")
+        made.append(f"{what} greater than or equal to {shape.get('min', 0)}")
     if "pattern" in shape:
         made.append(f"satisfy regular expression pattern: {shape['pattern']}")
     if "enum" in shape:
         made.append(f"satisfy enum value set: [{', '.join(shape['enum'])}]")
-    return [f"Member must {constraint}" for constraint in (*made, "not be null")]
+    return [f"Member must {constraint}" for constraint in made]
 
 
 def _check_string(shape: Shape, value: str, path: str, problems: list[str]) -> None:
-    shown = "***" if shape.get("sensitive") else value
     if "enum" in shape and value not in shape["enum"]:
-        _fail(problems, shown, path, f"satisfy enum value set: [{', '.join(shape['enum'])}]")
-    _check_range(shape, len(value), shown, path, problems, "have length")
+        _fail(problems, shape, value, path, f"Member must satisfy enum value set: [{', '.join(shape['enum'])}]")
+    _check_range(shape, len(value), shape, value, path, problems, "have length")
     if "pattern" in shape:
         pattern = _pattern(shape["pattern"])
         if pattern is not None and pattern.fullmatch(value) is None:
-            _fail(problems, shown, path, f"satisfy regular expression pattern: {shape['pattern']}")
+            _fail(problems, shape, value, path, f"Member must satisfy regular expression pattern: {shape['pattern']}")
 
 
-def _check_range(shape: Shape, measure: float, shown: Any, path: str, problems: list[str], what: str) -> None:
+def _check_range(
+    shape: Shape, measure: float, shown_as: Shape, value: Any, path: str, problems: list[str], what: str
+) -> None:
     if "max" in shape and measure > shape["max"]:
-        _fail(problems, shown, path, f"{what} less than or equal to {shape['max']}")
+        _fail(problems, shown_as, value, path, f"Member must {what} less than or equal to {shape['max']}")
     if "min" in shape and measure < shape["min"]:
-        _fail(problems, shown, path, f"{what} greater than or equal to {shape['min']}")
+        _fail(problems, shown_as, value, path, f"Member must {what} greater than or equal to {shape['min']}")

@@ -48,10 +48,11 @@ class FunctionReference:
 def parse_function_reference(text: str) -> FunctionReference:
     """Parse a name (`f`, `f:1`), a partial ARN (`123456789012:function:f`) or a full ARN.
 
+    The word `function` may be left out, as AWS's pattern has it: an ARN that ends with it means a function of that name.
     Raises InvalidFunctionNameError for anything else.
     """
     match = _REFERENCE.fullmatch(text)
-    if match is None or (match["region"] and not (match["account"] and match["word"])):
+    if match is None or (match["region"] and not match["account"]):
         raise InvalidFunctionNameError(f"not a function name or ARN: {text}")
     return FunctionReference(
         name=match["name"], region=match["region"], account=match["account"], qualifier=match["qualifier"]

@@ -6,6 +6,7 @@ from ingle.control.services.lambda_.code_signing import CodeSigning, CodeSigning
 from ingle.control.services.lambda_.concurrency import Concurrency
 from ingle.control.services.lambda_.event_invoke import EventInvokeConfigs
 from ingle.control.services.lambda_.event_sources import EventSources
+from ingle.control.services.lambda_.function_views import FunctionViews
 from ingle.control.services.lambda_.functions import Functions
 from ingle.control.services.lambda_.layer_permissions import LayerPermissions
 from ingle.control.services.lambda_.layers import Layers
@@ -27,6 +28,7 @@ __all__ = [
     "EventInvokeConfigs",
     "EventSources",
     "FunctionUrls",
+    "FunctionViews",
     "Functions",
     "LayerPermissions",
     "Layers",

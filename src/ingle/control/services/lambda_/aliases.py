@@ -10,7 +10,14 @@ from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import find_unqualified
 from ingle.control.services.lambda_.rendering import render_alias
-from ingle.functions import Alias, AliasExistsError, AliasNotFoundError, Function, RevisionMismatchError
+from ingle.functions import (
+    Alias,
+    AliasExistsError,
+    AliasNotFoundError,
+    AliasToUpdateNotFoundError,
+    Function,
+    RevisionMismatchError,
+)
 from ingle.store import FunctionRepository
 
 
@@ -32,30 +39,27 @@ class Aliases:
 
     async def create(self, request: Request) -> Answered:
         """CreateAlias; invocations are routed by it when this returns."""
-        function, wishes = find_unqualified(self._repository, request), request.input
-        if wishes["Name"] in function.aliases:
-            raise AliasExistsError(function.arn.qualified(wishes["Name"]))
-        alias = Alias(name=wishes["Name"], function_version=wishes["FunctionVersion"])
-        return await self._keep(function, alias, request)
+        wishes = request.input
+        alias = _wished(Alias(name=wishes["Name"], function_version=wishes["FunctionVersion"]), wishes)
+        alias.check_weights()
+        function = find_unqualified(self._repository, request)
+        changed = function.with_alias(alias)
+        if alias.name in function.aliases:
+            raise AliasExistsError(function.arn.qualified(alias.name))
+        return await self._keep(changed, alias)
 
     async def update(self, request: Request) -> Answered:
         """UpdateAlias: what isn't given stays, an empty RoutingConfig clears it."""
-        function, alias = self._find(request)
+        function, name = find_unqualified(self._repository, request), request.input["Name"]
+        alias = function.aliases.get(name)
+        if alias is None:
+            raise AliasToUpdateNotFoundError(function.arn.qualified(name))
         if request.input.get("RevisionId") not in (None, alias.revision_id):
             raise RevisionMismatchError
-        return await self._keep(function, alias, request)
+        alias = _wished(alias, request.input)
+        return await self._keep(function.with_alias(alias), alias)
 
-    async def _keep(self, function: Function, alias: Alias, request: Request) -> Answered:
-        wishes = request.input
-        fields: dict[str, Any] = {"revision_id": str(uuid.uuid4())}
-        for name, field in (("FunctionVersion", "function_version"), ("Description", "description")):
-            if name in wishes:
-                fields[field] = wishes[name]
-        if "RoutingConfig" in wishes:
-            weights = wishes["RoutingConfig"].get("AdditionalVersionWeights", {})
-            fields["weights"] = {version: float(weight) for version, weight in weights.items()}
-        alias = msgspec.structs.replace(alias, **fields)
-        changed = function.with_alias(alias)
+    async def _keep(self, changed: Function, alias: Alias) -> Answered:
         self._repository.save(changed)
         await self._publisher.announce(changed)
         return Answered(render_alias(changed, alias))
@@ -91,3 +95,15 @@ class Aliases:
         if name not in function.aliases:
             raise AliasNotFoundError(function.arn.qualified(name))
         return function, function.aliases[name]
+
+
+def _wished(alias: Alias, wishes: dict[str, Any]) -> Alias:
+    """Return an alias with what a request says of it."""
+    fields: dict[str, Any] = {"revision_id": str(uuid.uuid4())}
+    for name, field in (("FunctionVersion", "function_version"), ("Description", "description")):
+        if name in wishes:
+            fields[field] = wishes[name]
+    if "RoutingConfig" in wishes:
+        weights = wishes["RoutingConfig"].get("AdditionalVersionWeights", {})
+        fields["weights"] = {version: float(weight) for version, weight in weights.items()}
+    return msgspec.structs.replace(alias, **fields)

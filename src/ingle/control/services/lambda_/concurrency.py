@@ -5,7 +5,7 @@ import msgspec
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.references import find_unqualified
-from ingle.functions import Function, InvalidSettingError
+from ingle.functions import LATEST, Function, UntypedSettingError
 from ingle.store import FunctionRepository
 
 UNRESERVED_MINIMUM = 100
@@ -29,16 +29,16 @@ class Concurrency:
 
     async def put(self, request: Request) -> Answered:
         """PutFunctionConcurrency; invocations are held to it when this returns."""
-        function = find_unqualified(self._repository, request)
+        function = self._to_change(request)
         wanted = request.input["ReservedConcurrentExecutions"]
         if wanted < function.provisioned_units:
-            raise InvalidSettingError(
+            raise UntypedSettingError(
                 f" ReservedConcurrentExecutions  {wanted} should not be lower than function's total provisioned concurrency"
                 f" [{function.provisioned_units}]."
             )
         least = min(UNRESERVED_MINIMUM, self._limit)
         if wanted and self._limit - claimed_by_others(self._repository, function) - wanted < least:
-            raise InvalidSettingError(
+            raise UntypedSettingError(
                 "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
                 f" below its minimum value of [{least}]."
             )
@@ -52,11 +52,15 @@ class Concurrency:
 
     async def delete(self, request: Request) -> Answered:
         """DeleteFunctionConcurrency."""
-        await self._set(find_unqualified(self._repository, request), None)
+        await self._set(self._to_change(request), None)
         return Answered({}, status=204)
 
-    async def _set(self, function: Function, units: int | None) -> None:
+    def _to_change(self, request: Request) -> Function:
+        function = find_unqualified(self._repository, request, missing_as=LATEST)
         function.latest.check_can_change(function.arn, None)
+        return function
+
+    async def _set(self, function: Function, units: int | None) -> None:
         changed = msgspec.structs.replace(function, reserved_concurrency=units)
         self._repository.save(changed)
         await self._publisher.announce(changed)

@@ -33,14 +33,14 @@ class EventInvokeConfigs:
 
     async def put(self, request: Request) -> Answered:
         """PutFunctionEventInvokeConfig: what isn't given is as if it had never been."""
-        function, arn = self._find(request)
-        return self._keep(function, arn, EventInvokeConfig(), request)
+        config = self._wished(EventInvokeConfig(), request)
+        return self._keep(*self._find(request), config)
 
     async def update(self, request: Request) -> Answered:
         """UpdateFunctionEventInvokeConfig: what isn't given stays."""
+        self._wished(EventInvokeConfig(), request)
         function, arn = self._find(request)
-        _check_given(request)
-        return self._keep(function, arn, _config_of(function, arn), request)
+        return self._keep(function, arn, self._wished(_config_of(function, arn), request))
 
     async def get(self, request: Request) -> Answered:
         """GetFunctionEventInvokeConfig."""
@@ -77,7 +77,8 @@ class EventInvokeConfigs:
             raise _missing()
         return function, arn
 
-    def _keep(self, function: Function, arn: FunctionArn, before: EventInvokeConfig, request: Request) -> Answered:
+    def _wished(self, before: EventInvokeConfig, request: Request) -> EventInvokeConfig:
+        """Return a config with what a request says of it. Raises InvalidSettingError."""
         _check_given(request)
         wishes = request.input
         fields: dict[str, Any] = {field: wishes[name] for name, field in _FIELDS.items() if name in wishes}
@@ -85,8 +86,11 @@ class EventInvokeConfigs:
             for name, field in (("OnSuccess", "on_success"), ("OnFailure", "on_failure")):
                 fields[field] = wishes["DestinationConfig"].get(name, {}).get("Destination", "")
         config = msgspec.structs.replace(before, last_modified_ms=self._clock.now_ms(), **fields)
-        config.check_destinations(arn)
+        config.check_destinations(_qualified(request))
         self._check_functions(config)
+        return config
+
+    def _keep(self, function: Function, arn: FunctionArn, config: EventInvokeConfig) -> Answered:
         configs = {**function.event_invoke_configs, arn.qualifier or LATEST: config}
         self._repository.save(msgspec.structs.replace(function, event_invoke_configs=configs))
         return Answered(_render(arn, config))

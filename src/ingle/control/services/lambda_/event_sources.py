@@ -132,9 +132,10 @@ class EventSources:
         return seen
 
     def _find_by_arn(self, request: Request, arn: str) -> EventSourceMapping:
-        mapping = self._find(request, arn.rpartition(":")[2])
-        if mapping.arn != arn:
-            raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
+        found = self._mappings.find(request.account, request.region, arn.rpartition(":")[2])
+        mapping = self._seen(found) if found is not None else None
+        if mapping is None or mapping.arn != arn:
+            raise AwsError("ResourceNotFoundException", f"Event source mapping not found: {arn}")
         return mapping
 
     def _present(self, request: Request) -> list[EventSourceMapping]:
@@ -192,15 +193,15 @@ def _settle(settings: dict[str, Any]) -> dict[str, Any]:
 def _render(mapping: EventSourceMapping) -> dict[str, Any]:
     """Return an EventSourceMappingConfiguration."""
     kind = KINDS[mapping.kind]
-    is_serving = mapping.state is MappingState.ENABLED
+    is_waiting = mapping.state is MappingState.ENABLED  # for a poller, which would make it so
     shown = {
         "UUID": mapping.uuid,
         **mapping.settings,
         "FunctionArn": mapping.function,
         "EventSourceMappingArn": mapping.arn,
         "LastModified": mapping.last_modified_ms / 1000,
-        "State": mapping.state.value,
-        "StateTransitionReason": f"{kind.reason}. {NO_POLLER}" if is_serving else kind.reason,
+        "State": (MappingState.DISABLED if is_waiting else mapping.state).value,
+        "StateTransitionReason": f"{kind.reason}. {NO_POLLER}" if is_waiting else kind.reason,
     }
     if "DestinationConfig" in shown:
         shown["DestinationConfig"] = {"OnFailure": shown["DestinationConfig"].get("OnFailure", {})}

@@ -1,4 +1,4 @@
-"""Functions and versions: CreateFunction and its kin."""
+"""Functions and versions as they are made and changed: CreateFunction and its kin."""
 
 import asyncio
 import base64
@@ -7,16 +7,14 @@ import uuid
 from typing import Any
 
 from ingle.control.code_store import Chosen, CodeStore, carry_layers, uses_of
-from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
 from ingle.control.optimiser import Optimiser
 from ingle.control.publisher import Publisher
 from ingle.control.request import Answered, Handler, Request
 from ingle.control.services.lambda_.code_signing import CodeSigning
 from ingle.control.services.lambda_.layers import choose_layers
-from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of, find_function
-from ingle.control.services.lambda_.rendering import render_configuration, render_listed
+from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.control.services.lambda_.settings import (
     check_architectures,
     check_together,
@@ -32,7 +30,6 @@ from ingle.functions import (
     CodeSha256MismatchError,
     Function,
     FunctionExistsError,
-    FunctionNotFoundError,
     InvalidSettingError,
     UpdateInProgressError,
     Version,
@@ -62,7 +59,6 @@ class Functions:
         publisher: Publisher,
         events: EventQueue,
         uploads: Uploads,
-        downloads: Downloads,
         signing: CodeSigning,
         clock: Clock,
         runtimes: list[str],
@@ -74,7 +70,6 @@ class Functions:
         self._publisher = publisher
         self._events = events
         self._uploads = uploads
-        self._downloads = downloads
         self._signing = signing
         self._clock = clock
         self._runtimes = runtimes
@@ -83,23 +78,10 @@ class Functions:
         return {
             "CreateFunction": self.create,
             "DeleteFunction": self.delete,
-            "GetFunction": self.get,
-            "GetFunctionConfiguration": self.get_configuration,
-            "ListFunctions": self.list_functions,
-            "ListVersionsByFunction": self.list_versions,
             "PublishVersion": self.publish,
             "UpdateFunctionCode": self.update_code,
             "UpdateFunctionConfiguration": self.update_configuration,
         }
-
-    def _find(self, request: Request) -> tuple[Function, Version, str | None]:
-        """Return function, version, and the qualifier that was given."""
-        arn = arn_of(request)
-        function = find_function(self._repository, arn)
-        version = function.version_of(arn.qualifier)
-        if version is None:
-            raise FunctionNotFoundError(arn)
-        return function, version, arn.qualifier
 
     def _show(self, function: Function, version: Version, *, qualifier: str | None = None) -> dict[str, Any]:
         variables = self._code.open_variables(function.arn, version)
@@ -118,16 +100,7 @@ class Functions:
                 f"1 validation error detected: Value '{arn.name}' at 'functionName' failed to satisfy constraint: Member"
                 f" must have length less than or equal to {NAME_LIMIT}"
             )
-        fields = settings_of(wishes, self._runtimes) | logging_of(wishes, None)
-        refuse_unsupported(wishes["Code"])
-        for name in ("Runtime", "Handler"):
-            if not wishes.get(name):
-                raise InvalidSettingError(f"{name} is mandatory for functions created with deployment packages as zip.")
-        check_together(fields, None, is_per_tenant="TenancyConfig" in wishes)
-        check_architectures(wishes.get("Architectures", ["x86_64"]))
-        fields.update(self._variables(arn, wishes))
-        if self._repository.find(arn.account, arn.region, arn.name) is not None:
-            raise FunctionExistsError(arn.name)
+        fields = self._settings(wishes) | self._variables(arn, wishes)
         chosen = choose_layers(self._layers, arn.region, wishes.get("Layers", []))
         config = wishes.get("CodeSigningConfigArn", "")
         code = await self._keep_with_layers(arn, await self._zip(request, wishes["Code"]), chosen, config)
@@ -140,7 +113,7 @@ class Functions:
             account=arn.account,
             region=arn.region,
             name=arn.name,
-            tags=check_tags(wishes.get("Tags", {})),
+            tags=wishes.get("Tags", {}),
             code_signing_config=config,
             tenant_isolation_mode=wishes.get("TenancyConfig", {}).get("TenantIsolationMode", ""),
             versions={LATEST: latest},
@@ -150,12 +123,24 @@ class Functions:
             function, shown = function.publish(None, str(uuid.uuid4()), now)
         try:
             self._repository.add(function)
-        except FunctionExistsError:  # made meanwhile
+        except FunctionExistsError:  # looked up last: whatever else is wrong with a request is told first
             self._code.discard(code)
             raise
         await self._publisher.announce(function)  # whoever invokes it now is told that it is Pending
         self._optimiser.begin(function)
         return Answered(self._show(function, shown))  # by the function's own ARN, be it published or not
+
+    def _settings(self, wishes: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields of a new `$LATEST` that its request says. Raises InvalidSettingError."""
+        fields = settings_of(wishes, self._runtimes) | logging_of(wishes, None)
+        refuse_unsupported(wishes["Code"])
+        for name in ("Runtime", "Handler"):
+            if not wishes.get(name):
+                raise InvalidSettingError(f"{name} is mandatory for functions created with deployment packages as zip.")
+        check_together(fields, None, is_per_tenant="TenancyConfig" in wishes)
+        check_architectures(wishes.get("Architectures", ["x86_64"]))
+        check_tags(wishes.get("Tags", {}))
+        return fields
 
     async def _keep_with_layers(self, arn: FunctionArn, content: bytes, chosen: Chosen, config: str) -> Code:
         code = await self._code.keep(arn, content, uses_of(chosen))
@@ -185,68 +170,6 @@ class Functions:
         """Say whether a function has them as they are given: they stay sealed, so that a version of them is no new one."""
         given, latest = wishes.get("Environment", {}).get("Variables", {}), function.latest
         return latest.has_variables and self._code.open_variables(function.arn, latest) == given
-
-    # reading
-
-    async def get(self, request: Request) -> Answered:
-        """GetFunction."""
-        function, version, qualifier = self._find(request)
-        location = self._downloads.url_of_function(request.endpoint, function, version.code.sha256)
-        shown: dict[str, Any] = {
-            "Configuration": self._show(function, version, qualifier=qualifier),
-            "Code": {"RepositoryType": "S3", "Location": location},
-        }
-        if function.tags:
-            shown["Tags"] = function.tags
-        if function.reserved_concurrency is not None:
-            shown["Concurrency"] = {"ReservedConcurrentExecutions": function.reserved_concurrency}
-        return Answered(shown)
-
-    async def get_configuration(self, request: Request) -> Answered:
-        """GetFunctionConfiguration."""
-        function, version, qualifier = self._find(request)
-        return Answered(self._show(function, version, qualifier=qualifier))
-
-    async def list_functions(self, request: Request) -> Answered:
-        """ListFunctions. No function is the copy of one in another region, which is what MasterRegion asks for."""
-        wanted, with_versions = request.input, request.input.get("FunctionVersion") == "ALL"
-        if "MasterRegion" in wanted and not with_versions:
-            raise InvalidSettingError("MasterRegion can be given only where FunctionVersion is ALL.")
-        if wanted.get("MasterRegion") not in (None, "ALL", request.region):
-            return Answered({"Functions": []})
-        count = min(wanted.get("MaxItems", PAGE), PAGE)
-        name, _, version = read_marker(wanted.get("Marker")).partition(":")
-        page = self._repository.page(request.account, request.region, name, count + 1)
-        begun = self._repository.find(request.account, request.region, name) if version else None
-        found = [
-            (function, one)
-            for function in ([begun] if begun is not None else []) + page
-            for one in (function.versions.values() if with_versions else [function.latest])
-            if function is not begun or _is_behind(one.version, version)
-        ]
-        shown = [
-            render_listed(self._show(function, one, qualifier=one.version if with_versions else None))
-            for function, one in found[:count]
-        ]
-        if len(found) <= count:
-            return Answered({"Functions": shown})
-        function, one = found[count - 1]
-        marker = make_marker(f"{function.name}:{one.version}" if with_versions else function.name)
-        return Answered({"Functions": shown, "NextMarker": marker})
-
-    async def list_versions(self, request: Request) -> Answered:
-        """ListVersionsByFunction."""
-        function = find_function(self._repository, arn_of(request).qualified(None))
-        versions = list(function.versions.values())
-        count = min(request.input.get("MaxItems", PAGE), PAGE)
-        after = read_marker(request.input.get("Marker"))
-        names = [version.version for version in versions]
-        start = sum(not _is_behind(one, after) for one in names) if after else 0
-        page = versions[start : start + count]
-        shown = [render_listed(self._show(function, one, qualifier=one.version)) for one in page]
-        is_more = start + count < len(versions)
-        more = {"NextMarker": make_marker(names[start + count - 1])} if is_more else {}
-        return Answered({"Versions": shown, **more})
 
     # changing
 
@@ -278,13 +201,13 @@ class Functions:
     async def update_code(self, request: Request) -> Answered:
         """UpdateFunctionCode."""
         wishes = request.input
-        function = self._to_change(request)
         refuse_unsupported(wishes)
         if wishes.get("ImageUri"):
             raise InvalidSettingError("Please don't provide ImageUri when updating a function with packageType Zip.")
         if "Architectures" in wishes:
             check_architectures(wishes["Architectures"])
         content = await self._zip(request, wishes)
+        function = self._to_change(request)
         if wishes.get("DryRun"):
             signature = await self._code.check(content, function.latest.layers)
             self._signing.admit(function.arn, function.code_signing_config, [signature])
@@ -312,14 +235,15 @@ class Functions:
 
     async def update_configuration(self, request: Request) -> Answered:
         """UpdateFunctionConfiguration."""
+        fields, wanted = settings_of(request.input, self._runtimes), request.input.get("Layers")
+        check_variables(request.input.get("Environment", {}).get("Variables", {}))
+        chosen = self._other_layers(request, wanted) if wanted is not None else None
         function = self._to_change(request)
-        fields = settings_of(request.input, self._runtimes) | logging_of(request.input, function.latest)
+        fields |= logging_of(request.input, function.latest)
         check_together(fields, function.latest, is_per_tenant=bool(function.tenant_isolation_mode))
         if not self._has_variables(function, request.input):
             fields.update(self._variables(function.arn, request.input))
-        wanted = request.input.get("Layers")
-        if wanted is not None and wanted != [layer.arn for layer in function.latest.layers]:
-            chosen = choose_layers(self._layers, request.region, wanted)
+        if chosen is not None:
             signatures = [version.signature for _, version in chosen]
             self._signing.admit(function.arn, function.code_signing_config, signatures)
             code = await self._code.add_layers(function.arn, chosen, function.latest.code)
@@ -330,10 +254,18 @@ class Functions:
         self._optimiser.begin(function)
         return Answered(self._show(function, function.latest))
 
+    def _other_layers(self, request: Request, wanted: list[str]) -> Chosen | None:
+        """Return layers as they are wanted; None for those that the function has, which may have been deleted meanwhile."""
+        arn = arn_of(request)
+        function = self._repository.find(arn.account, arn.region, arn.name)
+        if function is not None and wanted == [layer.arn for layer in function.latest.layers]:
+            return None
+        return choose_layers(self._layers, request.region, wanted)
+
     async def publish(self, request: Request) -> Answered:
         """PublishVersion."""
-        function = self._to_change(request)
         refuse_unsupported(request.input)
+        function = self._to_change(request)
         given = request.input.get("CodeSha256")
         if given is not None and given != function.latest.code.sha256:
             raise CodeSha256MismatchError(given, function.latest.code.sha256)
@@ -348,9 +280,9 @@ class Functions:
     async def delete(self, request: Request) -> Answered:
         """DeleteFunction, of everything or of one version."""
         arn = arn_of(request)
-        function = find_function(self._repository, arn)
         if arn.qualifier == LATEST:
             raise InvalidSettingError("$LATEST version cannot be deleted without deleting the function.")
+        function = find_function(self._repository, arn)
         if arn.qualifier is not None:
             if arn.qualifier in function.aliases:
                 raise InvalidSettingError("Deletion of aliases is not currently supported.")
@@ -366,10 +298,3 @@ class Functions:
             await self._events.forget(arn)
         await asyncio.to_thread(self._code.delete_unused, function, kept)
         return Answered({}, status=204)
-
-
-def _is_behind(name: str, marker: str) -> bool:
-    """Say whether a version is listed behind the one of a marker, which may have been deleted meanwhile."""
-    if name == LATEST or marker == LATEST:
-        return name != LATEST
-    return not marker.isdecimal() or int(name) > int(marker)

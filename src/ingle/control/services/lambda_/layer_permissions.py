@@ -65,7 +65,7 @@ class LayerPermissions:
     def _find(self, request: Request) -> tuple[Layer, LayerVersion]:
         arn, number = layer_arn_of(request), request.input["VersionNumber"]
         if number < 1:
-            raise InvalidSettingError("Layer Version Cannot be less than 1.")
+            raise InvalidSettingError("Layer Version Cannot be less than 1")
         layer = self._repository.find(arn.account, arn.region, arn.name)
         version = layer.versions.get(number) if layer is not None else None
         if layer is None or version is None:

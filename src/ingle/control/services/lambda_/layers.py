@@ -70,7 +70,7 @@ class Layers:
     def _numbered(self, request: Request) -> tuple[Layer, int]:
         number = request.input["VersionNumber"]
         if number < 1:
-            raise InvalidSettingError("Layer Version Cannot be less than 1.")
+            raise InvalidSettingError("Layer Version Cannot be less than 1")
         return self._layer(layer_arn_of(request)), number
 
     async def publish(self, request: Request) -> Answered:

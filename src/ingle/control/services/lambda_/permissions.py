@@ -67,8 +67,8 @@ class Permissions:
     async def add(self, request: Request) -> Answered:
         """AddPermission."""
         arn = arn_of(request)
-        function = self._to_change(arn)
         statement, revision = make_statement(request, arn), str(uuid.uuid4())
+        function = self._to_change(arn)
         before = function.policies.get(arn.qualifier or "")
         check_policy_revision(function.policy_revision(arn.qualifier), request.input.get("RevisionId"), "GetPolicy")
         await self._keep(function.with_policy(arn.qualifier, with_statement(before, statement, revision), revision))

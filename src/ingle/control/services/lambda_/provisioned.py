@@ -17,6 +17,7 @@ from ingle.functions import (
     FunctionNotFoundError,
     InvalidSettingError,
     ProvisionedNotFoundError,
+    UntypedSettingError,
 )
 from ingle.store import FunctionRepository
 from ingle.values import Clock
@@ -49,16 +50,26 @@ class ProvisionedConcurrency:
             raise InvalidSettingError("Provisioned Concurrency is not supported for functions enabled for SnapStart.")
         wanted = request.input["ProvisionedConcurrentExecutions"]
         changed = function.with_provisioned(qualifier, wanted, self._clock.now_ms())
-        left = self._limit - claimed_by_others(self._repository, function) - changed.claimed_concurrency
-        least = min(UNRESERVED_MINIMUM, self._limit)
-        if changed.claimed_concurrency > function.claimed_concurrency and left < least:
-            raise InvalidSettingError(
-                "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its"
-                f" minimum value of [{least}]."
-            )
+        if changed.claimed_concurrency > function.claimed_concurrency:
+            self._check_limit(changed, wanted)
         self._repository.save(changed)
         await self._publisher.announce(changed)
         return Answered(_render(changed, qualifier, {}))
+
+    def _check_limit(self, changed: Function, wanted: int) -> None:
+        """Raises UntypedSettingError where too little is left for the functions that claim nothing."""
+        left = self._limit - claimed_by_others(self._repository, changed) - changed.claimed_concurrency
+        least = min(UNRESERVED_MINIMUM, self._limit)
+        if left < 0:
+            raise UntypedSettingError(
+                "Specified ConcurrentExecutions for function is greater than account's unreserved concurrency"
+                f" [{left + wanted}]."
+            )
+        if left < least:
+            raise UntypedSettingError(
+                "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution below its"
+                f" minimum value of [{least}]."
+            )
 
     async def get(self, request: Request) -> Answered:
         """GetProvisionedConcurrencyConfig."""
@@ -99,8 +110,8 @@ class ProvisionedConcurrency:
         arn = arn_of(request)
         if arn.qualifier is None or arn.qualifier == LATEST:
             raise InvalidSettingError(not_on_latest)
-        function = find_function(self._repository, arn)
-        if arn.qualifier not in function.versions and arn.qualifier not in function.aliases:
+        function = self._repository.find(arn.account, arn.region, arn.name)
+        if function is None or function.version_of(arn.qualifier) is None:  # by an alias it is the alias that is missed
             raise FunctionNotFoundError(arn) if arn.qualifier.isdecimal() else AliasNotFoundError(arn)
         return function, arn.qualifier
 

@@ -45,12 +45,15 @@ def find_function(repository: FunctionRepository, arn: FunctionArn) -> Function:
     return function
 
 
-def find_unqualified(repository: FunctionRepository, request: Request) -> Function:
-    """Return the function of a request which may name no version and no alias of it."""
+def find_unqualified(repository: FunctionRepository, request: Request, missing_as: str | None = None) -> Function:
+    """Return the function of a request which may name no version and no alias of it.
+
+    `missing_as` is the qualifier by which some operations tell of a function that isn't there.
+    """
     arn = arn_of(request)
     if arn.qualifier is not None:
         raise InvalidSettingError(
             "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation."
             " Please specify either a function name or an unqualified function ARN."
         )
-    return find_function(repository, arn)
+    return find_function(repository, arn.qualified(missing_as))

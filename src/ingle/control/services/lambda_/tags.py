@@ -71,6 +71,8 @@ class Tags:
 
     def _kind(self, request: Request) -> Taggable:
         kind = request.input["Resource"].split(":")[5]
+        if kind == "capacity-provider":
+            raise AwsError("ResourceNotFoundException", f"Capacity provider not found: {request.input['Resource']}")
         if kind not in self._kinds:
             raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.")
         return self._kinds[kind]
@@ -84,6 +86,7 @@ class Tags:
         given = request.input["Tags"]
         if not given:
             raise InvalidSettingError("An error occurred and the request cannot be processed.")
+        check_tags(given)
         await self._change(request, lambda held: check_tags(given, held))
         return Answered({}, status=204)
 

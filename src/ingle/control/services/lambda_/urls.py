@@ -55,18 +55,18 @@ class FunctionUrls:
 
     async def create(self, request: Request) -> Answered:
         """CreateFunctionUrlConfig; the URL serves when this returns, as far as policies let anybody in."""
+        fields = _fields(request.input)
         function, qualifier = self._function(request)
         if function.tenant_isolation_mode:
             raise InvalidSettingError("Function URLs are not supported for functions with tenancy configuration.")
         if qualifier in function.urls:
             raise FunctionUrlExistsError(_arn(function, qualifier))
         now = self._clock.now_ms()
-        fields = _fields(request.input)
         url = FunctionUrl(url_id=new_url_id(), created_ms=now, modified_ms=now, **fields)
         await self._keep(function.with_url(qualifier, url))
         shown = self._show(request, function, qualifier, url)
         del shown["LastModifiedTime"]
-        return Answered(shown)
+        return Answered(_unless_asked(shown, request))
 
     async def get(self, request: Request) -> Answered:
         """GetFunctionUrlConfig."""
@@ -74,10 +74,11 @@ class FunctionUrls:
 
     async def update(self, request: Request) -> Answered:
         """UpdateFunctionUrlConfig: what isn't given stays, Cors is replaced as a whole."""
+        fields = _fields(request.input)
         function, qualifier, url = self._find(request)
-        changed = msgspec.structs.replace(url, modified_ms=self._clock.now_ms(), **_fields(request.input))
+        changed = msgspec.structs.replace(url, modified_ms=self._clock.now_ms(), **fields)
         await self._keep(function.with_url(qualifier, changed))
-        return Answered(self._show(request, function, qualifier, changed))
+        return Answered(_unless_asked(self._show(request, function, qualifier, changed), request))
 
     async def delete(self, request: Request) -> Answered:
         """DeleteFunctionUrlConfig; the id is never used again."""
@@ -129,6 +130,11 @@ class FunctionUrls:
         if url.cors is not None:
             shown["Cors"] = _show_cors(url.cors)
         return shown
+
+
+def _unless_asked(shown: dict[str, Any], request: Request) -> dict[str, Any]:
+    """Return what a change answers: it tells of the invoke mode where that was asked for, as Lambda does."""
+    return {name: value for name, value in shown.items() if name != "InvokeMode" or name in request.input}
 
 
 def _is_there(function: Function, qualifier: str) -> bool:
