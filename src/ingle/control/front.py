@@ -13,8 +13,20 @@ from ingle.control.errors import to_aws
 from ingle.control.identities import Identities, Identity
 from ingle.control.request import Handler, Request
 from ingle.control.role_sessions import SessionExpiredError
+from ingle.control.services import sts
 from ingle.environments import Principal
-from ingle.protocol import AwsError, Operation, ServiceModel, json_rpc, load_service, not_implemented, rest_json, sigv4
+from ingle.protocol import (
+    AwsError,
+    Operation,
+    ServiceModel,
+    caller_of,
+    json_rpc,
+    load_service,
+    not_implemented,
+    rest_json,
+    service_name,
+    sigv4,
+)
 from ingle.transport import (
     BodyTooLargeError,
     DisconnectedError,
@@ -33,6 +45,7 @@ _LARGE_BYTES = MIB
 """What is larger is hashed and parsed on a thread: 50 MB of code take as long as a hundred other requests."""
 _SIBLINGS = {"lambda": ("lambda-core", "lambda-microvms", "lambda-web")}
 """Further models on the same host, under the same signing name; Ingle has none of their operations."""
+_SERVED = "It serves AWS Lambda (lambda), CloudWatch Logs (logs), and GetCallerIdentity of STS (sts)."
 _LARGE = ("CreateFunction", "UpdateFunctionCode", "PublishLayerVersion")
 
 
@@ -92,35 +105,36 @@ class Front:
         if exchange.target.startswith(PREFIX):
             await self._downloads.serve(exchange)
             return
-        request_id = (b"x-amzn-requestid", new_request_id().encode())
-        is_rpc = exchange.header(b"x-amz-target") is not None
+        request_id = new_request_id()
         try:
-            status, headers, body = await self._answer(exchange)
+            status, headers, body = await self._answer(exchange, request_id)
         except AwsError as error:
-            status, headers, body = (json_rpc if is_rpc else rest_json).render_error(error)
+            status, headers, body = caller_of(exchange.target, exchange.headers).render(error, request_id)
         except DisconnectedError:
             return
         except Exception:
             _log.exception("request.failed", target=exchange.target.partition(b"?")[0].decode("latin-1"))
             failure = AwsError("ServiceException", "An error occurred and the request cannot be processed.")
-            status, headers, body = (json_rpc if is_rpc else rest_json).render_error(failure)
-        exchange.respond(status, [*headers, request_id], body)
+            status, headers, body = caller_of(exchange.target, exchange.headers).render(failure, request_id)
+        exchange.respond(status, [*headers, (b"x-amzn-requestid", request_id.encode())], body)
 
-    async def _answer(self, exchange: Exchange) -> rest_json.Answer:
-        sigv4.check_path(exchange.target)
+    async def _answer(self, exchange: Exchange, request_id: str) -> rest_json.Answer:
         signed = sigv4.parse_authorization(exchange.target, exchange.headers)
         identity = self._whose(signed)
         sigv4.check_time(signed, self._clock.now_ms())
-        if signed.service not in self._models:
-            known = "', '".join(self._models)
-            raise AwsError("InvalidSignatureException", f"Credential should be scoped to correct service: '{known}'. ")
         sigv4.check_scope(signed, signed.service)
+        if signed.service not in (*self._models, "sts"):
+            raise _not_served(signed.service)
+        sigv4.check_path(exchange.target)
+        key = sigv4.derive_signing_key(identity.secret_access_key, signed.date, signed.region, signed.service)
+        if signed.service == "sts":
+            return await self._tell_identity(exchange, signed, key, identity.principal, request_id)
         model = self._models[signed.service]
         operation, labels = _match(model, exchange)
         call = _Call(
             exchange=exchange,
             signed=signed,
-            key=sigv4.derive_signing_key(identity.secret_access_key, signed.date, signed.region, signed.service),
+            key=key,
             principal=identity.principal,
             model=model,
             operation=operation,
@@ -129,7 +143,17 @@ class Front:
         if exchange.body_nowait is None:
             self._check_head(call)
         with self._intake.hold(identity.principal.arn) as holding:
-            return await self._serve(call, await _read(exchange, operation, holding))
+            limit_bytes = CREATE_LIMIT_BYTES if operation.name in _LARGE else _OTHER_LIMIT_BYTES
+            return await self._serve(call, await _read(exchange, operation.name, limit_bytes, holding))
+
+    async def _tell_identity(
+        self, exchange: Exchange, signed: sigv4.SignedRequest, key: bytes, principal: Principal, request_id: str
+    ) -> rest_json.Answer:
+        with self._intake.hold(principal.arn) as holding:
+            body = await _read(exchange, "GetCallerIdentity", sts.BODY_LIMIT_BYTES, holding)
+        payload_hash = sigv4.payload_sha256(signed, exchange.headers, hashlib.sha256(body).hexdigest())
+        sigv4.verify(signed, key, exchange.method, exchange.target, exchange.headers, payload_hash)
+        return sts.answer(sts.read_action(exchange.target, body), principal, request_id)
 
     def _check_head(self, call: _Call) -> None:
         """Refuse what can be refused before a body has come that is not here yet. Raises AwsError."""
@@ -169,6 +193,13 @@ class Front:
         return found
 
 
+def _not_served(service: str) -> AwsError:
+    """Return the answer to every call of a service that Ingle does not have."""
+    name = service_name(service)
+    lacks = f"Ingle does not have {name} ({service})." if name else f"Ingle knows no service {service!r}."
+    return AwsError("NotImplemented", f"{lacks} {_SERVED}", status=501)
+
+
 def _endpoint(exchange: Exchange, https_port: int | None) -> str:
     host = (exchange.header(b"host") or b"").decode("latin-1")
     is_https = https_port is not None and (host.endswith(f":{https_port}") or (https_port == 443 and ":" not in host))
@@ -193,16 +224,15 @@ def _match(model: ServiceModel, exchange: Exchange) -> tuple[Operation, dict[str
     raise AwsError("UnknownOperationException", "The requested operation is not known to the service.")
 
 
-async def _read(exchange: Exchange, operation: Operation, holding: Holding) -> bytes:
-    limit = CREATE_LIMIT_BYTES if operation.name in _LARGE else _OTHER_LIMIT_BYTES
+async def _read(exchange: Exchange, operation: str, limit_bytes: int, holding: Holding) -> bytes:
     try:
-        return await holding.read(exchange, limit)
+        return await holding.read(exchange, limit_bytes)
     except IntakeFullError:
         raise AwsError("ServiceUnavailableException", "Too many requests are on their way; try again.") from None
     except BodyTooLargeError:
         raise AwsError(
             "RequestEntityTooLargeException",
-            f"Request must be smaller than {limit} bytes for the {operation.name} operation",
+            f"Request must be smaller than {limit_bytes} bytes for the {operation} operation",
         ) from None
 
 

@@ -1,6 +1,6 @@
 """Principals, roles, sessions and policy evaluation, as pure functions."""
 
-from ingle.iam.principal import AccessKey, new_root_access_key, root_arn
+from ingle.iam.principal import AccessKey, new_root_access_key, root_arn, unique_id
 from ingle.iam.session import RoleSession, assumed_role_arn, function_session_name, new_role_session
 
 __all__ = [
@@ -11,4 +11,5 @@ __all__ = [
     "new_role_session",
     "new_root_access_key",
     "root_arn",
+    "unique_id",
 ]

@@ -1,6 +1,7 @@
 """Who can sign requests. For now this is the root of an account."""
 
 import base64
+import hashlib
 import os
 
 import msgspec
@@ -20,6 +21,16 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
 def root_arn(account: str) -> str:
     """Return the ARN of an account's root."""
     return f"arn:aws:iam::{account}:root"
+
+
+def unique_id(arn: str) -> str:
+    """Return a principal's id in AWS's form: the account of a root, `AROA…:session` of a role's session."""
+    account, resource = arn.split(":", 5)[4:]
+    if resource == "root":
+        return account
+    _, role, session = resource.split("/")
+    digest = hashlib.sha256(f"{account}/{role}".encode()).digest()
+    return f"AROA{base64.b32encode(digest).decode()[:17]}:{session}"
 
 
 def new_root_access_key(account: str) -> AccessKey:

@@ -40,8 +40,9 @@ def serialize(model: ServiceModel, operation: Operation, result: dict[str, Any])
     return 200, [_CONTENT_TYPE], msgspec.json.encode(to_json(model, model.shapes[operation.output], result))
 
 
-def render_error(error: AwsError) -> Answer:
+def render_error(error: AwsError, version: str = "1.1") -> Answer:
     """Render an error as the JSON protocols do: the code is in `__type`."""
     body = {"__type": error.code, "message": error.message, **error.fields}
     status = error.status if error.status != 404 else 400
-    return status, [_CONTENT_TYPE, (b"x-amzn-errortype", error.code.encode())], msgspec.json.encode(body)
+    kind = (b"content-type", b"application/x-amz-json-" + version.encode())
+    return status, [kind, (b"x-amzn-errortype", error.code.encode())], msgspec.json.encode(body)
