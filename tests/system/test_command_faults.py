@@ -122,7 +122,9 @@ def test_the_installation_of_another_user_is_told_from_none(place: Path) -> None
 def test_programs_say_what_they_cannot_write_or_read(place: Path) -> None:
     (place.parent / "file").write_text("x")
     file = str(place.parent / "file")
-    assert refusal("up", "--data", file) == f"{file}/run: Not a directory"
+    assert refusal("up", "--data", file) == f"{file}/run can't be used: Not a directory"
+    assert "belong together" in refusal("up", "--data", str(place), "--https-port", "1", "--cert", file)
+    assert "add --https-port" in refusal("up", "--data", str(place), "--cert", file, "--key", file)
     assert "proc" in refusal("up", "--data", "/proc/nowhere")
     assert "no key can be made" in refusal("sign", file, "--key", "/proc/nowhere/key", "--new-key")
     assert "can't be signed" in refusal("sign", file, "--key", str(place.parent / "key"), "--new-key")

@@ -1,10 +1,12 @@
 """The public port under bad input: every malformed request gets AWS's error, none a 500."""
 
+import datetime
 import http.client
 import json
 import socket
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -15,9 +17,13 @@ import botocore.auth
 import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
-from harness import Ingle, free_port, running_ingle
+from harness import INGLE, Ingle, free_port, running_ingle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from ingle.app.local_ca import CertificateFolder, use_own_certificate
+from ingle.app.tls_names import names_of
+from ingle.keys import FileRootKey
 
 FUNCTIONS = "/2015-03-31/functions/"
 
@@ -212,7 +218,39 @@ def test_https_is_served_under_a_local_ca() -> None:
         told = over_tls(context, port, host, signed(running, "GET", "/", host=host))
         assert (told["x-forwarded-proto"], told["x-amzn-tls-version"]) == ("https", "TLSv1.3")
         client.close()
-        assert (running.data_dir / "tls" / "server.key").stat().st_mode & 0o077 == 0
+        assert (running.data_dir / "tls" / "server.pem").stat().st_mode & 0o077 == 0
+        exports = subprocess.run([INGLE, "env", "--data", running.data_dir], capture_output=True, text=True).stdout
+        assert f"export AWS_CA_BUNDLE={ca}\n" in exports
+        assert f"https      https://localhost:{port} (its clients trust {ca})" in running.announcement()
+
+
+def test_a_certificate_of_ones_own_is_served_and_followed_while_ingle_runs(tmp_path: Path) -> None:
+    certificate, key = tmp_path / "own.pem", tmp_path / "own.key"
+    write_certificate(certificate, key)
+    port = free_port()
+    with running_ingle("--https-port", str(port), "--cert", str(certificate), "--key", str(key)) as running:
+        first = ssl.get_server_certificate(("127.0.0.1", port))
+        assert first.strip() in certificate.read_text()
+        write_certificate(certificate, key)
+        use_own_certificate(running.data_dir, certificate, key)  # what `ingle up` does once an hour
+        end = time.monotonic() + 20
+        while ssl.get_server_certificate(("127.0.0.1", port)) == first:
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        exports = subprocess.run([INGLE, "env", "--data", running.data_dir], capture_output=True, text=True).stdout
+        assert "AWS_CA_BUNDLE" not in exports
+
+
+def write_certificate(certificate: Path, key: Path) -> None:
+    """Write another certificate and its key."""
+    maker = certificate.parent / "maker"
+    names = names_of("127.0.0.1", "localhost", [])
+    CertificateFolder(maker, FileRootKey(maker / "root.key")).keep(*names, datetime.datetime.now(datetime.UTC))
+    pem = (maker / "tls" / "server.pem").read_text()
+    (maker / "tls" / "server.pem").unlink()
+    at = pem.index("-----BEGIN CERT")
+    certificate.write_text(pem[at:])
+    key.write_text(pem[:at])
 
 
 def test_another_account_is_everywhere(tmp_path: Path) -> None:

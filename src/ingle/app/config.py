@@ -35,6 +35,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     port: int = DEFAULT_PORT
     host: str = "127.0.0.1"
     https_port: int | None = None
+    cert: Path | None = None
+    key: Path | None = None
     isolation: str = "auto"
     insecure: bool = False
     account: str | None = None

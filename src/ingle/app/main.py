@@ -50,6 +50,8 @@ def app() -> None:
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="The port of every AWS API.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--https-port", type=int, help="A second port with TLS, from a local CA.")
+@click.option("--cert", type=PATH, metavar="FILE", help="A certificate of your own with its chain, for --https-port.")
+@click.option("--key", type=PATH, metavar="FILE", help="The key of --cert.")
 @click.option("--isolation", default="auto", help=" | ".join(ISOLATIONS))
 @click.option("--insecure", is_flag=True, help="Allow the process driver, which isolates nothing.")
 @click.option("--account", metavar="ID", help="The account's 12 digits; counts at first start.")

@@ -74,7 +74,7 @@ async def _gateway(document: bytes, lifeline: Lifeline) -> None:
     from ingle.gateway import GatewaySettings, serve_gateway
 
     settings = msgspec.json.decode(document, type=GatewaySettings)
-    confine(read=[Path(settings.cert_file), Path(settings.key_file)], write=[Path(settings.run_dir)])
+    confine(read=[Path(settings.cert_file).parent], write=[Path(settings.run_dir)])
     await serve_gateway(settings, lifeline)
 
 

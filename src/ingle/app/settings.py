@@ -38,7 +38,6 @@ def build_settings(
     def links(*names: str) -> Links:
         return Links(**{name: token[name] for name in names})
 
-    cert = options.data_dir / "tls"
     runtimes = [RuntimeEntry(index=at, name=one.name, interpreter=one.interpreter) for at, one in enumerate(found)]
     return Programs(
         control=ControlSettings(
@@ -64,8 +63,7 @@ def build_settings(
             environment_hours=options.environment_hours,
             url_domain=options.domain,
             isolation=driver,
-            cert_file=str(cert / "server.pem"),
-            key_file=str(cert / "server.key"),
+            cert_file=str(options.data_dir / "tls" / "server.pem"),
             links=links("control_gateway", "gateway", "worker"),
         ),
         worker=WorkerSettings(

@@ -5,6 +5,14 @@ import contextlib
 import sys
 
 from ingle.app import sd_notify
+from ingle.app.certificates import (
+    authority_file,
+    check_certificate_options,
+    http_address,
+    https_address,
+    keep_certificate,
+    renew_certificate,
+)
 from ingle.app.config import (
     ISOLATIONS,
     ConfigurationError,
@@ -43,10 +51,8 @@ def run_installation(options: Options) -> int:
     ports = {"--port": options.port} | ({"--https-port": options.https_port} if options.https_port else {})
     listeners = bind_ports(options.host, ports)
     keep_isolation(options.data_dir, isolation.driver)
-    if options.https_port is not None:
-        from ingle.app.local_ca import ensure_certificate
-
-        ensure_certificate(options.data_dir / "tls", options.host, options.domain)
+    if options.https_port is not None and (made := keep_certificate(options)) is not None:
+        _tell(made)
     numbers = [one.fileno() for one in listeners]
     programs = build_settings(options, installation, numbers, isolation.driver, find_runtimes(str(packages_dir())))
     ending = asyncio.run(_serve(Supervisor(options, programs, isolation, listeners, _tell), options, installation))
@@ -62,6 +68,7 @@ def _check(options: Options) -> None:
     check_port("--port", options.port)
     check_port("--https-port", options.https_port)
     check_domain(options.domain)
+    check_certificate_options(options)
     if options.s3_endpoint is not None:
         check_endpoint(options.s3_endpoint)
 
@@ -79,8 +86,7 @@ async def _serve(supervisor: Supervisor, options: Options, installation: Install
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     serving = asyncio.create_task(supervisor.run(stopped))
     if await _wait_healthy(options, installation, stopped):
-        (options.data_dir / "run" / "endpoint").write_text(f"http://{options.host}:{options.port}")
-        console.print(f"[bold]Ingle[/] serves http://{options.host}:{options.port}")
+        _announce(options)
         console.print(
             f"  data       {options.data_dir}\n  isolation  {supervisor.isolation.driver} ({supervisor.isolation.why})",
             highlight=False,
@@ -88,10 +94,27 @@ async def _serve(supervisor: Supervisor, options: Options, installation: Install
         console.print(f'  next       eval "$(ingle env --data {options.data_dir})"', highlight=False)
         sd_notify.tell("READY=1")
         keeping = asyncio.create_task(sd_notify.keep_alive(lambda: _is_served(options)))
+        renewing = asyncio.create_task(renew_certificate(options, _tell))
         await stopped.wait()
         keeping.cancel()
+        renewing.cancel()
     sd_notify.tell("STOPPING=1")
     return await serving
+
+
+def _announce(options: Options) -> None:
+    """Say where Ingle serves, to people and in `run/` for the commands."""
+    run_dir, endpoint, https = options.data_dir / "run", http_address(options), https_address(options)
+    (run_dir / "endpoint").write_text(endpoint)
+    if https is None:
+        (run_dir / "https").unlink(missing_ok=True)
+    else:
+        (run_dir / "https").write_text(https)
+    console.print(f"[bold]Ingle[/] serves {endpoint}", highlight=False)
+    if https is not None:
+        authority = authority_file(options)
+        trust = f"its clients trust {authority}" if authority is not None else f"with {options.cert}"
+        console.print(f"  https      {https} ({trust})", highlight=False)
 
 
 async def _wait_healthy(options: Options, installation: Installation, stopped: asyncio.Event) -> bool:

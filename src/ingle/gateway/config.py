@@ -17,7 +17,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     secure_listener: int | None = None
     links: Links
     cert_file: str = ""
-    key_file: str = ""
+    """Key and certificate in one file, so that one rename replaces both."""
     concurrency_limit: int
     url_domain: str
     isolation: str = ""

@@ -1,7 +1,6 @@
 """The gateway's program."""
 
 import asyncio
-import ssl
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import structlog
 from ingle.environments import ProvisionedRequest, VersionKey
 from ingle.gateway.admission import Admission, FunctionKey
 from ingle.gateway.authenticate import Authenticator
+from ingle.gateway.certificate import Certificate
 from ingle.gateway.config import GatewaySettings
 from ingle.gateway.deliveries import TARGET, Deliveries
 from ingle.gateway.events import Events
@@ -171,12 +171,11 @@ class ControlDoor:
         return self._routing.take(exchange)
 
 
-async def _listen(settings: GatewaySettings, door: FrontDoor) -> list[HttpServer]:
+async def _listen(settings: GatewaySettings, door: FrontDoor, certificate: Certificate | None) -> list[HttpServer]:
     listener = adopt_listener(settings.listener)
     servers = [await serve_http(door, listener, limits=FRONT_DOOR, renderer=render_bad_request)]
-    if settings.secure_listener is not None:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(settings.cert_file, settings.key_file)
+    if settings.secure_listener is not None and certificate is not None:
+        context = certificate.context
         secure = adopt_listener(settings.secure_listener)
         servers.append(await serve_http(door, secure, limits=FRONT_DOOR, ssl=context, renderer=render_bad_request))
     return servers
@@ -207,7 +206,11 @@ async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
     tasks = [asyncio.create_task(workers.follow()), asyncio.create_task(fleet.sweep())]
     observation = Observation(settings.account, authenticator, metrics, fleet, control_link)
     health = Health(settings.installation, settings.isolation, control_link, fleet)
-    servers = await _listen(settings, FrontDoor(invoker, urls, metrics, observation, health, control))
+    certificate = Certificate(Path(settings.cert_file)) if settings.secure_listener is not None else None
+    if certificate is not None:
+        tasks.append(asyncio.create_task(certificate.follow()))
+    front = FrontDoor(invoker, urls, metrics, observation, health, control)
+    servers = await _listen(settings, front, certificate)
     lifeline.ready()
     await lifeline.stopped.wait()
     await asyncio.gather(*(server.drain(settings.drain_s) for server in (*servers, internal)))
