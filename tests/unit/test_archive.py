@@ -33,9 +33,25 @@ def test_a_name_that_climbs_is_refused(name: str) -> None:
     _refuses(zip_of((name, b"x")), "climbs out")
 
 
-@pytest.mark.parametrize("name", ["/x", "//x", "/etc/passwd", "C:x", "c:/x", "a\\b", "..\\x", "\\\\host\\share"])
-def test_an_absolute_or_foreign_name_is_refused(name: str) -> None:
-    _refuses(zip_of((name, b"x")), "absolute or not portable")
+@pytest.mark.parametrize("name", ["/x", "//x", "/etc/passwd"])
+def test_an_absolute_name_is_refused(name: str) -> None:
+    _refuses(zip_of((name, b"x")), "absolute")
+
+
+@pytest.mark.parametrize("name", ["C:x", "c:\\x", "a\\b", "..\\x", "\\\\host\\share", "a:b/c"])
+def test_what_means_something_to_other_systems_alone_is_part_of_a_name(name: str) -> None:
+    assert _content(read_archive(zip_of((name, b"x")))) == {name: b"x"}
+
+
+def test_the_entry_and_the_reason_follow_awss_text() -> None:
+    with pytest.raises(ArchiveError) as caught:
+        read_archive(zip_of(("fine", b"x"), ("lib/../../x", b"x")))
+    assert str(caught.value) == (
+        "Could not unzip uploaded file. Please check your file, then try to upload again. (lib/../../x: the name climbs out"
+        " of the archive)"
+    )
+    with pytest.raises(ArchiveError, match=r"try to upload again\. \(not a zip archive: File is not a zip file\)"):
+        read_archive(b"no zip")
 
 
 def test_a_name_with_nul_is_refused() -> None:
@@ -63,6 +79,14 @@ def test_a_name_that_comes_twice_is_refused(second: str) -> None:
     _refuses(zip_of(("a", b"1"), entry), "twice")
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_a_directory_may_come_twice() -> None:
+    directory = ("lib/", b"", stat.S_IFDIR | 0o755)
+    archive = read_archive(zip_of(directory, ("lib/a", b"1"), directory, ("./lib/", b"")))
+    assert _content(archive) == {"lib": b"", "lib/a": b"1"}
+    assert len(archive.entries) == 2
+
+
 @pytest.mark.parametrize("order", [1, -1])
 @pytest.mark.parametrize("mode", [FILE_MODE, LINK_MODE])
 def test_a_name_through_a_file_or_link_is_refused(order: int, mode: int) -> None:
@@ -70,43 +94,18 @@ def test_a_name_through_a_file_or_link_is_refused(order: int, mode: int) -> None
     _refuses(zip_of(*entries), "goes through a file")
 
 
-def test_a_link_that_stays_inside_is_kept() -> None:
-    links = {"l": b"a/b", "d/up": b"../a", "d/e/far": b"../../a/./b/../b", "self": b"."}
+def test_a_link_is_kept_wherever_it_leads() -> None:
+    links = {
+        "l": b"a/b", "d/up": b"../a", "self": b".", "out": b"/opt/python", "climbs": b"../../etc", "a1": b"a2", "a2": b"a1",
+        "loop": b"loop", "long": b"x/" * 2047, "back\\slash": b"a\\b", "nowhere": b"none",
+    }  # fmt: skip
     archive = read_archive(zip_of(("a/b", b"x"), *((name, to, LINK_MODE) for name, to in links.items())))
     assert {"/".join(entry.path): entry.target for entry in archive.entries if entry.kind == "link"} == links
 
 
-@pytest.mark.parametrize(
-    ("name", "target"),
-    [
-        ("l", b"/etc/passwd"), ("l", b".."), ("d/l", b"../../x"), ("l", b"a/../../x"), ("l", b"a\0b"),
-        ("l", b""), ("l", b"x" * 1025),
-    ],
-)  # fmt: skip
-def test_a_link_that_leads_out_is_refused(name: str, target: bytes) -> None:
-    _refuses(zip_of((name, target, LINK_MODE)), "link")
-
-
-def test_links_that_lead_out_only_together_are_refused() -> None:
-    _refuses(zip_of(("d/e/up", b"../..", LINK_MODE), ("out", b"d/e/up/..", LINK_MODE)), "link")
-    _refuses(zip_of(("z", b"d/e/up/../..", LINK_MODE), ("d/e/up", b"../..", LINK_MODE)), "link")
-
-
-def test_links_through_links_that_stay_inside_are_kept() -> None:
-    entries = [("lib.so", b"lib.so.1"), ("lib.so.1", b"lib.so.1.2"), ("d/e/up", b"../.."), ("again", b"d/e/up/d/e")]
-    archive = read_archive(zip_of(("lib.so.1.2", b"x"), *((name, to, LINK_MODE) for name, to in entries)))
-    assert len(archive.entries) == 5
-
-
-def test_links_in_a_circle_are_refused() -> None:
-    _refuses(zip_of(("a", b"b", LINK_MODE), ("b", b"a", LINK_MODE)), "link")
-    _refuses(zip_of(("a", b"a", LINK_MODE)), "link")
-
-
-def test_a_chain_of_links_beyond_what_linux_follows_is_refused() -> None:
-    chain = [(f"l{at:04}", f"l{at + 1:04}".encode(), LINK_MODE) for at in range(2000)]
-    _refuses(zip_of(*chain), "link")
-    _refuses(zip_of(*chain[::-1]), "link")
+@pytest.mark.parametrize("target", [b"a\0b", b"", b"x" * 4096])
+def test_a_link_that_no_file_system_holds_is_refused(target: bytes) -> None:
+    _refuses(zip_of(("l", target, LINK_MODE)), "link")
 
 
 @pytest.mark.parametrize("kind", [stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFDIR, 0o110000])
@@ -114,7 +113,7 @@ def test_a_device_fifo_or_socket_is_refused(kind: int) -> None:
     _refuses(zip_of(("x", b"", kind | 0o644)), "neither a file")
 
 
-@pytest.mark.parametrize("kind", [stat.S_IFCHR, stat.S_IFREG, stat.S_IFLNK])
+@pytest.mark.parametrize("kind", [stat.S_IFCHR, stat.S_IFLNK])
 def test_a_directory_name_of_another_kind_is_refused(kind: int) -> None:
     _refuses(zip_of(("x/", b"", kind | 0o644)), "directory entry")
 

@@ -9,7 +9,7 @@ from archive_samples import LINK_MODE, zip_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingle.artifacts import ArchiveError, Layers, lay_out_image, read_archive
+from ingle.artifacts import Layers, lay_out_image, read_archive
 from ingle.spawner.unpack import unpack_image
 
 EXECUTABLE = stat.S_IFREG | 0o755
@@ -62,15 +62,6 @@ def test_a_name_of_another_kind_replaces_what_was_there(
     first: Members, second: Members, expected: dict[str, bytes], tmp_path: Path
 ) -> None:
     assert unpacked(merged(first, second), tmp_path) == expected
-
-
-def test_links_that_only_together_lead_out_are_refused() -> None:
-    inner: Members = (("q/p", b"d/../../f", LINK_MODE), ("q/d/x", b""), ("f", b""))
-    outer: Members = (("q/d", b"..", LINK_MODE),)
-    merged(inner)
-    merged(outer)
-    with pytest.raises(ArchiveError):
-        merged(inner, outer)
 
 
 def test_extensions_are_the_executable_files_directly_in_their_folder() -> None:

@@ -6,7 +6,7 @@ that of a file or link; directories of the same name hold the names of both.
 
 from collections.abc import Iterator
 
-from ingle.artifacts.archive import Archive, Entry, check_links
+from ingle.artifacts.archive import Archive, Entry
 
 _Path = tuple[str, ...]
 _EXTENSIONS = "extensions"
@@ -16,13 +16,11 @@ class Layers:
     """Checked archives merged; to be laid out as an image like one of them."""
 
     def __init__(self, archives: list[Archive]) -> None:
-        """Raises ArchiveError where links lead out of the merged tree, though they don't lead out of their archive's."""
         self._sources: dict[_Path, Archive] = {}
         tree: dict[_Path, Entry] = {}
         for archive in archives:
             self._lay_over(tree, archive)
         self.entries = list(tree.values())
-        check_links(self.entries)
 
     def _lay_over(self, tree: dict[_Path, Entry], archive: Archive) -> None:
         hidden = {entry.path for entry in archive.entries if entry.kind != "directory"}
