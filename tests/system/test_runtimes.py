@@ -182,14 +182,14 @@ def test_next_tells_all_that_a_runtime_needs(ingle: Ingle) -> None:
     told = json.loads(answer["Payload"].read())
     assert told["event"] == 7
     status, *lines = told["heads"].rstrip("|").split("|")
-    heads = {name.lower(): value for name, value in (line.split(": ", 1) for line in lines)}
+    heads = dict(line.split(": ", 1) for line in lines)
     assert status == "HTTP/1.1 200 OK"
-    assert heads["content-type"] == "application/json"
-    assert heads["lambda-runtime-aws-request-id"] == answer["ResponseMetadata"]["RequestId"]
-    assert before + 2 < int(heads["lambda-runtime-deadline-ms"]) / 1000 < before + 5
-    assert heads["lambda-runtime-invoked-function-arn"].endswith(":function:heads")
-    assert heads["lambda-runtime-trace-id"].startswith("Root=1-")
-    assert json.loads(heads["lambda-runtime-client-context"]) == {"custom": {}}
+    assert heads["Content-Type"] == "application/json"
+    assert heads["Lambda-Runtime-Aws-Request-Id"] == answer["ResponseMetadata"]["RequestId"]
+    assert before + 2 < int(heads["Lambda-Runtime-Deadline-Ms"]) / 1000 < before + 5
+    assert heads["Lambda-Runtime-Invoked-Function-Arn"].endswith(":function:heads")
+    assert heads["Lambda-Runtime-Trace-Id"].startswith("Root=1-")
+    assert json.loads(heads["Lambda-Runtime-Client-Context"]) == {"custom": {}}
 
 
 @pytest.mark.parametrize(

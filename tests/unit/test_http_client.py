@@ -120,7 +120,7 @@ async def test_a_connection_that_was_closed_meanwhile_is_not_used_again(tmp_path
 
 
 async def test_a_peer_that_asks_to_close_gets_a_new_connection(tmp_path: Path) -> None:
-    closing = OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+    closing = OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     async with asking(tmp_path / "s", closing, closing) as client:
         assert [await get(client), await get(client)] == [b"ok", b"ok"]
 

@@ -103,9 +103,13 @@ LINES = {
     "a method in lower case": head(first=b"get / HTTP/1.1"),
     "an unknown method": head(first=b"SMUGGLE / HTTP/1.1"),
     "a greeting of TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-    "an upgrade": head(b"connection: upgrade", b"upgrade: websocket", first=b"GET / HTTP/1.1"),
-    "an upgrade to h2c": head(b"connection: Upgrade, HTTP2-Settings", b"upgrade: h2c"),
-    "an upgrade with a body": head(b"connection: upgrade", b"upgrade: h2c", b"content-length: 5") + b"hello",
+    "the form of CONNECT with a path": head(first=b"CONNECT /evil HTTP/1.1"),
+    "an upgrade with two lengths": head(
+        b"connection: upgrade", b"upgrade: h2c", b"content-length: 5", b"content-length: 6"
+    ),
+    "an upgrade with a length and a coding": head(
+        b"connection: upgrade", b"upgrade: h2c", b"content-length: 5", b"transfer-encoding: chunked"
+    ),
 }
 CHUNKS = {
     "a size that overflows": b"10000000000000005\r\nhello\r\n0\r\n\r\n",
@@ -145,6 +149,19 @@ ACCEPTED: dict[str, tuple[bytes, Seen]] = {
         [(b"/", HIDDEN.ljust(35))],
     ),
     "an empty line in front": (b"\r\n" + head(), [(b"/", b"")]),
+    "an offer": (head(b"connection: upgrade", b"upgrade: websocket", first=b"GET / HTTP/1.1"), [(b"/", b"")]),
+    "an offer of h2c": (
+        head(b"connection: Upgrade, HTTP2-Settings", b"upgrade: h2c", b"http2-settings: AAMAAABkAAQCAAAAAAIAAAAA"),
+        [(b"/", b"")],
+    ),
+    "an offer with a body": (
+        head(b"connection: upgrade", b"upgrade: h2c", b"content-length: 5") + b"hello",
+        [(b"/", b"hello")],
+    ),
+    "an offer with a chunked body": (
+        head(b"connection: upgrade", b"upgrade: h2c", b"transfer-encoding: chunked") + BODY,
+        [(b"/", b"hello")],
+    ),
     "an upgrade that the connection does not name": (head(b"upgrade: h2c"), [(b"/", b"")]),
     "an empty Host": (head(host=b"host:"), [(b"/", b"")]),
     "a double slash": (head(first=b"GET //evil/ HTTP/1.1"), [(b"//evil/", b"")]),
@@ -180,7 +197,7 @@ async def assert_refused(path: Path, raw: bytes) -> None:
     answer, seen = await converse(path, raw)
     assert seen == []
     assert statuses(answer) == [400]
-    assert b"\r\nconnection: close\r\n" in answer
+    assert b"\r\nConnection: close\r\n" in answer
 
 
 @pytest.mark.parametrize("name", FRAMING)
@@ -191,6 +208,14 @@ async def test_an_ambiguous_length_is_refused(tmp_path: Path, name: str) -> None
 @pytest.mark.parametrize("name", FIELDS)
 async def test_an_ambiguous_field_is_refused(tmp_path: Path, name: str) -> None:
     await assert_refused(tmp_path / "s", FIELDS[name])
+
+
+async def test_requests_follow_one_that_offers_another_protocol(tmp_path: Path) -> None:
+    offer = (b"connection: upgrade", b"upgrade: h2c")
+    raw = head(*offer, b"content-length: 5") + b"hello" + head(*offer, first=b"GET /second HTTP/1.1")
+    answer, seen = await converse(tmp_path / "s", raw)
+    assert seen == [(b"/", b"hello"), (b"/second", b""), (b"/hidden", b"")]
+    assert statuses(answer) == [200, 200, 200]
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -61,7 +61,8 @@ def test_buffering_has_limits(name: str, least: int, most: int) -> None:
             wanted.max_bytes,
             wanted.timeout_ms,
         )
-    for bad in (least - 1, most + 1, "1000", True, None, 1e9):
+    assert ask(buffering={name: None}) == ask(buffering=None) == ask()
+    for bad in (least - 1, most + 1, "1000", True, 1e9):
         with pytest.raises(InvalidSubscriptionError, match=f"buffering.{name} should be between {least} and {most}"):
             ask(buffering={name: bad})
 

@@ -5,10 +5,15 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ingle.transport.messages import DisconnectedError, Headers, IncomingBody, WriteGate
+from ingle.transport.spelling import SPELLINGS
 
 _STATUS_LINES = {
     status.value: b"HTTP/1.1 %d %b\r\n" % (status.value, status.phrase.encode()) for status in http.HTTPStatus
 }
+
+
+def _lines(headers: Headers) -> list[bytes]:
+    return [b"%b: %b\r\n" % (SPELLINGS.get(name, name), value) for name, value in headers]
 
 
 class Connection(Protocol):
@@ -110,12 +115,12 @@ class Exchange:
         if connection.is_lost:
             return
         pieces = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d\r\n" % status]
-        pieces.extend(b"%b: %b\r\n" % pair for pair in headers)
+        pieces.extend(_lines(headers))
         if status == 204 or status == 304:
-            pieces.append(b"\r\n" if self._keeps() else b"connection: close\r\n\r\n")
+            pieces.append(b"\r\n" if self._keeps() else b"Connection: close\r\n\r\n")
         else:
             tail = (
-                b"content-length: %d\r\n\r\n" if self._keeps() else b"content-length: %d\r\nconnection: close\r\n\r\n"
+                b"Content-Length: %d\r\n\r\n" if self._keeps() else b"Content-Length: %d\r\nConnection: close\r\n\r\n"
             )
             pieces.append(tail % len(body))
             if self.method != b"HEAD":
@@ -138,10 +143,10 @@ class Exchange:
         self._is_chunked = not has_length and not self.is_http10
         self.keep_alive = self.keep_alive and (has_length or self._is_chunked) and not self._connection.is_closing
         pieces = [_STATUS_LINES.get(status) or b"HTTP/1.1 %d\r\n" % status]
-        pieces.extend(b"%b: %b\r\n" % pair for pair in headers)
+        pieces.extend(_lines(headers))
         if self._is_chunked:
-            pieces.append(b"transfer-encoding: chunked\r\n")
-        pieces.append(b"\r\n" if self.keep_alive else b"connection: close\r\n\r\n")
+            pieces.append(b"Transfer-Encoding: chunked\r\n")
+        pieces.append(b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
         if not self._connection.is_lost:
             self._connection.transport.write(b"".join(pieces))
 

@@ -27,7 +27,8 @@ BadRequestRenderer = Callable[[int, str], tuple[Headers, bytes]]
 _log = structlog.get_logger("ingle.transport")
 _LINGER_S = 2.0
 _PIPELINE_LIMIT = 100
-_FRAMING = frozenset((b"host", b"content-length", b"transfer-encoding", b"expect"))
+_BODY_FRAMING = (b"content-length", b"transfer-encoding")
+_FRAMING = frozenset((b"host", b"expect", *_BODY_FRAMING))
 
 
 def _render_plain(status: int, reason: str) -> tuple[Headers, bytes]:
@@ -59,6 +60,7 @@ class _Connection(asyncio.Protocol):
         self._is_parsing = False
         self._is_dispatching = False
         self._is_in_head = True
+        self._left_out = b""  # the line that frames a body which the parser has not read
         self._is_lingering = False
         self._takes_no_more = False
         self._pauses = 0
@@ -107,9 +109,8 @@ class _Connection(asyncio.Protocol):
         """Parse what has come; return status and reason where it must be refused."""
         self._is_parsing = True
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            return 400, "Upgrade is not supported"
+            while data:
+                data = self._feed_to_offer(data)
         except httptools.HttpParserCallbackError as error:
             refusal = error.__context__
             return (refusal.status, refusal.reason) if isinstance(refusal, _Refusal) else (400, "Bad request")
@@ -118,6 +119,22 @@ class _Connection(asyncio.Protocol):
         finally:
             self._is_parsing = False
         return None
+
+    def _feed_to_offer(self, data: bytes) -> bytes:
+        """Parse until the parser stops at a request that offers another protocol; return what it has left.
+
+        The offer is not taken up (RFC 9110, 7.8). The parser believes that it is, and leaves the body out: another parser
+        is told of the body's framing, and reads on.
+        """
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserUpgrade as offer:
+            framing, self._left_out = self._left_out, b""
+            self._parser = httptools.HttpRequestParser(_BodyReader(self) if framing else self)
+            if framing:
+                self._parser.feed_data(b"POST / HTTP/1.1\r\nhost: x\r\n%b\r\n\r\n" % framing)
+            return data[offer.args[0] :]
+        return b""
 
     def eof_received(self) -> bool:
         if self._incoming is not None:
@@ -199,13 +216,16 @@ class _Connection(asyncio.Protocol):
         exchange.is_http10 = version == "1.0"
         if version not in ("1.0", "1.1"):
             raise _Refusal(400, "Only HTTP/1.0 and HTTP/1.1 are spoken here")
-        if self._parser.should_upgrade():  # the parser would end the request here, whatever follows
-            raise _Refusal(400, "Upgrade is not supported")
+        if exchange.method == b"CONNECT":  # the parser would end the request here, whatever follows
+            raise _Refusal(400, "Tunnels are not made here")
         if not exchange.target.startswith(b"/"):  # one form of target leaves one reading of who is meant
             raise _Refusal(400, "The target of a request is a path")
         self._check_framing(exchange)
         self._loose_bytes = 0
         self._body_bytes = 0
+        if self._parser.should_upgrade():
+            lines = [b"%b: %b" % pair for pair in self._framing if pair[0] in _BODY_FRAMING]
+            self._left_out = lines[0] if lines else b""  # more than one has been refused
         if exchange.expects_continue and self._running is None:
             self._begin(exchange)  # nothing of the body comes before its reader asks for it
 
@@ -247,6 +267,8 @@ class _Connection(asyncio.Protocol):
             self._begin(self._incoming)
 
     def on_message_complete(self) -> None:
+        if self._left_out:
+            return
         exchange, self._incoming = self._incoming, None
         assert exchange is not None
         self._is_in_head = True
@@ -432,6 +454,33 @@ class _Connection(asyncio.Protocol):
         self.is_closing = True
         if self._running is None and self._incoming is None:
             self.transport.close()
+
+
+class _BodyReader:
+    """Tells a connection of what follows a head that it knows already."""
+
+    def __init__(self, connection: _Connection) -> None:
+        self._connection = connection
+        self._is_in_head = True
+        self.on_body, self.on_chunk_header = connection.on_body, connection.on_chunk_header
+        self.on_message_complete = connection.on_message_complete
+
+    def on_message_begin(self) -> None:
+        if not self._is_in_head:
+            self._connection.on_message_begin()
+
+    def on_url(self, url: bytes) -> None:
+        if not self._is_in_head:
+            self._connection.on_url(url)
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if not self._is_in_head:
+            self._connection.on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        if not self._is_in_head:
+            self._connection.on_headers_complete()
+        self._is_in_head = False
 
 
 class _Refusal(Exception):

@@ -167,7 +167,10 @@ class Environment:
             self._init_broke(TIMEOUT, b"")
 
     def init_failed(self, body: bytes, error_type: str) -> None:
-        self._init_broke(failed(error_type), body)
+        if error_type == error_payloads.INVALID_ENTRYPOINT:
+            self._die(error_type, error_payloads.message_of(body))
+        else:
+            self._init_broke(failed(error_type), body)
 
     def _init_broke(self, outcome: Outcome, body: bytes) -> None:
         """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
@@ -370,10 +373,11 @@ class Environment:
         invocation = self._serving.invocation
         request_id = invocation.request_id.decode() if invocation is not None else ""
         body = error_payloads.ended(error_type, request_id, reason)
+        if invocation is not None:
+            self._journal.tell(Fault(request_id=request_id, reason=reason))
         if self._init.is_under_way:
             self._init_broke(outcome, body)
         elif invocation is not None:
-            self._journal.tell(Fault(request_id=request_id, reason=reason))
             self._serving.break_off(outcome, body)
         else:
             self.reset(outcome)

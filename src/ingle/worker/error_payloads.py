@@ -23,6 +23,10 @@ def ended(error_type: str, request_id: str, reason: str) -> bytes:
     return render_payload(error_type, f"RequestId: {request_id} Error: {reason}")
 
 
+INVALID_ENTRYPOINT = "Runtime.InvalidEntrypoint"
+"""What init tells where there is no program to become; the message says why."""
+
+
 def exit_reason(status: int, out_of_memory: bool) -> str:
     """Return how a runtime ended, as Lambda words it; the kernel's killer of processes counts as SIGKILL."""
     if out_of_memory:
@@ -42,13 +46,13 @@ def process_exit_reason(status: int) -> str:
 
 
 class _Error(msgspec.Struct):
-    errorMessage: str = ""
+    errorMessage: str | None = ""
 
 
 def message_of(body: bytes) -> str:
     """Return the message of an error that a runtime tells of; nothing where it tells none."""
     try:
-        return msgspec.json.decode(body, type=_Error).errorMessage
+        return msgspec.json.decode(body, type=_Error).errorMessage or ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
 

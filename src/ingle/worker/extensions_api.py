@@ -33,8 +33,10 @@ class Host(Protocol):
 
 
 class _Registration(msgspec.Struct, frozen=True, rename="camel"):
-    events: list[str] = []
-    configuration_keys: list[str] = []
+    """What an extension registers for; absent, null and empty are one."""
+
+    events: list[str] | None = None
+    configuration_keys: list[str] | None = None
 
 
 class ExtensionsApi:
@@ -69,10 +71,10 @@ class ExtensionsApi:
         if body is None:
             return
         try:
-            wanted = msgspec.json.decode(body, type=_Registration)
+            wanted = msgspec.json.decode(body or b"null", type=_Registration | None) or _Registration()
             if wanted.configuration_keys:
                 raise ValueError("configurationKeys are deprecated; use environment variables instead")
-            extension = self._extensions.register(name, wanted.events)
+            extension = self._extensions.register(name, wanted.events or ())
         except ExtensionRefusedError as error:
             refuse(exchange, 403, error.error_type, str(error))
         except ValueError as error:  # msgspec's errors among them

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import MIB, RESPONSE_LIMIT_BYTES
 from ingle.worker import role_credentials
-from ingle.worker.error_payloads import fit_type
+from ingle.worker.error_payloads import fit_type, render_payload
 from ingle.worker.replies import JSON_HEADERS, OK, answer_later, refuse, refuse_size
 
 _BASE = b"/2018-06-01/runtime/"
@@ -191,5 +191,5 @@ async def read_error(exchange: Exchange) -> tuple[bytes, str]:
     try:
         body = await exchange.read(_ERROR_LIMIT_BYTES)
     except BodyTooLargeError:
-        body = b'{"errorMessage":"The error is too large","errorType":"Function.ResponseSizeTooLarge"}'
+        body = render_payload("Function.ResponseSizeTooLarge", "The error is too large")
     return body, fit_type(exchange.header(b"lambda-runtime-function-error-type") or b"")

@@ -60,6 +60,7 @@ def parse_subscription(body: bytes, schemas: tuple[str, ...]) -> Subscription:
     if not isinstance(given, dict):
         raise InvalidSubscriptionError("the request is not an object")
     problems: list[str] = []
+    given = _without_nulls(given)
     schema = given.get("schemaVersion", LOGS_SCHEMAS[0] if schemas is LOGS_SCHEMAS else None)
     if schema not in schemas:
         problems.append(f"schemaVersion should be one of {', '.join(schemas)}")
@@ -73,10 +74,16 @@ def parse_subscription(body: bytes, schemas: tuple[str, ...]) -> Subscription:
     return Subscription(schema=str(schema), **members)
 
 
+def _without_nulls(given: dict[str, Any]) -> dict[str, Any]:
+    """Return an object without members that are null, which is as good as absent."""
+    return {name: value for name, value in given.items() if value is not None}
+
+
 def _check_destination(given: Any, problems: list[str]) -> dict[str, Any]:
     if not isinstance(given, dict):
         problems.append("destination is not provided")
         return {}
+    given = _without_nulls(given)
     protocol = given.get("protocol")
     if protocol == "TCP":
         return {"port": _check_port(given.get("port"), "port", problems)}
@@ -134,7 +141,7 @@ def _check_buffering(given: Any, problems: list[str]) -> dict[str, int]:
     if not isinstance(given, dict):
         problems.append("buffering should be an object")
         return {}
-    values = {}
+    given, values = _without_nulls(given), {}
     for name, (least, most, usual) in _BUFFERING.items():
         value = given.get(name, usual)
         if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
