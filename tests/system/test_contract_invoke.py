@@ -54,7 +54,7 @@ HERE = {
     "SnapStart": "tests/unit/test_templates.py",
     "SnapStartNotReady": "tests/system/test_snapstart.py",
     "SnapStartTimeout": "tests/unit/test_templates.py",
-    "TooManyRequests": "test_a_throttle_tells_its_reason_and_when_to_try_again",
+    "TooManyRequests": "test_a_throttle_tells_its_reason",
 }
 """Errors of the model that do happen, and the test."""
 
@@ -252,7 +252,7 @@ def test_a_function_that_is_pending_is_a_conflict(client: Any, call: Any) -> Non
     raise AssertionError("it was never seen pending")
 
 
-def test_a_throttle_tells_its_reason_and_when_to_try_again(client: Any, call: Any, deploy: Any) -> None:
+def test_a_throttle_tells_its_reason(client: Any, call: Any, deploy: Any) -> None:
     name = deploy(SOURCE)
     client.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=0)
     with pytest.raises(client.exceptions.TooManyRequestsException) as caught:
@@ -261,7 +261,7 @@ def test_a_throttle_tells_its_reason_and_when_to_try_again(client: Any, call: An
     assert (response["Reason"], response["ResponseMetadata"]["HTTPStatusCode"]) == (
         "ReservedFunctionConcurrentInvocationLimitExceeded", 429,
     )  # fmt: skip
-    assert int(response["ResponseMetadata"]["HTTPHeaders"]["retry-after"]) > 0
+    assert "retry-after" not in response["ResponseMetadata"]["HTTPHeaders"]
 
 
 def test_a_durable_execution_is_refused_clearly(client: Any, invoked: str) -> None:

@@ -156,11 +156,14 @@ def test_an_error_is_rendered_as_lambda_does(code: str, status: int, body: dict[
     assert parsed["Error"]["Message"] == "m"
 
 
-def test_a_throttled_caller_is_told_why_and_when_to_try_again() -> None:
-    reason = "ReservedFunctionConcurrentInvocationLimitExceeded"
+@pytest.mark.parametrize(
+    ("reason", "after"),
+    [("CallerRateLimitExceeded", b"1"), ("ReservedFunctionConcurrentInvocationLimitExceeded", None)],
+)
+def test_a_throttled_caller_is_told_why_and_of_calls_when_to_try_again(reason: str, after: bytes | None) -> None:
     answer = rest_json.render_error(AwsError("TooManyRequestsException", "Rate Exceeded.", Reason=reason))
     assert answer[0] == 429
-    assert dict(answer[1])[b"retry-after"] == b"1"
+    assert dict(answer[1]).get(b"retry-after") == after
     assert json.loads(answer[2]) == {"Reason": reason, "Type": "User", "message": "Rate Exceeded."}
 
 

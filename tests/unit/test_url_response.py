@@ -155,3 +155,9 @@ def test_the_settings_headers_stand_instead_of_the_functions() -> None:
     assert cors.apply(SETTINGS, b"https://evil.test", own) == [JSON, VARY]
     assert cors.apply(Cors(allow_origins=("*",)), b"https://x.test", own)[-1] == (b"access-control-allow-origin", b"*")
     assert cors.apply(Cors(max_age=1), b"https://x.test", own) == own
+
+
+def test_a_value_without_a_status_is_compact_and_keeps_its_numbers() -> None:
+    given = b'{"hello": "a  b", "n": [1.10, 12345678901234567890123]}'
+    assert interpret(given).body == b'{"hello":"a  b","n":[1.10,12345678901234567890123]}'
+    assert interpret(b"[1, 2]\n").body == b"[1,2]"

@@ -53,7 +53,7 @@ def interpret(payload: bytes) -> UrlResponse:
     if isinstance(value, str):
         return UrlResponse(status=200, headers=[_JSON], body=value.encode())
     if not isinstance(value, dict) or "statusCode" not in value:
-        return UrlResponse(status=200, headers=[_JSON], body=payload)
+        return UrlResponse(status=200, headers=[_JSON], body=msgspec.json.format(payload, indent=-1))
     return UrlResponse(status=_status(value), headers=_headers(value), body=_body(value))
 
 

@@ -105,8 +105,11 @@ def serialize(
 
 
 def render_error(error: AwsError) -> Answer:
-    """Render an error as Lambda does: status, x-amzn-ErrorType, JSON body."""
+    """Render an error as Lambda does: status, x-amzn-ErrorType, JSON body.
+
+    A caller of the management API is told when to try again. An invocation that finds no concurrency is not.
+    """
     headers = [_JSON, (b"x-amzn-errortype", error.code.encode())]
-    if error.status == 429 and "RetryAfterSeconds" not in error.fields:
+    if error.fields.get("Reason") == "CallerRateLimitExceeded":
         headers.append((b"retry-after", b"1"))
     return error.status, headers, msgspec.json.encode(error.body())
