@@ -113,10 +113,18 @@ def test_a_saved_file_is_live_in_the_next_invocation(ingle: Ingle, source: Path,
             assert any("live after" in line and invoke("watched").payload == word for line in told)
         (source / ".git").mkdir()
         (source / ".git" / "index").write_text("x")
+        (source / "app.py").write_text("\n\ndef lambda_handler(event, context:\n    return 1\n")
+        line = next(line for line in told if "code: " in line)
+        assert line.endswith("SyntaxError app.py:3: '(' was never closed\n")
+        (source / "app.py").write_text("def lambda_handler(event, context):\n    print('printed')\n")
+        assert any("live after" in line for line in told)
+        invoke("watched")
+        assert any(line.endswith("$LATEST printed\n") for line in told)
     finally:
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=60)
-    assert (process.returncode, rest) == (0, "")
+    assert process.returncode == 0
+    assert "code: " not in rest
     functions.delete_function(FunctionName="watched")
 
 

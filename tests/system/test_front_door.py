@@ -193,6 +193,16 @@ def test_a_browser_that_opens_the_address_learns_what_this_is(ingle: Ingle) -> N
         assert (status // 100, told["content-type"]) == (4, "application/json")
 
 
+def test_a_rehearsal_says_whether_code_starts_and_is_for_who_may_invoke(ingle: Ingle) -> None:
+    for name, source, starts in (("sound", "def handler(e, c):\n    return 1\n", True), ("broken", "x = (", False)):
+        ingle.deploy(f"rehearsed-{name}", {"app.py": source})
+        status, _, body = talk(ingle, signed(ingle, "POST", f"/rehearsals/rehearsed-{name}"))
+        assert (status, json.loads(body)) == (200, {"init": starts})
+        ingle.client().delete_function(FunctionName=f"rehearsed-{name}")
+    assert talk(ingle, signed(ingle, "POST", "/rehearsals/nobody"))[0] == 404
+    assert talk(ingle, b"POST /rehearsals/rehearsed-sound HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n")[0] == 403
+
+
 def test_https_is_served_under_a_local_ca() -> None:
     port = free_port()
     with running_ingle("--https-port", str(port), "--domain", "ingle.test") as running:

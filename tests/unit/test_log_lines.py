@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingle.cli.log_lines import RequestFilter, parse_span, render_line
+from ingle.cli.log_lines import RequestFilter, describe_failure, parse_span, render_line
 
 ONE, TWO = "11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222"
 
@@ -49,3 +49,19 @@ def test_the_lines_of_a_request_are_those_of_its_environment_between_two_starts(
     taken = [message for stream, message in lines if wanted.takes({"logStreamName": stream, "message": message})]
     assert taken == [lines[at][1] for at in (1, 3, 5, 8, 9, 10)]
     assert RequestFilter(None).takes({"message": "any"})
+
+
+@pytest.mark.parametrize(("message", "reason"), [
+    ("[ERROR] Runtime.UserCodeSyntaxError: Syntax error in module 'app': '(' was never closed (app.py, line 7)\nTraceback",
+     "SyntaxError app.py:7: '(' was never closed"),
+    ("[ERROR] Runtime.ImportModuleError: Unable to import module 'app': No module named 'x'\nTraceback (most recent",
+     "ImportModuleError: Unable to import module 'app': No module named 'x'"),
+    ("[ERROR] KeyError: 'a'\nTraceback (most recent call last):\n  File \"/usr/lib/python3.11/x.py\", line 1, in f\n"
+     "  File \"/var/task/lib/b.py\", line 2, in <module>", "KeyError lib/b.py:2: 'a'"),
+    ("INIT_REPORT Init Duration: 22.85 ms\tPhase: init\tStatus: error\tError Type: Runtime.ExitError", "doesn't start: ExitError"),
+    ("INIT_REPORT Init Duration: 10000.00 ms\tPhase: init\tStatus: timeout", "doesn't start: timeout"),
+    ("START RequestId: x", None),
+    ("an ordinary line", None),
+])  # fmt: skip
+def test_why_code_does_not_start_is_told_with_its_place(message: str, reason: str | None) -> None:
+    assert describe_failure(message) == reason

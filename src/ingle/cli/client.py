@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from ingle.protocol import AwsError, ServiceModel, calls, load_service
 from ingle.values import IngleError
@@ -87,8 +87,18 @@ def _read_line(path: Path) -> str | None:
 
 def get_json(path: str, data_dir: Path) -> Any:
     """Return what an installation answers to a signed GET of one of Ingle's own paths. Raises IngleError."""
-    connection = _Connection(find_installation(data_dir), "lambda")
-    status, headers, body = connection.send(calls.Call(method="GET", target=path))
+    return _ask_own(find_installation(data_dir), calls.Call(method="GET", target=path))
+
+
+def rehearse(installation: Installation, name: str) -> bool:
+    """Say whether an environment of a function starts; none is invoked. Raises IngleError."""
+    call = calls.Call(method="POST", target=f"/rehearsals/{quote(name, safe='')}")
+    return bool(_ask_own(installation, call)["init"])
+
+
+def _ask_own(installation: Installation, call: calls.Call) -> Any:
+    connection = _Connection(installation, "lambda")
+    status, headers, body = connection.send(call)
     if status != http.client.OK:
         raise connection.told(calls.read_error(status, headers, body))
     return json.loads(body)

@@ -14,6 +14,10 @@ _OF_PLATFORM = re.compile(
     r"(START|END|REPORT|INIT_START|INIT_REPORT|RESTORE_START|RESTORE_REPORT|EXTENSION|TELEMETRY)\b"
 )
 _ERROR = re.compile(r"\[?(ERROR|CRITICAL|FATAL)\b|Traceback |.*\bTask timed out after\b|Runtime exited|Runtime\.")
+_FAILURE = re.compile(r"\[ERROR\] (?:Runtime\.)?(?P<kind>\w+): (?P<reason>[^\r\n]*)")
+_ENDED = re.compile(r"INIT_REPORT .*\tStatus: (?:error\tError Type: Runtime\.)?(\w+)")
+_SYNTAX = re.compile(r"Syntax error in module '[^']*': (?P<reason>.*) \((?P<file>[^(),]+), line (?P<line>\d+)\)")
+_PLACE = re.compile(r'File "/var/task/([^"]+)", line (\d+)')
 
 Paint = Callable[[str, str], str]
 """Returns a text in a style, or as it is where nothing shows styles."""
@@ -36,6 +40,20 @@ def render_line(event: dict[str, Any], paint: Paint) -> str:
     style = "dim" if _OF_PLATFORM.match(message) else "red" if _ERROR.match(message) else None
     head = paint("dim", f"{moment} {named[1] if named else '-'}")
     return f"{head} {paint(style, message) if style else message}"
+
+
+def describe_failure(message: str) -> str | None:
+    """Return what a message says of an init that failed: the error, the place in the code, and the reason."""
+    found = _FAILURE.search(message)
+    if found is None:
+        ended = _ENDED.search(message)
+        return f"doesn't start: {ended[1]}" if ended is not None else None
+    kind, reason = found["kind"], found["reason"].strip()
+    syntax = _SYNTAX.search(reason)
+    if syntax is not None:
+        return f"SyntaxError {syntax['file']}:{syntax['line']}: {syntax['reason']}"
+    places = _PLACE.findall(message)
+    return " ".join((kind, ":".join(places[-1]))) + f": {reason}" if places else f"{kind}: {reason}"
 
 
 class RequestFilter:

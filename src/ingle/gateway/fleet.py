@@ -135,12 +135,13 @@ class Fleet:
                 return False
         return self._scaling.take(_function(key), self._clock.monotonic_ns() / 1e9)
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _start(self, key: VersionKey, pool: Pool) -> None:
+    async def _start(self, key: VersionKey, pool: Pool) -> State | None:
+        """Have an environment made and offered; return how init has left it, None where there is none."""
         try:
             environment = await self._make(key, ON_DEMAND)
         except IngleError as error:
@@ -148,12 +149,14 @@ class Fleet:
             self._scaling.give_back(_function(key))
             is_told = isinstance(error, AwsError)
             pool.refuse(error if is_told else NotStartedError("The worker can't be reached; try again."))
+            return None
+        pool.starting -= 1
+        state = environment.state
+        if self._is_over(environment, pool) and not pool.is_awaited:
+            self._spawn(self._delete(environment))
         else:
-            pool.starting -= 1
-            if self._is_over(environment, pool) and not pool.is_awaited:
-                self._spawn(self._delete(environment))
-            else:
-                pool.offer(environment, self._clock.monotonic_ns())
+            pool.offer(environment, self._clock.monotonic_ns())
+        return state
 
     def _is_over(self, environment: Environment, pool: Pool) -> bool:
         return pool.is_retired or self._is_due(environment)
@@ -181,6 +184,22 @@ class Fleet:
         environment = Environment(started.environment_id, key, worker, state, born_ns)
         self._known[environment.identifier] = environment
         return environment
+
+    async def rehearse(self, key: VersionKey) -> bool:
+        """Say whether init succeeds, by an environment that is there or one more, which waits for an invocation.
+
+        Raises AwsError where none can be started, or not now because the function has grown too fast.
+        """
+        pool = self._pools.setdefault(key, Pool())
+        if any(one.state is State.IDLE for one in (*pool.idle, *pool.ready)):
+            return True
+        if not self._may_start(key):
+            raise throttled("ConcurrentInvocationLimitExceeded")
+        pool.starting += 1
+        state = await self._start(key, pool)
+        if state is None:
+            raise NotStartedError("The environment could not be started.")
+        return state is not State.FAILED
 
     # provisioned concurrency
 

@@ -1,6 +1,6 @@
 """One port for every AWS API: invocations are served here, all else goes on to control as it came."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import structlog
@@ -9,6 +9,7 @@ from ingle.gateway.health import Health
 from ingle.gateway.invoke import Invoker, is_invocation
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import PATHS, Observation
+from ingle.gateway.rehearsals import Rehearsals, is_rehearsal
 from ingle.gateway.relay import relay
 from ingle.gateway.url_paths import is_url_path
 from ingle.gateway.urls import Urls
@@ -48,6 +49,7 @@ class FrontDoor:
         metrics: Metrics,
         observation: Observation,
         health: Health,
+        rehearsals: Rehearsals,
         control: HttpClient,
     ) -> None:
         self._invoker = invoker
@@ -55,6 +57,7 @@ class FrontDoor:
         self._metrics = metrics
         self._observation = observation
         self._health = health
+        self._rehearsals = rehearsals
         self._control = control
 
     def __call__(self, exchange: Exchange) -> Any:
@@ -65,9 +68,11 @@ class FrontDoor:
         if exchange.target == b"/health":
             return self._health.answer(exchange)
         if exchange.target in PATHS and exchange.method == b"GET":
-            return self._observe(exchange)
+            return self._answer(exchange, self._observation.answer)
         if is_url_path(exchange.target):
             return self._urls.answer_by_path(exchange)
+        if is_rehearsal(exchange):
+            return self._answer(exchange, self._rehearsals.answer)
         if is_visit(exchange):
             return answer_visit(exchange)
         return self._forward(exchange)
@@ -79,9 +84,9 @@ class FrontDoor:
             self._metrics.refused(error)
             answer_error(exchange, error)
 
-    async def _observe(self, exchange: Exchange) -> None:
+    async def _answer(self, exchange: Exchange, answer: Callable[[Exchange], Awaitable[None]]) -> None:
         try:
-            await self._observation.answer(exchange)
+            await answer(exchange)
         except AwsError as error:
             answer_error(exchange, error)
 

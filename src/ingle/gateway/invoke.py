@@ -168,6 +168,15 @@ class Invoker:
             counted.invoke.observe_ns(time.monotonic_ns() - began_ns)
             self._admission.release((arn.account, arn.region, arn.name), version)
 
+    def key_of(self, arn: FunctionArn) -> VersionKey:
+        """Return what environments of a function are kept by. Raises AwsError where it has none, or one for each tenant."""
+        version = self._version(arn, 0.0)
+        if self.routes[arn.account, arn.region, arn.name].is_per_tenant:
+            raise AwsError(
+                "InvalidParameterValueException", "A function with tenant isolation starts for a tenant only."
+            )
+        return _key(arn, version, "")
+
     def _version(self, arn: FunctionArn, draw: float) -> VersionRoute:
         function = self.routes.get((arn.account, arn.region, arn.name))
         if function is None:

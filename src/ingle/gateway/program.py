@@ -22,6 +22,7 @@ from ingle.gateway.invoke import Invoker
 from ingle.gateway.limits import FRONT_DOOR
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.observation import Observation
+from ingle.gateway.rehearsals import Rehearsals
 from ingle.gateway.scaling import Scaling
 from ingle.gateway.templates import Templates, wanted_templates
 from ingle.gateway.url_index import UrlIndex
@@ -209,7 +210,8 @@ async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
     certificate = Certificate(Path(settings.cert_file)) if settings.secure_listener is not None else None
     if certificate is not None:
         tasks.append(asyncio.create_task(certificate.follow()))
-    front = FrontDoor(invoker, urls, metrics, observation, health, control)
+    rehearsals = Rehearsals(settings.account, authenticator, fleet, invoker)
+    front = FrontDoor(invoker, urls, metrics, observation, health, rehearsals, control)
     servers = await _listen(settings, front, certificate)
     lifeline.ready()
     await lifeline.stopped.wait()

@@ -8,15 +8,23 @@ from pathlib import Path
 import click
 
 from ingle.cli.archives import is_ignored, read_ignored, zip_directory
-from ingle.cli.client import Client, data_dir_of, make_client
+from ingle.cli.client import Client, data_dir_of, make_client, rehearse
 from ingle.cli.commands.deploy import declare, tell
+from ingle.cli.commands.logs import LogFollower
 from ingle.cli.commands.options import PATH, data_option, handler_option, name_option, runtime_option
 from ingle.cli.deployment import apply, find_configuration, update_code
-from ingle.cli.output import fail, reason_of, say, warn
+from ingle.cli.log_lines import describe_failure, render_line
+from ingle.cli.output import fail, paint, reason_of, say, warn
 from ingle.values import IngleError
 
 _SETTLE_MS = 5
 """For so long nothing may change until a save counts as done: editors write a file in two or three steps."""
+_LOOK_MS = 200
+"""How often new lines of the function's log are fetched."""
+_NO_NEWS = "LAMBDA_WARNING: Unhandled exception."
+"""What AWS's client says of every failed init: here somebody is just writing the code."""
+_REASON_LIMIT_S = 3.0
+"""For so long the reason of a failed start is looked for: its log comes a moment later."""
 
 
 @click.command()
@@ -26,32 +34,43 @@ _SETTLE_MS = 5
 @handler_option
 @data_option
 def watch(directory: Path, name: str | None, runtime: str | None, handler: str | None, data: Path | None) -> None:
-    """Deploy a function, then make each saved file live, until Ctrl-C."""
+    """Deploy a function, then make each saved file live, until Ctrl-C.
+
+    After each change Ingle starts an environment of the new code. The command says whether the code starts, and prints
+    the function's log.
+    """
     if not directory.is_dir():
         fail(f"{directory} is not a directory")
     given = {"Runtime": runtime, "Handler": handler}
     settings = {key: value for key, value in given.items() if value is not None}
-    client = make_client("lambda", data_dir_of(data))
+    data_dir = data_dir_of(data)
+    client = make_client("lambda", data_dir)
     declared = declare(client, directory, name, settings, {})
+    follower = LogFollower(make_client("logs", data_dir), declared.name, int(time.time() * 1000))
     tell(declared, apply(client, declared))
+    if not rehearse(client.installation, declared.name):
+        warn(_reason(follower))
     say(f"watching {directory}, until Ctrl-C")
     with contextlib.suppress(KeyboardInterrupt):
         for saved_at_s in _saves(directory.resolve()):
-            _make_live(client, declared.name, directory, saved_at_s)
+            try:
+                if saved_at_s is not None:
+                    _make_live(client, follower, declared.name, directory, saved_at_s)
+                _print_log(follower)
+            except (IngleError, OSError) as error:
+                warn(reason_of(error))  # the next save may find it
 
 
-def _saves(directory: Path) -> Iterator[float]:
-    """Yield the time of each save of something that belongs to the code, and at first now: one may have been missed."""
+def _saves(directory: Path) -> Iterator[float | None]:
+    """Yield the time of each save of something that belongs to the code, at first now, and None several times a second."""
     from watchfiles import Change, watch
 
     def counts(_: Change, path: str) -> bool:
         return not is_ignored(Path(path).relative_to(directory).parts, read_ignored(directory))
 
-    is_first = True
-    for changes in watch(directory, watch_filter=counts, step=_SETTLE_MS, rust_timeout=200, yield_on_timeout=True):
-        if changes or is_first:
-            yield _saved_at_s([path for _, path in changes])
-        is_first = False
+    yield time.time()  # something may have been saved meanwhile
+    for changes in watch(directory, watch_filter=counts, step=_SETTLE_MS, rust_timeout=_LOOK_MS, yield_on_timeout=True):
+        yield _saved_at_s([path for _, path in changes]) if changes else None
 
 
 def _saved_at_s(paths: list[str]) -> float:
@@ -63,16 +82,38 @@ def _saved_at_s(paths: list[str]) -> float:
     return max(times, default=time.time())
 
 
-def _make_live(client: Client, name: str, directory: Path, saved_at_s: float) -> None:
-    """Give the function what the directory holds now, and say how long after the save it serves; or why it doesn't."""
-    try:
-        current = find_configuration(client, name)
-        if current is None:
-            warn(f"{name} has been deleted")
-            return
-        changes = update_code(client, name, {"ZipFile": zip_directory(directory)}, current)
-    except (IngleError, OSError) as error:
-        warn(reason_of(error))  # the next save may find it
-    else:
-        for line in changes:
-            say(f"{line}: live after {(time.time() - saved_at_s) * 1e3:.0f} ms")
+def _make_live(client: Client, follower: LogFollower, name: str, directory: Path, saved_at_s: float) -> None:
+    """Give the function what the directory holds now; say how long after the save it serves, or why it doesn't start."""
+    current = find_configuration(client, name)
+    if current is None:
+        warn(f"{name} has been deleted")
+        return
+    changes = update_code(client, name, {"ZipFile": zip_directory(directory)}, current)
+    if not changes:
+        return
+    starts = rehearse(client.installation, name)
+    took_ms = (time.time() - saved_at_s) * 1e3
+    fate = f"live after {took_ms:.0f} ms" if starts else paint("red", _reason(follower))
+    for line in changes:
+        say(f"{line}: {fate}")
+
+
+def _reason(follower: LogFollower) -> str:
+    """Return why the code doesn't start, as its log tells; the log is printed on the way."""
+    end_s = time.monotonic() + _REASON_LIMIT_S
+    while time.monotonic() < end_s:
+        reasons = [reason for message in _print_log(follower) if (reason := describe_failure(message)) is not None]
+        if reasons:
+            return reasons[0]
+        time.sleep(0.05)
+    return "doesn't start, and its log says no reason"
+
+
+def _print_log(follower: LogFollower) -> list[str]:
+    """Print what the function has logged since; return the messages."""
+    messages = []
+    for event in follower.read():
+        messages.append(str(event["message"]))
+        if _NO_NEWS not in messages[-1]:
+            say(render_line(event, paint))
+    return messages
