@@ -45,7 +45,7 @@ test: setup-dev
 	$(BIN)/pytest -q -m alone --durations 5 tests
 
 bench: setup-dev
-	@for script in sigv4_verify artifact_open ready cold_start snapstart isolated creation_rate thousand memory control_plane hot_reload command_time events warm_invoke; do $(BIN)/python benchmarks/$$script.py || exit 1; done
+	@for script in sigv4_verify artifact_open ready cold_start snapstart isolated creation_rate thousand recovery memory control_plane hot_reload command_time events warm_invoke; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean:
 	rm -rf $(VENV) .runtimes .rivals

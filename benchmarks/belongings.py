@@ -13,6 +13,7 @@ from ingle.app.config import cgroup_name
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _LOOP_GET_STATUS64 = 0x4C05
+_LOOP_MAJOR = "7:"
 
 
 def programs(ingle: Ingle) -> dict[str, int]:
@@ -70,13 +71,13 @@ def members(folders: list[Path]) -> set[int]:
 
 
 def loops(ingle: Ingle) -> set[tuple[str, int]]:
-    """Return the loop devices over the images that the worker holds, each with its image's inode."""
-    held = set()
-    for link in Path(f"/proc/{programs(ingle)['worker']}/fd").iterdir():
-        with contextlib.suppress(OSError):
-            if os.readlink(link).startswith("/memfd:"):
-                held.add(link.stat().st_ino)
-    return {loop for loop in _every_loop() if loop[1] in held}
+    """Return the loop devices that the spawner has mounted, each with its image's inode."""
+    spawner = programs(ingle).get("spawner")
+    if spawner is None:
+        return set()
+    devices = [line.split()[2] for line in Path(f"/proc/{spawner}/mountinfo").read_text().splitlines()]
+    names = {f"loop{device.partition(':')[2]}" for device in devices if device.startswith(_LOOP_MAJOR)}
+    return {loop for loop in _every_loop() if loop[0] in names}
 
 
 def _every_loop() -> set[tuple[str, int]]:
@@ -95,6 +96,10 @@ class Belongings:
         self._ingle = ingle
         self._processes = {ingle.process.pid, *descendants(ingle.process.pid), *members(groups(ingle))}
         self._loops = loops(ingle)
+
+    def zombies(self) -> list[int]:
+        """Return the processes of the installation that nobody has reaped."""
+        return [pid for pid in descendants(self._ingle.process.pid) if state(pid) == "Z"]
 
     def left(self) -> dict[str, list[str]]:
         """Return what there still is of it, by kind; nothing where all is gone."""

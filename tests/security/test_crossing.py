@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import belongings
 import pytest
 from harness import Ingle, running_ingle
 from tests.system.test_front_door import FUNCTIONS, signed
@@ -79,11 +80,7 @@ def test_a_runtime_that_dies_within_its_streamed_answer_is_an_error_to_who_wants
 
 def groups(ingle: Ingle) -> int:
     """Count the environments that belong to somebody: blank ones have no limits yet."""
-    from ingle.app.config import cgroup_name
-
-    root = Path("/sys/fs/cgroup")
-    parent = root if (root / "cgroup.controllers").exists() else root / "pids"
-    return sum(limited(path) for path in (parent / cgroup_name(ingle.data_dir)).glob("*"))
+    return sum(limited(path) for path in belongings.groups(ingle))
 
 
 def limited(group: Path) -> bool:

@@ -8,6 +8,7 @@ import zlib
 from pathlib import Path
 
 import pytest
+from belongings import loops
 from harness import Ingle, running_ingle, zip_of
 
 CODE_MARK = "code-" + secrets.token_hex(16)
@@ -107,5 +108,6 @@ def test_metadata_is_in_sqlite_with_a_write_ahead_log() -> None:
 def test_artifacts_are_opened_in_memory_that_no_disk_backs() -> None:
     with running_ingle() as ingle:
         use(ingle)
-        backing = [path.read_text().strip() for path in Path("/sys/block").glob("loop*/loop/backing_file")]
+        own = [name for name, _ in loops(ingle)]
+        backing = [Path(f"/sys/block/{name}/loop/backing_file").read_text().strip() for name in own]
         assert any(name.startswith("/memfd:ingle-artifact") for name in backing)

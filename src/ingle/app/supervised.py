@@ -69,6 +69,7 @@ class Program:
         *,
         environment: Mapping[str, str],
         passed: Sequence[int] = (),
+        clears_up: bool = False,
     ) -> None:
         self.name = name
         self._command = command
@@ -77,6 +78,8 @@ class Program:
         self._tell = tell
         self._environment = environment
         self._passed = passed
+        self._clears_up = clears_up
+        """Whether it begins with what one before it may have left behind."""
         self._link: socket.socket | None = None
         self._is_ready = False
         self._reason = ""
@@ -198,11 +201,20 @@ class Program:
     async def stop(self) -> None:
         """Have it stop and wait; SIGKILL after the program's own limit, or soon where it has not begun to serve."""
         self._order(STOP)
-        end = asyncio.get_running_loop().time() + (_STOP_LIMIT_S[self.name] if self._is_ready else _NOT_READY_S)
+        limit_s = _STOP_LIMIT_S[self.name] if self._is_ready or self._clears_up else _NOT_READY_S
+        end = asyncio.get_running_loop().time() + limit_s
         while self.is_running and asyncio.get_running_loop().time() < end:
             await asyncio.sleep(0.01)
         if self.process is not None and self.is_running:
             self.process.kill()
+
+    async def clear_up(self) -> None:
+        """Where the process has ended by itself, start it once more, to stop at once: it clears up what is left."""
+        if self._clears_up and self.process is not None and self.process.returncode:
+            running = asyncio.create_task(self._run_once())
+            await asyncio.sleep(0)
+            await self.stop()
+            await running
 
 
 def python_command(python: str, *arguments: str) -> list[str]:

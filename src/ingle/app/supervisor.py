@@ -81,7 +81,16 @@ class Supervisor:
 
     def _make(self, name: str, command: Sequence[str], document: bytes, passed: Sequence[int] = ()) -> Program:
         environment = surroundings(name, os.environ, fetches_from_s3=self._options.s3_endpoint is not None)
-        return Program(name, command, document, self._log, self._tell, environment=environment, passed=passed)
+        return Program(
+            name,
+            command,
+            document,
+            self._log,
+            self._tell,
+            environment=environment,
+            passed=passed,
+            clears_up=name == "spawner",
+        )
 
     @property
     def pids(self) -> dict[str, int]:
@@ -108,6 +117,8 @@ class Supervisor:
                 others = self._beside if name == "worker" else []
                 await asyncio.gather(*(program.stop() for program in (self._programs[name], *others)))
         ends = await asyncio.gather(*tasks, *beside)
+        if "spawner" in self._programs:
+            await self._programs["spawner"].clear_up()
         reporting.cancel()
         return next((end for end in ends if end is not None), None)
 

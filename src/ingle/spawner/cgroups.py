@@ -13,6 +13,7 @@ from . import syscalls
 _ROOT = Path("/sys/fs/cgroup")
 _V1 = ("memory", "cpu", "pids", "freezer", "cpuacct")
 _MIB = 1024 * 1024
+_CLEAR_S, _LOOK_S = 10.0, 0.005
 _MIB_PER_CPU = 1769  # Lambda gives one vCPU at this size
 PIDS = 1024
 _SOCKETS_MIB = 64
@@ -158,13 +159,21 @@ class Groups:
         return Group(self._parents, name, v2=self._v2)
 
     def clear(self) -> None:
-        """Kill and outlive everything that an earlier spawner left in these groups, then remove them."""
-        for parent in self._parents:
-            for folder in [entry for entry in parent.iterdir() if entry.is_dir()]:
-                _kill(folder)
-        for parent in self._parents:
-            for folder in [entry for entry in parent.iterdir() if entry.is_dir()]:
-                _remove(folder)
+        """Kill and outlive everything that an earlier spawner left in these groups, then remove them.
+
+        All are thawed and killed before any is waited for: what is frozen can't die, and each takes its time.
+        """
+        folders = [entry for parent in self._parents for entry in parent.iterdir() if entry.is_dir()]
+        end = time.monotonic() + _CLEAR_S
+        living = folders
+        while living and time.monotonic() < end:
+            for folder in living:
+                _write_text(folder / "freezer.state", "THAWED")
+                _write_text(folder / "cgroup.freeze", "0")
+            living = [folder for folder in living if _kill(folder)]
+            time.sleep(_LOOK_S if living else 0)
+        for folder in folders:
+            _remove(folder)
 
     def remove(self) -> None:
         """Remove the installation's own folders, which are empty by now."""
@@ -177,14 +186,10 @@ def _write_text(path: Path, text: str) -> None:
         path.write_text(text)
 
 
-def _kill(folder: Path) -> None:
-    for _ in range(200):
-        pids = (folder / "cgroup.procs").read_text().split()
-        if not pids:
-            return
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(int(pid), signal.SIGKILL)
-        _write_text(folder / "freezer.state", "THAWED")
-        _write_text(folder / "cgroup.freeze", "0")
-        time.sleep(0.005)
+def _kill(folder: Path) -> bool:
+    """Kill what is in a group; return whether anything was."""
+    pids = (folder / "cgroup.procs").read_text().split()
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(pid), signal.SIGKILL)
+    return bool(pids)
