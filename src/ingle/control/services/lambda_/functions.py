@@ -22,7 +22,7 @@ from ingle.control.services.lambda_.settings import (
     refuse_unsupported,
     settings_of,
 )
-from ingle.control.services.lambda_.uploads import Uploads
+from ingle.control.services.lambda_.uploads import Uploads, check_source
 from ingle.functions import (
     BEING_CREATED,
     LATEST,
@@ -40,6 +40,7 @@ from ingle.store import FunctionRepository, LayerRepository
 from ingle.values import Clock, FunctionArn, IngleError
 
 NAME_LIMIT = 64
+CODE = "function code"
 _CREATING: dict[str, Any] = {
     "state": "Pending",
     "state_reason": BEING_CREATED,
@@ -140,6 +141,7 @@ class Functions:
         check_together(fields, None, is_per_tenant="TenancyConfig" in wishes)
         check_architectures(wishes.get("Architectures", ["x86_64"]))
         check_tags(wishes.get("Tags", {}))
+        _check_code(wishes["Code"])
         return fields
 
     async def _keep_with_layers(self, arn: FunctionArn, content: bytes, chosen: Chosen, config: str) -> Code:
@@ -152,9 +154,7 @@ class Functions:
             raise
 
     async def _zip(self, request: Request, code: dict[str, Any]) -> bytes:
-        if code.get("ImageUri"):
-            raise InvalidSettingError("Ingle takes code as a zip only, for now: not as an image.")
-        return await self._uploads.zip_of(code, request.region, "function code")
+        return await self._uploads.zip_of(code, request.region, CODE)
 
     def _variables(self, arn: FunctionArn, wishes: dict[str, Any]) -> dict[str, Any]:
         if "Environment" not in wishes:
@@ -298,3 +298,9 @@ class Functions:
             await self._events.forget(arn)
         await asyncio.to_thread(self._code.delete_unused, function, kept)
         return Answered({}, status=204)
+
+
+def _check_code(code: dict[str, Any]) -> None:
+    if code.get("ImageUri"):
+        raise InvalidSettingError("Ingle takes code as a zip only, for now: not as an image.")
+    check_source(code, CODE)

@@ -8,6 +8,17 @@ from ingle.functions import InvalidSettingError
 from ingle.protocol import AwsError
 
 
+def check_source(given: dict[str, Any], noun: str) -> None:
+    """Raises InvalidSettingError, AwsError where a request gives no zip for a function's or a layer's `noun`, or too large."""
+    content, bucket, key = given.get("ZipFile"), given.get("S3Bucket"), given.get("S3Key")
+    if content and (bucket or key):
+        raise InvalidSettingError(f"Please provide one source for {noun}: ZipFile, or S3Bucket and S3Key.")
+    if not content and not (bucket and key):
+        raise InvalidSettingError(f"Please provide a source for {noun}.")
+    if content and len(content) > ZIP_LIMIT_BYTES:
+        raise AwsError("RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIP_LIMIT_BYTES} bytes")
+
+
 class Uploads:
     """Finds the bytes; `bucket` is None where no S3 endpoint was given."""
 
@@ -15,19 +26,9 @@ class Uploads:
         self._bucket = bucket
 
     async def zip_of(self, given: dict[str, Any], region: str, noun: str) -> bytes:
-        """Return the zip that a request gives for a function's or a layer's `noun`. Raises AwsError, InvalidSettingError."""
-        content, bucket, key = given.get("ZipFile"), given.get("S3Bucket"), given.get("S3Key")
-        if content and (bucket or key):
-            raise InvalidSettingError(f"Please provide one source for {noun}: ZipFile, or S3Bucket and S3Key.")
-        if bucket and key:
-            return await self._from_s3(given, region)
-        if not content:
-            raise InvalidSettingError(f"Please provide a source for {noun}.")
-        if len(content) > ZIP_LIMIT_BYTES:
-            raise AwsError(
-                "RequestEntityTooLargeException", f"Zipped size must be smaller than {ZIP_LIMIT_BYTES} bytes"
-            )
-        return bytes(content)
+        """Return the zip that a request gives. Raises AwsError, InvalidSettingError, as `check_source` does too."""
+        check_source(given, noun)
+        return await self._from_s3(given, region) if given.get("S3Bucket") else bytes(given["ZipFile"])
 
     async def _from_s3(self, given: dict[str, Any], region: str) -> bytes:
         if self._bucket is None:
