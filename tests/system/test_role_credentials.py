@@ -1,10 +1,12 @@
 """A function runs under its execution role: it has the role's temporary credentials, and what these may do."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 from harness import Ingle
 
 SOURCE = """
@@ -34,6 +36,17 @@ def test_a_functions_credentials_are_its_roles_and_may_do_nothing_yet(ingle: Ing
         told = caught.value.response["Error"]
         assert told["Code"] == "AccessDeniedException"
         assert told["Message"].startswith(f"User: {who} is not authorized to perform: lambda:")
+
+
+def test_each_environment_has_a_key_of_its_own_of_the_same_session(ingle: Ingle, deploy: Any, invoke: Any) -> None:
+    name = deploy(SOURCE.replace("    return", "    import time\n    time.sleep(0.5)\n    return"))
+    with ThreadPoolExecutor(2) as callers:
+        held = list(callers.map(lambda _: invoke(name).payload, range(2)))
+    assert held[0]["AWS_ACCESS_KEY_ID"] != held[1]["AWS_ACCESS_KEY_ID"]
+    for one in held:
+        with pytest.raises(ClientError) as caught:
+            client_of(ingle, "lambda", one).list_functions()
+        assert f"arn:aws:sts::000000000000:assumed-role/benchmark/{name} " in caught.value.response["Error"]["Message"]
 
 
 BOTO3 = """

@@ -1,5 +1,6 @@
 """Which versions' code a worker keeps in memory, and when it lets go of it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
@@ -8,7 +9,7 @@ import msgspec
 import pytest
 
 from ingle.artifacts import FileChunks, seal_object
-from ingle.environments import Assignment, GrantRequest, RoleCredentials, VersionKey
+from ingle.environments import Assignment, CredentialsRequest, GrantRequest, RoleCredentials, VersionKey
 from ingle.sealing import new_data_key
 from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 from ingle.worker.drivers import Driver
@@ -51,7 +52,15 @@ async def loader(tmp_path: Path, images: Images) -> AsyncIterator[Loader]:
     data_key, chunks = new_data_key(), FileChunks(tmp_path / "chunks")
     manifest = seal_object([b"image"], data_key, CONTEXT, chunks).encode()
 
+    given: list[RoleCredentials] = []
+
     async def control(exchange: Exchange) -> None:
+        if exchange.target == b"/credentials":
+            count = msgspec.json.decode(await exchange.read(1 << 20), type=CredentialsRequest).count
+            first = len(given)
+            given.extend(msgspec.structs.replace(ROLE, access_key_id=f"k{first + one}") for one in range(count))
+            exchange.respond(200, (), msgspec.json.encode(given[-count:]))
+            return
         wanted = msgspec.json.decode(await exchange.read(1 << 20), type=GrantRequest).version
         assignment = Assignment(
             version=wanted, runtime="python3.11", handler="h", timeout_s=3, memory_mib=128, ephemeral_mib=512,
@@ -85,3 +94,8 @@ async def test_of_idle_versions_those_used_last_are_kept(loader: Loader, images:
         numbers.append((await loader.acquire(key(f"f{number}", 1)))[1])
         await loader.release(key(f"f{number}", 1))
     assert images.held == set(numbers[-32:])
+
+
+async def test_each_environment_has_credentials_of_its_own(loader: Loader) -> None:
+    acquired = await asyncio.gather(*(loader.acquire(key("f", 1)) for _ in range(40)))
+    assert len({assignment.credentials.access_key_id for assignment, _, _ in acquired}) == 40

@@ -12,7 +12,17 @@ from ingle.control.log_store import GroupKey, LogStore
 from ingle.control.publisher import Publisher
 from ingle.control.role_sessions import RoleSessions, SessionExpiredError
 from ingle.control.snap_starts import SnapStarts
-from ingle.environments import Assignment, GrantRequest, LogBatch, SigningKey, SigningKeyRequest, TemplateReport
+from ingle.environments import (
+    Assignment,
+    CredentialsRequest,
+    GrantRequest,
+    LogBatch,
+    SigningKey,
+    SigningKeyRequest,
+    TemplateReport,
+    VersionKey,
+)
+from ingle.functions import Function, Version
 from ingle.protocol import sigv4
 from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
@@ -23,6 +33,7 @@ from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, FunctionArn, parse_funct
 _log = structlog.get_logger("ingle.control")
 _GRANT_MS = 10 * 60 * 1000
 _LOGS_LIMIT_BYTES = 64 * MIB
+_CREDENTIALS_LIMIT = 64
 
 
 class GatewayLink:
@@ -115,6 +126,8 @@ class WorkerLink:
             exchange.respond(403, ())
         elif exchange.target == b"/grants":
             await self._grant(exchange)
+        elif exchange.target == b"/credentials":
+            await self._give_credentials(exchange)
         elif exchange.target == b"/logs":
             await self._take_logs(exchange)
         elif exchange.target == b"/templates":
@@ -125,8 +138,8 @@ class WorkerLink:
 
     async def _grant(self, exchange: Exchange) -> None:
         key = msgspec.json.decode(await exchange.read(MIB), type=GrantRequest).version
-        found = self._publisher.find_served(key)
-        if found is None or not (found[1].state == "Active" or found[1].awaits_template):
+        found = self._find(key)
+        if found is None:
             exchange.respond(404, ())
             return
         function, version = found
@@ -156,6 +169,21 @@ class WorkerLink:
             "expires_at_ms": self._clock.now_ms() + _GRANT_MS,
         }
         exchange.respond(200, (), msgspec.json.encode(Assignment(**fields)))
+
+    def _find(self, key: VersionKey) -> tuple[Function, Version] | None:
+        """Return what a worker may run now, None where it may not."""
+        found = self._publisher.find_served(key)
+        return found if found is not None and (found[1].state == "Active" or found[1].awaits_template) else None
+
+    async def _give_credentials(self, exchange: Exchange) -> None:
+        wanted = msgspec.json.decode(await exchange.read(MIB), type=CredentialsRequest)
+        found = self._find(wanted.version)
+        if found is None or not 0 < wanted.count <= _CREDENTIALS_LIMIT:
+            exchange.respond(404, ())
+            return
+        function, version = found
+        given = [self._sessions.begin(version.role, function.name) for _ in range(wanted.count)]
+        exchange.respond(200, (), msgspec.json.encode(given))
 
     async def _take_logs(self, exchange: Exchange) -> None:
         batch = msgspec.msgpack.decode(await exchange.read(_LOGS_LIMIT_BYTES), type=LogBatch)

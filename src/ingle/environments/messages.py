@@ -118,6 +118,13 @@ class RoleCredentials(msgspec.Struct, frozen=True, kw_only=True):
         return f"RoleCredentials({self.access_key_id})"
 
 
+class CredentialsRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """Worker to control, POST /credentials: so many of a version's execution role, each for one environment."""
+
+    version: VersionKey
+    count: int
+
+
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     """Control's answer: everything that running this one version takes, until `expires_at_ms`."""
 
@@ -144,6 +151,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     is_isolated: bool = False
     """Whether each of them serves a single invocation."""
     credentials: RoleCredentials
+    """Of one environment; the worker asks for more."""
     data_key: bytes
     context: dict[str, str]
     expires_at_ms: int

@@ -9,13 +9,22 @@ from pathlib import Path
 import msgspec
 
 from ingle.artifacts import FileChunks, Manifest, open_to_memfd
-from ingle.environments import Assignment, GrantRequest, VersionKey, opt_context
+from ingle.environments import (
+    Assignment,
+    CredentialsRequest,
+    GrantRequest,
+    RoleCredentials,
+    VersionKey,
+    opt_context,
+)
 from ingle.sealing import DataKey
 from ingle.transport import HttpClient
 from ingle.values import MIB, IngleError, SystemClock
 from ingle.worker.drivers import Driver, SpawnError
 
 _KEPT_IDLE = 32
+_KEYS, _FEW_KEYS = 16, 4
+"""How many environments' credentials are fetched at a time, and with how few left."""
 
 
 class NotGrantedError(IngleError):
@@ -29,6 +38,9 @@ class _Loaded:
     opt_image: int
     users: int = 0
     used_at_ns: int = 0
+    keys: list[RoleCredentials] = dataclasses.field(default_factory=list)
+    """Credentials that no environment has had yet."""
+    fetching: "asyncio.Task[None] | None" = None
 
 
 class Loader:
@@ -45,7 +57,7 @@ class Loader:
     async def acquire(self, key: VersionKey) -> tuple[Assignment, int, int]:
         """Return a version's assignment and the attached images of its code and of its layers, 0 for none.
 
-        `release` it later.
+        Its credentials are for one environment: what leaks can be told apart. `release` it later.
 
         Raises NotGrantedError, SpawnError, ChunkTamperedError, ChunkMissingError.
         """
@@ -54,7 +66,39 @@ class Loader:
         while self._loaded.get(key) is not loaded:  # it was let go of before its turn came
             loaded = await self._ready(key)
         loaded.users += 1
-        return loaded.assignment, loaded.image, loaded.opt_image
+        try:
+            credentials = await self._take_key(key, loaded)
+        except BaseException:
+            await self.release(key)
+            raise
+        assignment = msgspec.structs.replace(loaded.assignment, credentials=credentials)
+        return assignment, loaded.image, loaded.opt_image
+
+    async def _take_key(self, key: VersionKey, loaded: _Loaded) -> RoleCredentials:
+        if len(loaded.keys) <= _FEW_KEYS and loaded.fetching is None:
+            loaded.fetching = asyncio.create_task(self._fetch_keys(key, loaded))
+        while not loaded.keys:
+            fetching = loaded.fetching or asyncio.create_task(self._fetch_keys(key, loaded))
+            loaded.fetching = fetching
+            await asyncio.shield(fetching)
+        return loaded.keys.pop()
+
+    async def _fetch_keys(self, key: VersionKey, loaded: _Loaded) -> None:
+        granted = loaded.assignment
+        try:
+            request = msgspec.json.encode(CredentialsRequest(version=key, count=_KEYS))
+            response = await self._control.request(b"POST", b"/credentials", (), request)
+            body = await response.read(MIB)
+        except IngleError:
+            if not loaded.keys:
+                raise
+            return
+        finally:
+            loaded.fetching = None
+        if response.status == 200 and loaded.assignment is granted:
+            loaded.keys += msgspec.json.decode(body, type=list[RoleCredentials])
+        elif not loaded.keys:
+            raise NotGrantedError(f"control grants no credentials for {key.function}:{key.version}")
 
     async def _ready(self, key: VersionKey) -> _Loaded:
         loaded = self._loaded.get(key)
@@ -96,7 +140,7 @@ class Loader:
         assignment = await self._grant(key)
         known = self._loaded.get(key)
         if known is not None:  # only the grant had run out
-            known.assignment = assignment
+            known.assignment, known.keys = assignment, [assignment.credentials]
             return known
         image = await self._attach(assignment.manifest, assignment.data_key, assignment.context)
         opt_image = 0
@@ -107,7 +151,8 @@ class Loader:
             except BaseException:
                 await self._detach(image)
                 raise
-        loaded = _Loaded(assignment, image, opt_image, used_at_ns=self._clock.monotonic_ns())
+        used_at_ns = self._clock.monotonic_ns()
+        loaded = _Loaded(assignment, image, opt_image, used_at_ns=used_at_ns, keys=[assignment.credentials])
         self._loaded[key] = loaded
         await self._let_go()
         return loaded
