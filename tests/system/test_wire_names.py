@@ -93,4 +93,9 @@ def test_what_cannot_be_started_is_named_in_answer_and_log(
     message = f"RequestId: {answer['ResponseMetadata']['RequestId']} Error: {reason}"
     told = json.loads(answer["Payload"].read())
     assert told == {"errorType": "Runtime.InvalidEntrypoint", "errorMessage": message}
-    assert message in log_of(logs, name, f"{message[:47]} Error: ")
+    lines = log_of(logs, name, f"{message[:47]} Error: ")
+    request = answer["ResponseMetadata"]["RequestId"]
+    start = lines.index(f"START RequestId: {request} Version: $LATEST")
+    assert lines[start - 1].startswith("INIT_REPORT ")
+    assert "Phase: invoke" in lines[start - 1]
+    assert lines[start + 1] == message

@@ -8,6 +8,7 @@ import pytest
 from assignments import sample_assignment
 
 from ingle.environments import ON_DEMAND, PROVISIONED
+from ingle.values import runtime_version_arn
 from ingle.worker.platform_events import (
     SUCCESS,
     TIMEOUT,
@@ -78,12 +79,18 @@ def test_init_counts_into_what_is_billed_and_a_failure_comes_last() -> None:
 
 @pytest.mark.parametrize(
     ("runtime", "shown"),
-    [("python3.11", "python:3.11"), ("nodejs20.x", "nodejs:20"), ("provided.al2023", "provided:al2023")],
+    [
+        ("python3.11", "python:3.11.v1"),
+        ("nodejs20.x", "nodejs:20.v1"),
+        ("provided.al2023", "provided:al2023.v1"),
+    ],
 )
 def test_init_start_names_the_runtime(runtime: str, shown: str) -> None:
     assert runtime_version(runtime) == shown
     chosen = InitStart(assignment=msgspec.structs.replace(ASSIGNMENT, runtime=runtime))
-    assert render_text(chosen, NOW_MS) == [f"INIT_START Runtime Version: {shown}".encode()]
+    arn = runtime_version_arn(ASSIGNMENT.version.region, runtime)
+    line = f"INIT_START Runtime Version: {shown}\tRuntime Version ARN: {arn}"
+    assert [told.rstrip(b"\n") for told in render_text(chosen, NOW_MS)] == [line.encode()]
 
 
 @pytest.mark.parametrize(

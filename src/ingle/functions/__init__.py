@@ -56,7 +56,6 @@ from ingle.functions.rules import (
     check_runtime,
     check_snap_start,
     check_variables,
-    runtime_version_arn,
 )
 from ingle.functions.service_access import ServiceCall, lets_service_invoke
 from ingle.functions.tags import check_tags
@@ -134,7 +133,6 @@ __all__ = [
     "parse_policy",
     "principal_of",
     "render_policy",
-    "runtime_version_arn",
     "with_statement",
     "without_statement",
 ]

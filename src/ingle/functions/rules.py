@@ -1,6 +1,5 @@
 """Rules on settings that the service model does not express (API reference, section 5)."""
 
-import hashlib
 import json
 import re
 
@@ -71,11 +70,6 @@ def check_snap_start(runtime: str, ephemeral_mib: int, *, is_per_tenant: bool) -
         )
     if is_per_tenant:
         raise InvalidSettingError("SnapStart is not supported for functions with tenant isolation.")
-
-
-def runtime_version_arn(region: str, runtime: str) -> str:
-    """Return the ARN of the one version that a host has of each runtime: its own."""
-    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"
 
 
 def check_runtime(runtime: str, offered: list[str]) -> None:

@@ -6,6 +6,7 @@ from ingle.values.arn import (
     InvalidFunctionNameError,
     parse_function_arn,
     parse_function_reference,
+    runtime_version_arn,
 )
 from ingle.values.clock import Clock, SystemClock, iso_time
 from ingle.values.cors import Cors
@@ -46,4 +47,5 @@ __all__ = [
     "parse_function_arn",
     "parse_function_reference",
     "parse_layer_arn",
+    "runtime_version_arn",
 ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import hashlib
 import re
 
 from ingle.values.errors import IngleError
@@ -65,3 +66,8 @@ def parse_function_arn(text: str) -> FunctionArn:
     if parts.region is None or parts.account is None:
         raise InvalidFunctionNameError(f"not a function ARN: {text}")
     return FunctionArn(region=parts.region, account=parts.account, name=parts.name, qualifier=parts.qualifier)
+
+
+def runtime_version_arn(region: str, runtime: str) -> str:
+    """Return the ARN of the one version that a host has of each runtime: its own."""
+    return f"arn:aws:lambda:{region}::runtime:{hashlib.sha256(runtime.encode()).hexdigest()}"

@@ -23,7 +23,6 @@ from ingle.worker.log_shipping import LogStream
 from ingle.worker.platform_events import (
     SUCCESS,
     TIMEOUT,
-    Fault,
     Outcome,
     failed,
 )
@@ -172,7 +171,7 @@ class Environment:
         else:
             self._init_broke(failed(error_type), body)
 
-    def _init_broke(self, outcome: Outcome, body: bytes) -> None:
+    def _init_broke(self, outcome: Outcome, body: bytes, fault: str = "") -> None:
         """Init has failed. What comes in the init phase is tried again by the first invocation, which hears of it."""
         self._init.finish_runtime(outcome)
         self._init.end(outcome)
@@ -182,7 +181,7 @@ class Environment:
             self.state = advance(self.state, Event.INIT_FAILED)
             self._empty(outcome).add_done_callback(lambda _: self._is_ready(failed=True))
         else:
-            self._serving.break_off(outcome, body)
+            self._serving.break_off(outcome, body, fault)
 
     # what the Runtime API asks
 
@@ -238,7 +237,7 @@ class Environment:
         if before is State.FROZEN:
             self._running.processes.thaw()
             self._telemetry.thaw()
-        self._serving.begin(invocation)
+        self._serving.begin(invocation, follows_init=before is State.FAILED)
         if before is State.FAILED:
             self._init_again(invocation)
         else:
@@ -373,12 +372,10 @@ class Environment:
         invocation = self._serving.invocation
         request_id = invocation.request_id.decode() if invocation is not None else ""
         body = error_payloads.ended(error_type, request_id, reason)
-        if invocation is not None:
-            self._journal.tell(Fault(request_id=request_id, reason=reason))
         if self._init.is_under_way:
-            self._init_broke(outcome, body)
+            self._init_broke(outcome, body, reason)
         elif invocation is not None:
-            self._serving.break_off(outcome, body)
+            self._serving.break_off(outcome, body, reason)
         else:
             self.reset(outcome)
 

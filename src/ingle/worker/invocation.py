@@ -25,6 +25,7 @@ class Invocation:
         "exchange",
         "held",
         "is_started",
+        "is_told",
         "outcome",
         "payload",
         "produced_bytes",
@@ -53,6 +54,8 @@ class Invocation:
         """The answer's headers and body, until the gateway gets them."""
         self.produced_bytes = 0
         """How much of an answer the runtime has given."""
+        self.is_told = False
+        """Whether its START is written."""
         self.is_started = False
         """Whether the runtime has begun a streamed answer: no other answer is taken."""
 

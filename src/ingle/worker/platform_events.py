@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 import msgspec
 
 from ingle.environments import ON_DEMAND, Assignment
-from ingle.values import iso_time
+from ingle.values import iso_time, runtime_version_arn
 
 _LEVELS = ("TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL")
 _ENDS = frozenset({"Runtime.ExitError", "Extension.ExitError", "Extension.Crash"})
@@ -85,13 +85,14 @@ class InitStart(msgspec.Struct, frozen=True, kw_only=True):
     phase: str = "init"
 
     def text(self) -> Sequence[str]:
-        return (f"INIT_START Runtime Version: {runtime_version(self.assignment.runtime)}",)
+        return ("INIT_START " + _runtime_told(self.assignment),)
 
     def record(self) -> dict[str, Any]:
         return {
             "initializationType": self.assignment.initialization_type,
             "phase": self.phase,
             "runtimeVersion": runtime_version(self.assignment.runtime),
+            "runtimeVersionArn": runtime_version_arn(self.assignment.version.region, self.assignment.runtime),
             "functionName": self.assignment.version.function,
             "functionVersion": self.assignment.version.version,
         }
@@ -151,11 +152,12 @@ class RestoreStart(msgspec.Struct, frozen=True, kw_only=True):
     assignment: Assignment
 
     def text(self) -> Sequence[str]:
-        return (f"RESTORE_START Runtime Version: {runtime_version(self.assignment.runtime)}",)
+        return ("RESTORE_START " + _runtime_told(self.assignment),)
 
     def record(self) -> dict[str, Any]:
         return {
             "runtimeVersion": runtime_version(self.assignment.runtime),
+            "runtimeVersionArn": runtime_version_arn(self.assignment.version.region, self.assignment.runtime),
             "functionName": self.assignment.version.function,
             "functionVersion": self.assignment.version.version,
         }
@@ -407,9 +409,14 @@ class JsonLines:
 
 
 def runtime_version(runtime: str) -> str:
-    """Return a runtime as INIT_START names it: `python3.11` is `python:3.11` there."""
+    """Return a runtime's version as INIT_START names it: `python3.11` is `python:3.11.v1` there, for a host has one."""
     found = re.fullmatch(r"([a-z]+)\.?(.+?)(?:\.x)?", runtime)
-    return f"{found[1]}:{found[2]}" if found else runtime
+    return f"{found[1]}:{found[2]}.v1" if found else runtime
+
+
+def _runtime_told(assignment: Assignment) -> str:
+    arn = runtime_version_arn(assignment.version.region, assignment.runtime)
+    return f"Runtime Version: {runtime_version(assignment.runtime)}\tRuntime Version ARN: {arn}"
 
 
 def tracing(trace_id: str) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from ingle.worker.beginnings import Duration
 from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.journal import Journal
 from ingle.worker.log_capture import LogCapture
-from ingle.worker.platform_events import SUCCESS, TIMEOUT, Outcome, Report, RuntimeDone, Span, Start, failed
+from ingle.worker.platform_events import SUCCESS, TIMEOUT, Fault, Outcome, Report, RuntimeDone, Span, Start, failed
 from ingle.worker.replies import refuse_size
 from ingle.worker.streaming import EXIT_GRACE_S, end_of_stream, take_stream, trailer_error
 
@@ -103,11 +103,19 @@ class Serving:
         self._is_prompt = True
         """Whether runtime and extensions have asked for their next event in time, the last time."""
 
-    def begin(self, invocation: Invocation) -> None:
-        """An invocation has come: from now on it takes its time."""
+    def begin(self, invocation: Invocation, *, follows_init: bool) -> None:
+        """An invocation has come: from now on it takes its time. Its START comes after the init that it begins with."""
         self.invocation = invocation
         if invocation.wants_tail:
             self._journal.begin_tail()
+        if not follows_init:
+            self._tell_start(invocation)
+        self._timer = self._loop.call_later(self._host.assignment.timeout_s, self._timed_out)
+
+    def _tell_start(self, invocation: Invocation) -> None:
+        if invocation.is_told:
+            return
+        invocation.is_told = True
         assignment = self._host.assignment
         self._journal.tell(
             Start(
@@ -117,13 +125,13 @@ class Serving:
                 tenant=assignment.version.tenant,
             )
         )
-        self._timer = self._loop.call_later(assignment.timeout_s, self._timed_out)
 
     def deliver(self, exchange: Exchange) -> None:
         """Give the event to the runtime, which waits for it on `exchange`."""
         invocation = self.invocation
         assert invocation is not None
         self.is_delivered = True
+        self._tell_start(invocation)
         invocation.begin_duration()
         assignment = self._host.assignment
         if self._host.has_extensions:
@@ -197,10 +205,16 @@ class Serving:
 
     # ends
 
-    def break_off(self, outcome: Outcome, body: bytes) -> None:
-        """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays."""
+    def break_off(self, outcome: Outcome, body: bytes, fault: str = "") -> None:
+        """End the invocation with an error of the platform's, and reset: memory is lost, /tmp stays.
+
+        `fault` says what has ended, for the log.
+        """
         invocation = self.invocation
         if invocation is not None:
+            self._tell_start(invocation)
+            if fault:
+                self._journal.tell(Fault(request_id=invocation.request_id.decode(), reason=fault))
             is_answered, is_last = invocation.is_answered, self._is_last
             if not is_answered:
                 invocation.end_answer(outcome)
@@ -221,6 +235,7 @@ class Serving:
         if invocation is None:
             return
         is_answered = invocation.is_answered
+        self._tell_start(invocation)
         if not is_answered:
             invocation.end_answer(outcome)
         self._end(invocation, outcome)

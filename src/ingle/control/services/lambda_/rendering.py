@@ -4,8 +4,8 @@ import time
 from typing import Any
 
 from ingle.artifacts import CodeSignature
-from ingle.functions import BEING_CREATED, Alias, Function, LayerUse, Version, runtime_version_arn
-from ingle.values import parse_layer_arn
+from ingle.functions import BEING_CREATED, Alias, Function, LayerUse, Version
+from ingle.values import parse_layer_arn, runtime_version_arn
 
 
 def render_time(at_ms: int) -> str:
