@@ -1,17 +1,21 @@
 """What the gateway counts, as Prometheus's own parser reads it, and what counting costs."""
 
+import re
 import time
+from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
 from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
 from ingle.gateway.metrics import FunctionMetrics, Metrics, WorkerFacts
 from ingle.protocol import AwsError
+from ingle.queues import QueueStatistics
 from ingle.telemetry import Histogram
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
 OF_F = {"region": "us-east-1", "function": "f"}
 NOTHING = WorkerFacts()
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def report(state: str, *, version: str = "1", memory_bytes: int | None = 1000) -> EnvironmentReport:
@@ -99,3 +103,23 @@ def test_counting_an_invocation_costs_a_few_microseconds_at_most() -> None:
             once()
         costs.append((time.perf_counter_ns() - began_ns) / 1000)
     assert min(costs) < 3000
+
+
+def names_in(text: str) -> set[str]:
+    """Return the metrics that a text names, without what a histogram adds to its name."""
+    return {re.sub(r"_(bucket|count|sum)$", "", name) for name in re.findall(r"\bingle_[a-z_]+", text)}
+
+
+def test_the_dashboard_and_the_manual_name_every_metric_and_no_other() -> None:
+    metrics = Metrics("sandbox")
+    metrics.of("us-east-1", "f").url_answers[2] += 1
+    metrics.refused(AwsError("TooManyRequestsException", "Rate Exceeded.", Reason="x"))
+    facts = WorkerFacts(
+        is_up=True, environments=[report("idle")], pools=[PoolLevel(runtime="python3.11", ready=1, wanted=1)]
+    )
+    queue = QueueStatistics(depth=1, oldest_ms=1, accepted=1, dropped={"x": 1}, reported=1, unreported=1)
+    text = metrics.render(facts, queue).decode()
+    told = {re.sub(r"_created$", "_total", one) for one in names_in(re.sub(r"(?m)^#.*\n", "", text))}
+    pages = ROOT / "docs" / "how-to"
+    assert names_in((pages / "observe.md").read_text()) == told
+    assert names_in((pages / "grafana-dashboard.json").read_text()) == told - {"ingle_isolation_info"}
