@@ -167,6 +167,12 @@ OF_LAYER: list[Row] = [
 ]
 NO_URL = missing({"FunctionName": "busy"}, GONE)
 CONFIGS = f"The Lambda code signing configuration {CONFIG} can not be found."
+NO_PUBLISHER = invalid(
+    {"AllowedPublishers": {"SigningProfileVersionArns": ["arn:aws:s3:us-east-1:000000000000:b"]}}, "arn:aws:s3"
+)
+MANUAL = invalid(
+    {"UpdateRuntimeOn": "Manual"}, "RuntimeVersionArn is required where UpdateRuntimeOn is Manual, and only"
+)
 NO_SIGNING_CONFIG = missing({"CodeSigningConfigArn": CONFIG}, CONFIGS)
 DESTINATION: list[Row] = [
     invalid(
@@ -380,12 +386,14 @@ TABLE: dict[str, tuple[dict[str, Any], list[Row]]] = {
         {"AllowedPublishers": {"SigningProfileVersionArns": [PROFILE]}},
         [
             shape("AllowedPublishers", None),
-            invalid({"AllowedPublishers": {"SigningProfileVersionArns": ["arn:aws:s3:us-east-1:000000000000:b"]}}, "arn:aws:s3"),
+            NO_PUBLISHER,
             invalid({"Tags": {"aws:a": "b"}}, "aws: prefixed tag key names are not allowed for external use."),
         ],
     ),
     "GetCodeSigningConfig": ({"CodeSigningConfigArn": "ours"}, [shape("CodeSigningConfigArn", "c"), NO_SIGNING_CONFIG]),
-    "UpdateCodeSigningConfig": ({"CodeSigningConfigArn": "ours"}, [shape("CodeSigningConfigArn", "c"), NO_SIGNING_CONFIG]),
+    "UpdateCodeSigningConfig": (
+        {"CodeSigningConfigArn": "ours"}, [shape("CodeSigningConfigArn", "c"), NO_SIGNING_CONFIG, NO_PUBLISHER],
+    ),
     "DeleteCodeSigningConfig": ({"CodeSigningConfigArn": "ours"}, [shape("CodeSigningConfigArn", "c"), NO_SIGNING_CONFIG]),
     "ListFunctionsByCodeSigningConfig": ({"CodeSigningConfigArn": "ours"}, [NO_SIGNING_CONFIG]),
     "PutFunctionCodeSigningConfig": (
@@ -412,7 +420,7 @@ TABLE: dict[str, tuple[dict[str, Any], list[Row]]] = {
     "PutFunctionRecursionConfig": ({**F, "RecursiveLoop": "Allow"}, [*by_name(), shape("RecursiveLoop", "No")]),
     "GetFunctionRecursionConfig": ({**F}, [*by_name()]),
     "PutRuntimeManagementConfig": (
-        {**F, "UpdateRuntimeOn": "Auto"}, [*by_name(), TWO_QUALIFIERS, NO_VERSION, shape("UpdateRuntimeOn", "No")],
+        {**F, "UpdateRuntimeOn": "Auto"}, [*by_name(), TWO_QUALIFIERS, NO_VERSION, shape("UpdateRuntimeOn", "No"), MANUAL],
     ),
     "GetRuntimeManagementConfig": ({**F}, [*by_name(), TWO_QUALIFIERS, NO_VERSION]),
 }  # fmt: skip

@@ -69,8 +69,9 @@ def chunks_of_layer(layer: Layer) -> set[str]:
 
 def chunks_of(function: Function) -> set[str]:
     """Return the names of all chunks that a function needs: of its versions, of what serves meanwhile, of old zips."""
+    codes = function.zips
     pending = (version.pending_code for version in function.versions.values())
-    codes = [*function.zips, *(code for code in pending if code is not None)]
+    codes += [code for code in pending if code is not None and code not in codes]
     return {name for code in codes for name in _chunks_of_code(code)}
 
 

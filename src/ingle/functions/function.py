@@ -229,9 +229,8 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     def zips(self) -> list[Code]:
         """All code whose zip is kept, what is superseded last."""
         versions = self.versions.values()
-        return [one.code for version in versions for one in (version, version.serving)] + [
-            one.code for one in self.superseded
-        ]
+        before = [version.previous.code for version in versions if version.previous is not None]
+        return [*(version.code for version in versions), *before, *(one.code for one in self.superseded)]
 
     def superseding(self, code: Code, until_ms: int) -> "Function":
         """Return the function with the zip of code that it had before kept until then, as far as no version has it."""

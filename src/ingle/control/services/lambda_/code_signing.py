@@ -100,6 +100,7 @@ class CodeSigningConfigs:
 
     async def update(self, request: Request) -> Answered:
         """UpdateCodeSigningConfig: what isn't given stays. Code that is deployed already is not checked again."""
+        check_publishers(request.input.get("AllowedPublishers", {}).get("SigningProfileVersionArns", []))
         return self._keep(self._find(request), request)
 
     async def get(self, request: Request) -> Answered:

@@ -37,11 +37,12 @@ class LayerPermissions:
 
     async def add(self, request: Request) -> Answered:
         """AddLayerVersionPermission."""
-        layer, version = self._find(request)
         wishes = request.input
         organization = wishes.get("OrganizationId")
         condition = {"StringEquals": {"aws:PrincipalOrgID": organization}} if organization else {}
-        statement = allow_statement(wishes, str(layer.arn.versioned(version.version)), condition)
+        arn = layer_arn_of(request).versioned(wishes["VersionNumber"])
+        statement = allow_statement(wishes, str(arn), condition)
+        layer, version = self._find(request)
         current = version.policy.revision_id if version.policy is not None else None
         check_policy_revision(current, request.input.get("RevisionId"), "GetLayerPolicy")
         policy = with_statement(version.policy, statement, str(uuid.uuid4()))

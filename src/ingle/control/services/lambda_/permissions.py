@@ -96,10 +96,11 @@ class Permissions:
     async def put(self, request: Request) -> Answered:
         """PutResourcePolicy."""
         arn = self._named(request)
-        function = self._to_change(arn)
-        before, revision = function.policy_revision(arn.qualifier), str(uuid.uuid4())
-        check_policy_revision(before, request.input.get("RevisionId"), "GetResourcePolicy")
+        revision = str(uuid.uuid4())
         policy = parse_policy(request.input["Policy"], str(arn), revision)
+        function = self._to_change(arn)
+        before = function.policy_revision(arn.qualifier)
+        check_policy_revision(before, request.input.get("RevisionId"), "GetResourcePolicy")
         await self._keep(function.with_policy(arn.qualifier, policy, revision))
         return Answered({"Policy": policy.text, "RevisionId": policy.revision_id})
 

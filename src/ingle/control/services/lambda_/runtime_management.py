@@ -38,10 +38,10 @@ class RuntimeManagementConfigs:
 
     async def put(self, request: Request) -> Answered:
         """PutRuntimeManagementConfig."""
-        function, arn = self._find(request)
         mode, runtime = request.input["UpdateRuntimeOn"], request.input.get("RuntimeVersionArn")
         if (mode == "Manual") != (runtime is not None):
             raise InvalidSettingError("RuntimeVersionArn is required where UpdateRuntimeOn is Manual, and only there.")
+        function, arn = self._find(request)
         chosen = RuntimeManagement(update_on=mode, runtime_version=runtime)
         kept = {**function.runtime_management, arn.qualifier or LATEST: chosen}
         self._repository.save(msgspec.structs.replace(function, runtime_management=kept))
