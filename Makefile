@@ -17,7 +17,7 @@ $(VENV)/.base: requirements/base.txt pyproject.toml
 
 .PHONY: runtimes
 runtimes: $(VENV)/.base
-	@$(BIN)/python scripts/fetch_runtimes.py
+	@$(BIN)/ingle runtimes all
 
 setup-dev: setup $(VENV)/.dev
 

@@ -97,6 +97,8 @@ NOT_ROOT = {
     "holdings.py",
     "programs.py",
     "init.py",  # has entered an environment's user namespace: no right over the host is left
+    "starts.py",
+    "bootstrap.py",
     "rootless.py",  # the spawner refuses to be root without isolating as root does
     "memory_images.py",
     "runtimes.py",  # `ingle up` looks for runtimes; the spawner is told

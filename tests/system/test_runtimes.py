@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from harness import Ingle
 
+from ingle.app.doctor import host_runtimes
+
 PYTHON = """
 import importlib.util, spawner, sys, os, uuid, tempfile, ssl, json
 def handler(event, context):
@@ -27,14 +29,6 @@ def handler(event, context):
         "client": context.client_context and context.client_context.custom, "runtime": os.environ["AWS_EXECUTION_ENV"],
         "module": spawner.NAME, "nowhere": [path for path in sys.path if not os.path.isdir(path)],
     }
-"""
-
-NODE = """
-exports.handler = async (event, context) => {
-  console.log('printed', event);
-  if (event === 'fail') throw new TypeError('no');
-  return { event, name: context.functionName, left: context.getRemainingTimeInMillis(), version: process.version };
-};
 """
 
 # A runtime in bash, which speaks HTTP by itself: no program of the host's but bash is needed.
@@ -64,17 +58,8 @@ done
 """
 
 
-def offered(ingle: Ingle) -> list[str]:
-    """Return the runtimes that Ingle names when it is asked for one that nobody has."""
-    client = ingle.client()
-    with pytest.raises(client.exceptions.InvalidParameterValueException) as caught:
-        ingle.deploy("none", {"a": "b"}, runtime="python3.15")
-    message = str(caught.value.response["Error"]["Message"])
-    return message.partition("Available: ")[2].partition(". ")[0].split(", ")
-
-
 def test_python_of_every_version_runs(ingle: Ingle) -> None:
-    pythons = [name for name in offered(ingle) if name.startswith("python")]
+    pythons = [one.name for one in host_runtimes() if one.name.startswith("python")]
     assert "python3.11" in pythons
     client = ingle.client()
     context = base64.b64encode(json.dumps({"custom": {"k": "v"}}).encode()).decode()
@@ -93,42 +78,6 @@ def test_python_of_every_version_runs(ingle: Ingle) -> None:
         assert "printed 1" in base64.b64decode(answer["LogResult"]).decode()
         failed = json.loads(client.invoke(FunctionName=name, Payload=b'"fail"')["Payload"].read())
         assert (failed["errorType"], failed["errorMessage"]) == ("ValueError", "\u2603" * 20_000)
-
-
-def test_node_runs(ingle: Ingle) -> None:
-    names = [name for name in offered(ingle) if name.startswith("nodejs")]
-    if not names:
-        pytest.skip("this host has no node")
-    ingle.deploy("node", {"index.js": NODE}, runtime=names[0], Handler="index.handler")
-    client = ingle.client()
-    answer = client.invoke(FunctionName="node", Payload=b'{"a":1}', LogType="Tail")
-    seen = json.loads(answer["Payload"].read())
-    assert (seen["event"], seen["name"]) == ({"a": 1}, "node")
-    assert 0 < seen["left"] <= 3000
-    assert "printed { a: 1 }" in base64.b64decode(answer["LogResult"]).decode()
-    failed = client.invoke(FunctionName="node", Payload=b'"fail"')
-    assert failed["FunctionError"] == "Unhandled"
-    assert json.loads(failed["Payload"].read())["errorType"] == "TypeError"
-
-
-NODE_FAILURES = {
-    "import": ("missing.handler", {"index.js": NODE}, "Runtime.ImportModuleError"),
-    "handler": ("index.nothing", {"index.js": NODE}, "Runtime.HandlerNotFound"),
-    "syntax": ("index.handler", {"index.js": "exports.handler = ("}, "Runtime.UserCodeSyntaxError"),
-    "thrown": ("index.handler", {"index.js": "throw new RangeError('x')"}, "RangeError"),
-}
-
-
-@pytest.mark.parametrize("case", NODE_FAILURES)
-def test_an_init_of_node_that_fails_is_named_as_lambda_names_it(case: str, ingle: Ingle) -> None:
-    names = [name for name in offered(ingle) if name.startswith("nodejs")]
-    if not names:
-        pytest.skip("this host has no node")
-    handler, files, error_type = NODE_FAILURES[case]
-    ingle.deploy(f"node-{case}", files, runtime=names[0], Handler=handler)
-    answer = ingle.client().invoke(FunctionName=f"node-{case}")
-    assert answer["FunctionError"] == "Unhandled"
-    assert json.loads(answer["Payload"].read())["errorType"] == error_type
 
 
 def executable(files: dict[str, str]) -> bytes:
@@ -217,3 +166,21 @@ def deploy_zip(client: Any, name: str, runtime: str, content: bytes, handler: st
         Code={"ZipFile": content},
     )  # fmt: skip
     client.get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
+
+
+@pytest.mark.parametrize(("runtime", "remedy"), [
+    ("ruby3.3", "Ingle does not serve it yet"), ("nodejs16.x", "Ingle does not serve it yet"),
+    ("java21", "Ingle does not serve it yet"), ("python3.14", "`uv python install 3.14 && ingle runtimes python3.14`"),
+])  # fmt: skip
+def test_a_runtime_that_the_host_has_not_is_told_by_whoever_meets_it(runtime: str, remedy: str, ingle: Ingle) -> None:
+    if runtime in [one.name for one in host_runtimes()]:
+        return
+    client = ingle.client()
+    name = "lacking-" + runtime.replace(".", "-")
+    ingle.deploy(name, {"app.py": PYTHON}, runtime=runtime)
+    shown = client.get_function_configuration(FunctionName=name)
+    assert (shown["Runtime"], shown["State"]) == (runtime, "Active")
+    assert shown["StateReason"].startswith(f"Runtime.Unavailable: this host has no {runtime}. {remedy}")
+    with pytest.raises(client.exceptions.InvalidRuntimeException) as caught:
+        client.invoke(FunctionName=name)
+    assert shown["StateReason"] in str(caught.value)

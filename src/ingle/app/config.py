@@ -56,9 +56,13 @@ def default_data_dir() -> Path:
 
 
 def packages_dir() -> Path:
-    """Return the folder of AWS's Python runtime clients, one for each interpreter: `.runtimes` beside the venv."""
+    """Return the folder of what AWS's runtimes hold: `.runtimes` beside the venv, without one in the user's home."""
     told = os.environ.get("INGLE_RUNTIMES")
-    return Path(told) if told else Path(sys.prefix).resolve().parent / ".runtimes"
+    if told:
+        return Path(told)
+    if sys.prefix == sys.base_prefix:
+        return Path.home() / ".local" / "share" / "ingle-runtimes"
+    return Path(sys.prefix).resolve().parent / ".runtimes"
 
 
 def check_endpoint(url: str) -> None:

@@ -13,12 +13,13 @@ import msgspec
 
 from ingle.app.config import packages_dir
 from ingle.app.confine import landlock_abi
+from ingle.app.interpreters import find_runtimes
 from ingle.app.isolation import Host, Lack
 from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
+from ingle.app.runtimes import runtime_statuses
 from ingle.artifacts import Entry, lay_out_image
 from ingle.spawner import syscalls
 from ingle.spawner.images import Images
-from ingle.spawner.runtimes import find_runtimes
 from ingle.spawner.seccomp import build_filter
 from ingle.spawner.user_namespaces import UserNamespaces, is_root_of_the_host
 from ingle.worker import RuntimeEntry
@@ -191,7 +192,6 @@ def _memfd_works() -> bool:
 
 def examine() -> list[Check]:
     """Return every check's finding."""
-    runtimes = [entry.name for entry in host_runtimes()]
     return [
         *_check_namespaces(),
         _check_cgroups(),
@@ -200,10 +200,8 @@ def examine() -> list[Check]:
         _check_images(),
         *_check_later(),
         Check(name="sealed memory", works=_memfd_works(), seen="memfd", remedy="Linux 3.17 or newer"),
-        Check(name="runtimes", works=bool(runtimes), seen=", ".join(runtimes),
-              remedy="`make setup` fetches AWS's client for every Python on PATH, of pyenv and of uv"),
-        Check(name="node", works=shutil.which("node") is not None, seen=shutil.which("node") or "not on PATH",
-              remedy="install Node.js for nodejs runtimes"),
+        *(Check(name=one.name, works=bool(one.seen), seen=one.seen or "not here", remedy=one.remedy)
+          for one in runtime_statuses()),
     ]  # fmt: skip
 
 

@@ -98,6 +98,29 @@ def doctor() -> None:
 
 
 @app.command()
+@click.argument("names", metavar="[NAME...]", nargs=-1)
+def runtimes(names: tuple[str, ...]) -> None:
+    """Show AWS's runtimes, or fetch some.
+
+    NAME is python3.12, nodejs22.x and the like; `all` stands for one of every interpreter that this host has.
+    """
+    from ingle.app.config import packages_dir
+    from ingle.app.runtimes import runtime_statuses
+
+    if not names:
+        for status in runtime_statuses():
+            say(f"{status.name:<16} {status.seen or status.remedy}")
+        return
+    from ingle.app.fetching import fetch
+
+    problems = fetch([name for name in names if name != "all"], packages_dir())
+    for problem in problems:
+        say(problem)
+    if problems and "all" not in names:
+        raise SystemExit(1)
+
+
+@app.command()
 @click.argument("archive", metavar="ZIP", type=PATH)
 @click.option("--key", type=PATH, metavar="FILE", required=True,
               help="The publisher's Ed25519 private key, as PEM.")  # fmt: skip

@@ -26,12 +26,12 @@ from ingle.app.config import (
 )
 from ingle.app.doctor import examine_host
 from ingle.app.front_ports import Health, ask_health, bind_ports, reach
+from ingle.app.interpreters import find_runtimes
 from ingle.app.isolation import decide_isolation, isolation_before, keep_isolation
 from ingle.app.settings import build_settings
 from ingle.app.supervised import Ending
 from ingle.app.supervisor import Supervisor, lock
 from ingle.cli.output import console
-from ingle.spawner.runtimes import find_runtimes
 from ingle.transport.lifeline import SIGNALS
 
 _SLOW_S = 20.0

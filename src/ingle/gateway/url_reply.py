@@ -90,7 +90,12 @@ class StreamedReply(_UrlReply):
         if _has_failed(answer.headers):
             return _FAILED
         if kind.partition(b";")[0].strip().lower() != PRELUDE_TYPE:
-            return UrlResponse(status=200, headers=[(b"content-type", kind)])
+            first = await anext(pieces, b"")
+            if not first and _has_broken_off(
+                answer
+            ):  # AWS's client for Node.js tells in this way of what fails at once
+                return _FAILED
+            return UrlResponse(status=200, headers=[(b"content-type", kind)], body=first)
         held = b""
         async for piece in pieces:
             held += piece
@@ -114,7 +119,7 @@ class StreamedReply(_UrlReply):
         except DisconnectedError:
             self._exchange.abort()
             return
-        if any(name == b"x-ingle-error-code" for name, _ in answer.trailers):
+        if _has_broken_off(answer):
             self._exchange.abort()  # nothing else tells the caller that something is missing
         else:
             self._exchange.finish()
@@ -127,6 +132,10 @@ class StreamedReply(_UrlReply):
 
 def _has_failed(headers: Headers) -> bool:
     return any(name == b"x-amz-function-error" for name, _ in headers)
+
+
+def _has_broken_off(answer: ClientResponse) -> bool:
+    return any(name == b"x-ingle-error-code" for name, _ in answer.trailers)
 
 
 async def _drop(pieces: AsyncIterator[bytes]) -> None:

@@ -23,6 +23,7 @@ from .runtimes import Runtime
 from .signals import SIGNALS
 from .unpacked_images import UnpackedImages
 from .user_namespaces import UserNamespaces
+from .zygotes.root import runtime_trees
 
 _BOOT = "import sys; sys.path.insert(0, {!r}); from spawner.zygotes import zygote; zygote.main(sys.argv[1:])"
 _INGLE = str(Path(__file__).resolve().parent.parent)
@@ -44,17 +45,11 @@ class Zygote:
         os.makedirs(place, mode=0o700, exist_ok=True)
         kind = runtime.name.rstrip("0123456789.x").replace("nodejs", "node")
         interpreter = runtime.interpreter if kind == "python" else sys.executable
-        trees = [runtime.prefix, runtime.prefix] if runtime.prefix else []
-        client = str(Path(packages, runtime.name)) if kind == "python" else ""
-        if kind == "python":
-            trees += [client, "/var/runtime"]
-        if kind == "node":
-            script = str(Path(__file__).parent / "zygotes" / "nodejs" / "runtime.cjs")
-            trees += [script, "/var/runtime/runtime.cjs"]
+        trees = [part for tree in runtime_trees(kind, runtime, packages) for part in tree]
         arguments = [kind, str(theirs.fileno()), "1" if rootless else "0", self.place, *trees]
         before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # until it disregards them, too
         self.process = subprocess.Popen(
-            [interpreter, "-s", "-B", "-c", _BOOT.format(_INGLE), *arguments],
+            [interpreter, "-I", "-S", "-B", "-c", _BOOT.format(_INGLE), *arguments],
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"},

@@ -28,7 +28,7 @@ MS_BIND, MS_REC, MS_PRIVATE = 4096, 16384, 1 << 18
 MNT_DETACH = 2
 ATTR_RDONLY, ATTR_NOSUID, ATTR_NODEV = 1, 2, 4
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE, PR_SET_KEEPCAPS, PR_CAPBSET_DROP = 1, 4, 8, 24
-PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 36, 38
+PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS, PR_CAP_AMBIENT = 36, 38, 47
 
 CAP_KILL, CAP_SETGID, CAP_SETUID, CAP_SYS_ADMIN = 5, 6, 7, 21
 
@@ -109,6 +109,15 @@ def keep_capabilities(kept: Iterable[int]) -> None:
     """Leave nothing but `kept` in the permitted and effective sets, and nothing in the inheritable one."""
     mask = sum(1 << capability for capability in kept)
     _call("capset", _CAPSET, struct.pack("<Ii", 0x20080522, 0), struct.pack("<6I", mask, mask, 0, 0, 0, 0))
+
+
+def keep_capabilities_when_executed(kept: Iterable[int]) -> None:
+    """Let `kept`, which are held, be held by what this process executes, whoever its user is."""
+    mask = sum(1 << capability for capability in kept)
+    low, high = mask & 0xFFFFFFFF, mask >> 32
+    _call("capset", _CAPSET, struct.pack("<Ii", 0x20080522, 0), struct.pack("<6I", low, low, low, high, high, high))
+    for capability in kept:
+        _check(_libc.prctl(PR_CAP_AMBIENT, 2, ctypes.c_ulong(capability), 0, 0), "PR_CAP_AMBIENT_RAISE")
 
 
 def install_filter(program: bytes) -> None:

@@ -22,8 +22,10 @@ from ingle.values.quantities import (
     STREAM_LIMIT_BYTES,
 )
 from ingle.values.rate import Bucket
+from ingle.values.runtimes import AWS_RUNTIMES, how_to_get_runtime, missing_runtime
 
 __all__ = [
+    "AWS_RUNTIMES",
     "EVENT_LIMIT_BYTES",
     "MIB",
     "PAYLOAD_LIMIT_BYTES",
@@ -41,7 +43,9 @@ __all__ = [
     "InvalidLayerArnError",
     "LayerArn",
     "SystemClock",
+    "how_to_get_runtime",
     "iso_time",
+    "missing_runtime",
     "new_request_id",
     "new_trace_id",
     "parse_function_arn",

@@ -30,7 +30,9 @@ def variables_for(assignment: Assignment, log_stream: str, credentials_token: st
         if int(assignment.runtime.removeprefix("python3.")) >= _ON_AL2023:
             overridable["LC_CTYPE"] = "C.UTF-8"
     if assignment.runtime.startswith("nodejs"):
-        overridable["NODE_PATH"] = "/opt/nodejs/node_modules:/var/runtime/node_modules:/var/runtime:/var/task"
+        major = assignment.runtime.removesuffix(".x")[-2:]
+        layers = f"/opt/nodejs/node{major}/node_modules:/opt/nodejs/node_modules"
+        overridable["NODE_PATH"] = f"{layers}:/var/runtime/node_modules:/var/runtime:/var/task"
     reserved = {
         "_HANDLER": assignment.handler,
         "AWS_REGION": key.region,

@@ -93,4 +93,4 @@ def _enter_user_namespace(birth: Birth) -> None:
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
         return
-    rootless.enter_last_namespace(USER_ID, GROUP_ID)
+    rootless.enter_user_namespace(USER_ID, GROUP_ID)

@@ -27,15 +27,19 @@ def has_libraries() -> bool:
 def run_python_anew(wrapper: list[str], settings: dict[str, Any]) -> None:
     """Start the runtime anew, by way of a script where AWS_LAMBDA_EXEC_WRAPPER asks for one (Lambda developer guide)."""
     environment = {**settings["environment"], "_LAMBDA_TELEMETRY_LOG_FD": str(TELEMETRY)}
-    environment["PYTHONPATH"] = ":".join([*code_paths(), environment.get("PYTHONPATH", "")])
-    _execute([*wrapper, settings["interpreter"], "-m", "awslambdaric", settings["handler"]], environment)
+    if "LC_ALL" not in environment:
+        environment |= {"LC_ALL": "C.UTF-8", "_INGLE_LOCALE": "1"}
+    _execute([*wrapper, sys.executable, "/var/runtime/bootstrap.py"], environment)
 
 
 def run_node(settings: dict[str, Any]) -> None:
-    """Become node with our client of the Runtime API, by way of a wrapper script where there is one."""
-    command = [settings["interpreter"], "/var/runtime/runtime.cjs"]
-    wrapper = settings["environment"].get("AWS_LAMBDA_EXEC_WRAPPER")
-    _execute([wrapper, *command] if wrapper else command, settings["environment"])
+    """Become node with AWS's client, by way of a wrapper script where there is one, with Lambda's limits on its heap."""
+    environment = {**settings["environment"], "_LAMBDA_TELEMETRY_LOG_FD": str(TELEMETRY)}
+    memory_mib = int(environment["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"])
+    limits = [f"--max-semi-space-size={memory_mib * 5 // 100}", f"--max-old-space-size={memory_mib * 90 // 100}"]
+    command = ["/var/lang/bin/node", "--expose-gc", *limits, "/var/rapid/start.mjs"]
+    wrapper = environment.get("AWS_LAMBDA_EXEC_WRAPPER")
+    _execute([wrapper, *command] if wrapper else command, environment)
 
 
 def run_bootstrap(settings: dict[str, Any]) -> None:
@@ -55,14 +59,6 @@ def run_extension(settings: dict[str, Any], number: int) -> None:
     except OSError as error:
         sys.stderr.write(f"fork/exec {path}: {(error.strerror or '').lower()}\n")
         os._exit(126)
-
-
-def code_paths() -> list[str]:
-    """Return where a function's modules are looked for before the runtime's own (execution reference, section 2)."""
-    if not os.path.isdir("/opt/python"):
-        return ["/var/task"]
-    version = f"python{sys.version_info[0]}.{sys.version_info[1]}"
-    return ["/var/task", f"/opt/python/lib/{version}/site-packages", "/opt/python"]
 
 
 def _execute(command: list[str], environment: dict[str, str]) -> None:

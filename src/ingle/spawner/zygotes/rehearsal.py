@@ -68,9 +68,11 @@ def _serve_one_event(client: Any) -> None:
 def _as_it_was(bootstrap: Any) -> Iterator[None]:
     """Undo what a start of AWS's client leaves in the process."""
     path, output, error, converter = list(sys.path), sys.stdout, sys.stderr, logging.Formatter.converter
+    writes_none, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes_none
         sys.path[:], sys.stdout, sys.stderr, logging.Formatter.converter = path, output, error, converter
         logging.getLogger().handlers.clear()
         bootstrap._GLOBAL_AWS_REQUEST_ID = bootstrap._GLOBAL_TENANT_ID = None

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import glob
 import os
+import re
+from typing import TYPE_CHECKING
 
 from .. import syscalls
+
+if TYPE_CHECKING:
+    from ..runtimes import Runtime
+
+CLIENT, OWN = "/var/rapid/client", "/var/rapid/spawner"
+"""Where a Python's client and, until all of it is imported, the zygote's own modules are."""
 
 _SYSTEM = ("/usr/bin", "/usr/lib", "/usr/lib64", "/usr/share/zoneinfo", "/usr/share/ca-certificates", "/etc/ssl/certs")
 _LENT_WITH_USR = (
@@ -19,6 +27,8 @@ _LENT_WITH_USR = (
 _ALIASES = ("/bin", "/lib", "/lib64")
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 _LINKS = {"fd": "/proc/self/fd", "stdin": "/proc/self/fd/0", "stdout": "/proc/self/fd/1", "stderr": "/proc/self/fd/2"}
+_PACKAGES = re.compile(r"python[\d.]*/(site|dist)-packages|node_modules|nodejs|node")
+"""Where a host keeps packages below a `lib`: a function finds its own, its layers' and its runtime's, no others."""
 _FILES = {
     "passwd": "root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:993:990::/home/sbx_user1051:/sbin/nologin\n",
     "group": "root:x:0:\nsbx_user1051:x:990:\n",
@@ -33,12 +43,29 @@ _ENTRYPOINT = '#!/bin/sh\nexec /var/runtime/bootstrap "$@"\n'
 """Lambda's images have it; nothing of Ingle's runs it."""
 
 
-def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_host_proc: bool) -> None:
+def runtime_trees(kind: str, runtime: Runtime, packages: str) -> list[tuple[str, str]]:
+    """Return what a runtime shows beside the host's programs, as (host path, path inside): as Lambda lays it out.
+
+    The language is in /var/lang, AWS's client and SDK in /var/runtime, and what is ours in /var/rapid.
+    """
+    zygotes, client = os.path.dirname(os.path.abspath(__file__)), os.path.join(packages, runtime.name)
+    if kind not in ("python", "node"):
+        return []
+    name = os.path.basename(runtime.interpreter)
+    trees = [(runtime.prefix, "/var/lang")] if runtime.prefix else [(runtime.interpreter, "/var/lang/bin/" + name)]
+    if kind == "node":
+        return [*trees, (client, "/var/runtime"), (os.path.join(zygotes, "nodejs"), "/var/rapid")]
+    if not runtime.prefix:
+        trees.append((f"/usr/lib/{name}", f"/var/lang/lib/{name}"))
+    own = os.path.join(zygotes, "python", "bootstrap.py")
+    return [*trees, (client, CLIENT), (os.path.dirname(zygotes), OWN), (own, "/var/runtime/bootstrap.py")]
+
+
+def build_root(place: str, trees: list[tuple[str, str]], *, with_host_proc: bool) -> None:
     """Assemble the root at `place`, enter it by pivot_root and make it read-only.
 
-    `trees` are (host path, path inside) of further directories or files to show; /var/lang leads to where the runtime's
-    `language` is installed, empty for none. The caller is in a mount namespace of its own. Sources are opened before
-    anything is covered, so they may lie under directories that nobody else may enter.
+    `trees` are (host path, path inside) of further directories or files to show. The caller is in a mount namespace of
+    its own. Sources are opened before anything is covered, so they may lie under directories that nobody else may enter.
     Without root the kernel mounts a new /proc only where a whole one is to be seen already: `with_host_proc` shows it
     here, and each environment covers it with its own.
     """
@@ -63,8 +90,8 @@ def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_
         os.close(proc)
     for name, target in _LINKS.items():
         os.symlink(target, "dev/" + name)
-    if language:
-        os.symlink(language, "var/lang")
+    _link_client()
+    _cover_packages()
     for name, content in _FILES.items():
         with open("etc/" + name, "w") as file:
             file.write(content)
@@ -76,6 +103,28 @@ def build_root(place: str, trees: list[tuple[str, str]], *, language: str, with_
     os.chdir("/")
     flags = syscalls.MS_REMOUNT | syscalls.MS_BIND | syscalls.MS_RDONLY | syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("none", "/", None, flags)
+
+
+def _link_client() -> None:
+    """Let /var/runtime hold a Python's client and SDK beside the file that starts them."""
+    if os.path.isdir("." + CLIENT):
+        for name in os.listdir("." + CLIENT):
+            os.symlink(f"{CLIENT}/{name}", f"var/runtime/{name}")
+
+
+def _cover_packages() -> None:
+    """Show an empty directory wherever the host's Pythons and nodes keep packages of their own."""
+    libraries = [
+        path
+        for path in ("usr/lib", "usr/lib64", "lib", "var/lang/lib")
+        if os.path.isdir(path) and not os.path.islink(path)
+    ]
+    for library in libraries:
+        for name in os.listdir(library):
+            inside = [name, *(f"{name}/{packages}" for packages in ("site-packages", "dist-packages"))]
+            for path in inside:
+                if _PACKAGES.fullmatch(path) and os.path.isdir(f"{library}/{path}"):
+                    _attach(syscalls.open_tree("mnt", recursive=False), "mnt", f"./{library}/{path}", is_device=False)
 
 
 def _show_alias(alias: str, opened: list[tuple[int, str, str]]) -> None:

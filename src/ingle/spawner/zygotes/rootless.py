@@ -10,21 +10,19 @@ from collections.abc import Callable
 from .. import syscalls, unpack
 
 
-def enter_user_namespace() -> None:
-    """Enter a user namespace in which our one user is root."""
+def enter_user_namespace(user: int, group: int) -> None:
+    """Enter a user namespace in which our one user has the environments' name, with every right over it.
+
+    It has no root: /proc of what is executed in it belongs to its root, so there to nobody who runs here.
+    """
     uid, gid = os.getuid(), os.getgid()
     syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, content in (("setgroups", "deny"), ("uid_map", f"0 {uid} 1"), ("gid_map", f"0 {gid} 1")):
+    for name, content in (("setgroups", "deny"), ("uid_map", f"{user} {uid} 1"), ("gid_map", f"{group} {gid} 1")):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(content)
-
-
-def enter_last_namespace(user: int, group: int) -> None:
-    """Enter a user namespace in which our one user has the environments' name."""
-    syscalls.unshare(syscalls.CLONE_NEWUSER)
-    for name, content in (("setgroups", "deny"), ("uid_map", f"{user} 0 1"), ("gid_map", f"{group} 0 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(content)
+    with open("/proc/self/status") as file:
+        held = next(int(line.split()[1], 16) for line in file if line.startswith("CapPrm:"))
+    syscalls.keep_capabilities_when_executed([number for number in range(64) if held >> number & 1])
 
 
 def unpack_at(image: int, place: str) -> None:

@@ -1,7 +1,8 @@
 """A zygote: enters the minimal root, preloads its runtime, then forks an environment for each message.
 
-It is started by the spawner as `python -c … KIND LINK ROOTLESS PLACE TREES…` and says READY on its link. It never
-holds customer code: the copies run that, after they have given up every right.
+It is started by the spawner as `python -c … KIND LINK ROOTLESS PLACE TREES…` and says READY on its link. One for Python
+begins anew inside the root, so that all it has imported comes from where functions see it. It never holds customer
+code: the copies run that, after they have given up every right.
 """
 
 from __future__ import annotations
@@ -17,9 +18,11 @@ from collections.abc import Callable
 from .. import messages, signals, syscalls
 from ..messages import Kind
 from . import environment, launch, memory_image, root, rootless
+from .init import GROUP_ID, USER_ID
 from .rehearsal import rehearse
 
 _REHEARSALS = 24
+_ANEW = "import sys; sys.path[0] = '/var/rapid'; from spawner.zygotes import zygote; zygote.go_on(sys.argv[1:])"
 
 
 def main(arguments: list[str]) -> None:
@@ -30,20 +33,45 @@ def main(arguments: list[str]) -> None:
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
     is_rootless = without_root == "1"
     if is_rootless:
-        rootless.enter_user_namespace()
+        rootless.enter_user_namespace(USER_ID, GROUP_ID)
         syscalls.prctl(syscalls.PR_SET_CHILD_SUBREAPER, 1)
     own_pid_namespace = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
     syscalls.unshare(syscalls.CLONE_NEWNS)
     pairs = list(zip(trees[::2], trees[1::2]))  # noqa: B905 - Python 3.9
-    # A Python finds its library inside the root too; the others run on ours, which isn't there.
-    run = None if kind == "python" else launch.preload(kind)
-    language = sys.base_prefix if kind == "python" else ""
-    with open("/proc/self/smaps", "rb", buffering=0) as mappings:  # there is no /proc in the root
-        root.build_root(place, pairs, language=language, with_host_proc=is_rootless)
-        if run is None:
-            run = launch.preload(kind)
-            _rehearse()
-            memory_image.prepare(mappings)
+    if kind == "python":
+        _begin_anew(link, own_pid_namespace, lambda: root.build_root(place, pairs, with_host_proc=is_rootless))
+    run = launch.preload(kind)  # it runs on our Python, whose library isn't in the root
+    root.build_root(place, pairs, with_host_proc=is_rootless)
+    _announce(link, own_pid_namespace, run)
+
+
+def _begin_anew(link: socket.socket, own_pid_namespace: int, enter_root: Callable[[], None]) -> None:
+    """Become the same Python inside the root: never returns."""
+    own_process = os.open("/proc/self", os.O_PATH | os.O_DIRECTORY)  # there is no /proc in the root
+    enter_root()
+    descriptors = (link.fileno(), own_pid_namespace, own_process)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, True)
+    environment = {"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": "/var/lang/lib"}
+    interpreter = "/var/lang/bin/python%d.%d" % sys.version_info[:2]
+    os.execve(interpreter, [interpreter, "-c", _ANEW, *map(str, descriptors)], environment)
+
+
+def go_on(arguments: list[str]) -> None:
+    """Preload a Python runtime inside the root, then run as a zygote until the spawner closes the link."""
+    numbers = [int(argument) for argument in arguments]
+    for number in numbers:
+        os.set_inheritable(number, False)
+    run = launch.preload("python")
+    _rehearse()
+    with open(os.open("smaps", os.O_RDONLY, dir_fd=numbers[2]), "rb", buffering=0) as mappings:
+        memory_image.prepare(mappings)
+    os.close(numbers[2])
+    syscalls.unmount(root.OWN, syscalls.MNT_DETACH)
+    _announce(socket.socket(fileno=numbers[0]), numbers[1], run)
+
+
+def _announce(link: socket.socket, own_pid_namespace: int, run: Callable[[int, int], None]) -> None:
     gc.collect()
     gc.freeze()
     messages.send(link, Kind.READY)

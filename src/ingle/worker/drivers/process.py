@@ -18,8 +18,7 @@ from ingle.spawner.unpack import unpack_image
 from ingle.worker.drivers.contract import RUNTIME, EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.sandbox import log_pipe
 
-_CLIENT = "import sys; from awslambdaric.__main__ import main; main(['bootstrap', sys.argv[1]])"
-_NODE_CLIENT = Path(sys.modules["ingle.spawner"].__file__ or "").parent / "zygotes" / "nodejs" / "runtime.cjs"
+_ZYGOTES = Path(sys.modules["ingle.spawner"].__file__ or "").parent / "zygotes"
 
 
 class ProcessDriver:
@@ -94,12 +93,13 @@ class ProcessDriver:
             for variable in ("PATH", "LD_LIBRARY_PATH", "NODE_PATH"):
                 if variable in environment:
                     environment[variable] = environment[variable].replace("/opt/", f"{opt}/")
+        environment["LAMBDA_RUNTIME_DIR"] = os.fspath(self._packages / name)
         if name.startswith("python"):
-            layers = f":{opt}/python/lib/{name}/site-packages:{opt}/python" if opt is not None else ""
-            environment["PYTHONPATH"] = f"{task}{layers}:{self._packages / name}"
-            return [interpreter, "-c", _CLIENT, settings["handler"]]
+            layers = f"{opt}/python/lib/{name}/site-packages:{opt}/python:" if opt is not None else ""
+            environment["PYTHONPATH"] = f"{layers}{self._packages / name}"
+            return [interpreter, "-s", os.fspath(_ZYGOTES / "python" / "bootstrap.py")]
         if name.startswith("nodejs"):
-            return [interpreter, os.fspath(_NODE_CLIENT)]
+            return [interpreter, os.fspath(_ZYGOTES / "nodejs" / "start.mjs")]
         return [os.fspath(task / "bootstrap")]
 
     async def close(self) -> None:
