@@ -169,7 +169,10 @@ def test_a_runtime_that_the_host_has_no_more_is_told(own: Ingle) -> None:
     own.stop()
     own.prefix = ("env", "INGLE_RUNTIMES=/nowhere")
     own.start()
-    with pytest.raises(ClientError, match="The runtime or runtime version specified is not supported") as caught:
+    with pytest.raises(
+        ClientError,
+        match=r"Runtime.Unavailable: this host has no python3.11. `uv python install 3.11 && ingle runtimes python3.11`",
+    ) as caught:
         own.client().invoke(FunctionName="kept")
     response = caught.value.response
     assert (response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]) == (

@@ -218,7 +218,6 @@ def test_account_settings_count_what_is_there(functions: Any, function: str) -> 
 
 
 REFUSED_SETTINGS: dict[str, tuple[dict[str, Any], str, str]] = {
-    "runtime": ({"Runtime": "java21"}, "InvalidParameterValueException", "Available: "),
     "old_runtime": ({"Runtime": "python3.7"}, "InvalidParameterValueException", "no longer supported"),
     "odd_runtime": (
         {"Runtime": "PYTHON3.9"},

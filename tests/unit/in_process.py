@@ -111,7 +111,7 @@ class ControlPlane:
         )  # fmt: skip
         resources = (
             functions,
-            FunctionViews(self.repository, code, downloads),
+            FunctionViews(self.repository, code, downloads, [RUNTIME]),
             AccountSettings(self.repository, layers, 1000),
             Concurrency(self.repository, self.publisher, 1000),
             Aliases(self.repository, self.publisher),

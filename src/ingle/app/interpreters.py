@@ -67,7 +67,7 @@ def find_pythons() -> dict[int, str]:
     ]
     found: dict[int, str] = {}
     for folder in folders:
-        for minor in range(9, 16):
+        for minor in range(9, 15):
             path = folder / f"python3.{minor}"
             if minor not in found and _is_program(path):
                 found[minor] = os.path.realpath(path)

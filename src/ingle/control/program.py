@@ -99,7 +99,7 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     event_sources = EventSources(EventSourceRepository(database), repository, clock)
     resources = (
         functions,
-        FunctionViews(repository, code, downloads),
+        FunctionViews(repository, code, downloads, settings.runtimes),
         AccountSettings(repository, layers, settings.concurrency_limit),
         concurrency,
         Aliases(repository, publisher),

@@ -4,6 +4,7 @@ import json
 import re
 
 from ingle.functions.errors import InvalidSettingError
+from ingle.values import AWS_RUNTIMES
 
 RESERVED_VARIABLES = frozenset(
     [
@@ -32,12 +33,6 @@ RESERVED_VARIABLES = frozenset(
 )
 _VARIABLES_LIMIT_BYTES = 4096
 _SNAP_START_EPHEMERAL_MIB = 512
-CREATABLE_RUNTIMES = (
-    "nodejs16.x", "nodejs18.x", "nodejs20.x", "nodejs22.x", "nodejs24.x", "python3.8", "python3.9", "python3.10",
-    "python3.11", "python3.12", "python3.13", "python3.14", "java8.al2", "java11", "java17", "java21", "java25", "dotnet6",
-    "dotnet8", "dotnet10", "ruby3.2", "ruby3.3", "ruby3.4", "provided.al2", "provided.al2023",
-)  # fmt: skip
-"""Those with which AWS creates functions (recorded answers)."""
 _REMOVED = re.compile(
     r"nodejs(4\.3|6\.10|8\.10|10\.x|12\.x|14\.x)|python(2\.7|3\.6|3\.7)|ruby2\.[57]|dotnetcore.*|go1\.x|java8|provided|nodejs"
 )
@@ -72,21 +67,18 @@ def check_snap_start(runtime: str, ephemeral_mib: int, *, is_per_tenant: bool) -
         raise InvalidSettingError("SnapStart is not supported for functions with tenant isolation.")
 
 
-def check_runtime(runtime: str, offered: list[str]) -> None:
-    """Raises InvalidSettingError for a runtime that AWS has removed or doesn't know, or that this host lacks."""
-    if runtime in offered:
-        return
+def check_runtime(runtime: str) -> None:
+    """Raises InvalidSettingError for a runtime that AWS has removed or doesn't know.
+
+    That a host lacks one is not the caller's mistake.
+    """
     if _REMOVED.fullmatch(runtime):
         raise InvalidSettingError(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. We"
             " recommend you use a supported runtime while creating or updating functions."
         )
-    if runtime not in CREATABLE_RUNTIMES:
+    if runtime not in AWS_RUNTIMES:
         raise InvalidSettingError(
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set:"
-            f" [{', '.join(CREATABLE_RUNTIMES)}] or be a valid ARN"
+            f" [{', '.join(AWS_RUNTIMES)}] or be a valid ARN"
         )
-    raise InvalidSettingError(
-        f"The runtime {runtime} is not available on this host. Available: {', '.join(offered)}. `ingle doctor` tells how"
-        " to get others."
-    )

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from ingle.environments import SNAP_START, Assignment, StartEnvironment, VersionKey
+from ingle.values import missing_runtime
 from ingle.worker.config import RuntimeEntry
 from ingle.worker.drivers import Driver, EnvironmentSpec, SpawnError
 from ingle.worker.environment import Newborn
@@ -29,7 +30,7 @@ class Grant:
 
 
 class RuntimeMissingError(SpawnError):
-    """The host offers a function's runtime no longer; `code` is the error that a caller is told."""
+    """The host has not a function's runtime; `code` is the error that a caller is told."""
 
     code = "InvalidRuntimeException"
 
@@ -76,9 +77,7 @@ class Births:
         key = assignment.version
         runtime = self.runtimes.get(assignment.runtime)
         if runtime is None:
-            raise RuntimeMissingError(
-                f"The runtime or runtime version specified is not supported: this host has no {assignment.runtime}."
-            )
+            raise RuntimeMissingError(missing_runtime(assignment.runtime))
         name = _stream_name(key.version, time.time())
         variables = variables_for(assignment, name, self._credentials.token(key))
         configuration = {

@@ -15,10 +15,13 @@ from ingle.store import FunctionRepository
 class FunctionViews:
     """The handlers; each takes a checked request and returns the members of its response."""
 
-    def __init__(self, repository: FunctionRepository, code: CodeStore, downloads: Downloads) -> None:
+    def __init__(
+        self, repository: FunctionRepository, code: CodeStore, downloads: Downloads, runtimes: list[str]
+    ) -> None:
         self._repository = repository
         self._code = code
         self._downloads = downloads
+        self._runtimes = runtimes
 
     def handlers(self) -> dict[str, Handler]:
         return {
@@ -39,7 +42,7 @@ class FunctionViews:
 
     def _show(self, function: Function, version: Version, *, qualifier: str | None = None) -> dict[str, Any]:
         variables = self._code.open_variables(function.arn, version)
-        return render_configuration(function, version, variables, qualifier=qualifier)
+        return render_configuration(function, version, variables, self._runtimes, qualifier=qualifier)
 
     async def get(self, request: Request) -> Answered:
         """GetFunction."""

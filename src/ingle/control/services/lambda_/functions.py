@@ -86,7 +86,7 @@ class Functions:
 
     def _show(self, function: Function, version: Version, *, qualifier: str | None = None) -> dict[str, Any]:
         variables = self._code.open_variables(function.arn, version)
-        return render_configuration(function, version, variables, qualifier=qualifier)
+        return render_configuration(function, version, variables, self._runtimes, qualifier=qualifier)
 
     # creating
 
@@ -133,7 +133,7 @@ class Functions:
 
     def _settings(self, wishes: dict[str, Any]) -> dict[str, Any]:
         """Return the fields of a new `$LATEST` that its request says. Raises InvalidSettingError."""
-        fields = settings_of(wishes, self._runtimes) | logging_of(wishes, None)
+        fields = settings_of(wishes) | logging_of(wishes, None)
         refuse_unsupported(wishes["Code"])
         for name in ("Runtime", "Handler"):
             if not wishes.get(name):
@@ -235,7 +235,7 @@ class Functions:
 
     async def update_configuration(self, request: Request) -> Answered:
         """UpdateFunctionConfiguration."""
-        fields, wanted = settings_of(request.input, self._runtimes), request.input.get("Layers")
+        fields, wanted = settings_of(request.input), request.input.get("Layers")
         check_variables(request.input.get("Environment", {}).get("Variables", {}))
         chosen = self._other_layers(request, wanted) if wanted is not None else None
         function = self._to_change(request)

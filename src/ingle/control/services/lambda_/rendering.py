@@ -5,7 +5,7 @@ from typing import Any
 
 from ingle.artifacts import CodeSignature
 from ingle.functions import BEING_CREATED, Alias, Function, LayerUse, Version
-from ingle.values import parse_layer_arn, runtime_version_arn
+from ingle.values import missing_runtime, parse_layer_arn, runtime_version_arn
 
 
 def render_time(at_ms: int) -> str:
@@ -51,9 +51,12 @@ def render_listed(shown: dict[str, Any]) -> dict[str, Any]:
 
 
 def render_configuration(
-    function: Function, version: Version, variables: dict[str, str], *, qualifier: str | None
+    function: Function, version: Version, variables: dict[str, str], runtimes: list[str], *, qualifier: str | None
 ) -> dict[str, Any]:
-    """Return a FunctionConfiguration; `qualifier`, of a version or alias, is put into the ARN."""
+    """Return a FunctionConfiguration; `qualifier`, of a version or alias, is put into the ARN.
+
+    `runtimes` are those that this host has: a function of another one is active, and says what it lacks.
+    """
     arn = function.arn.qualified(qualifier)
     shown: dict[str, Any] = {
         "FunctionName": function.name,
@@ -104,6 +107,8 @@ def render_configuration(
         }
     if version.state_reason:
         shown["StateReason"] = version.state_reason
+    elif version.state == "Active" and version.runtime not in runtimes:
+        shown["StateReason"] = missing_runtime(version.runtime)
     if version.state_reason_code:
         shown["StateReasonCode"] = version.state_reason_code
     if version.update_status:

@@ -72,11 +72,11 @@ def _check_limits(wishes: dict[str, Any]) -> None:
             )
 
 
-def settings_of(wishes: dict[str, Any], runtimes: list[str]) -> dict[str, Any]:
+def settings_of(wishes: dict[str, Any]) -> dict[str, Any]:
     """Return the fields of a Version that a request names. Raises InvalidSettingError."""
     refuse_unsupported(wishes)
     if "Runtime" in wishes:
-        check_runtime(wishes["Runtime"], runtimes)
+        check_runtime(wishes["Runtime"])
     _check_limits(wishes)
     fields = {field: wishes[name] for name, field in _FIELDS.items() if name in wishes}
     if "EphemeralStorage" in wishes:
