@@ -64,3 +64,21 @@ def test_a_draft_that_a_crash_left_is_no_chunk_and_goes(tmp_path: Path) -> None:
     (tmp_path / NAME[:2] / "tmpdraft").write_bytes(b"half")
     assert list(files.names()) == [NAME]
     assert [path.name for path in (tmp_path / NAME[:2]).iterdir()] == [NAME]
+
+
+def test_what_is_set_aside_is_missing_until_it_is_taken_back(store: ChunkStore) -> None:
+    for _ in range(2):
+        store.put(NAME, b"sealed")
+        store.set_aside(NAME, 5_000)
+        store.set_aside(OTHER, 5_000)
+        with pytest.raises(ChunkMissingError):
+            store.get(NAME)
+        assert (list(store.names()), store.aside()) == ([], {NAME: 5_000})
+        store.take_back(NAME)
+        store.take_back(NAME)
+        assert (store.get(NAME), store.aside()) == (b"sealed", {})
+    store.set_aside(NAME, 6_000)
+    for _ in range(2):
+        store.delete_aside(NAME)
+        store.take_back(NAME)
+    assert (list(store.names()), store.aside()) == ([], {})

@@ -7,7 +7,17 @@ import pytest
 from archive_samples import zip_of
 
 from ingle.artifacts import ChunkTamperedError, Manifest, MemoryChunks, lay_out_image, open_object, read_archive
-from ingle.control.code_store import Chosen, CodeStore, carry_layers, chunks_of, context_of, image_context, uses_of
+from ingle.artifacts.collection import KEPT_ASIDE_MS
+from ingle.control.code_store import (
+    Chosen,
+    CodeStore,
+    carry_layers,
+    chunks_of,
+    chunks_of_layer,
+    context_of,
+    image_context,
+    uses_of,
+)
 from ingle.environments import opt_context
 from ingle.functions import LATEST, Code, Function, InvalidSettingError, Layer, Version
 from ingle.keys import FileRootKey, Keyring
@@ -75,11 +85,14 @@ async def test_chunks_of_functions_and_layers_are_kept_and_no_others(store: Code
     function = function_of(code)
     layer = Layer(account="0" * 12, region="us-east-1", name="l").with_version(layers[0][1])
     await store.keep(ARN, CODE)
-    assert store.collect([function], [layer]) == 1
-    assert store.collect([function], []) == 1
+    assert len(store.collect([function], [layer], 0).set_aside) == 1
+    assert len(store.collect([function], [], 1).set_aside) == 1
     assert set(chunks.names()) == chunks_of(function)
+    assert len(store.collect([function], [layer], 2).take_back) == 1
+    assert len(store.collect([function], [layer], KEPT_ASIDE_MS).delete) == 1
+    assert chunks_of_layer(layer) <= set(chunks.names())
     store.discard(code)
-    assert not list(chunks.names())
+    assert set(chunks.names()) == chunks_of_layer(layer)
 
 
 async def test_code_that_is_too_large_with_its_layers_leaves_nothing(store: CodeStore, chunks: MemoryChunks) -> None:

@@ -104,7 +104,7 @@ async def test_a_url_holds_its_ten_minutes_across_updates_and_the_zip_goes_with_
         world.functions.save(after)
         world.code.delete_unused(world.function, after)
         world.function = after
-        world.code.collect([after], [world.layer])  # as a restart does
+        world.code.collect([after], [world.layer], 0)  # as a restart does
         assert await world.get(url) == (200, LARGE)
         world.clock.seconds += 290
         await kept.expire(key)

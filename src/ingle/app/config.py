@@ -104,7 +104,15 @@ def prepare_data_dir(data_dir: Path, account: str | None) -> Installation:
         raise ConfigurationError(f"{data_dir} is too long a path for Unix sockets: choose a shorter --data")
     (data_dir / "run").mkdir(mode=0o700, parents=True, exist_ok=True)
     data_dir.chmod(0o700)
+    from ingle.store.installation import read_installation_id  # commands have no use for it
+
     held = read_installation(data_dir)
+    database = data_dir / "metadata.sqlite"
+    if held is None and database.exists():
+        file = data_dir / "installation.json"
+        raise ConfigurationError(
+            f'{file} is missing: restore it from a backup, or write {{"account": "…"}} into it, with the account\'s digits'
+        )
     if held is not None and account not in (None, held.account):
         raise ConfigurationError(f"{data_dir} belongs to account {held.account}; --account counts at first start only")
     chosen = held.account if held is not None else account or "000000000000"
@@ -113,7 +121,9 @@ def prepare_data_dir(data_dir: Path, account: str | None) -> Installation:
     if held is not None and held.id:
         return held
     made = Installation(
-        account=chosen, id=secrets.token_hex(16), isolation=held.isolation if held is not None else None
+        account=chosen,
+        id=read_installation_id(database) or secrets.token_hex(16),
+        isolation=held.isolation if held is not None else None,
     )
     draft = data_dir / "installation.new"
     draft.write_bytes(msgspec.json.encode(made))

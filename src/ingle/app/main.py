@@ -142,6 +142,29 @@ def sign(archive: Path, key: Path, new_key: bool, profile: str, days: int | None
         fail(str(error))
 
 
+@app.group()
+def artifacts() -> None:
+    """Examine the sealed code of an installation."""
+
+
+@artifacts.command()
+@data_option
+@click.option("--dry-run", is_flag=True, help="Only show the plan; Ingle may run meanwhile.")
+def collect(data: Path | None, dry_run: bool) -> None:
+    """Set aside sealed code that no function and no layer names.
+
+    Each start does the same. What has been aside for seven days is deleted. What a function or layer names again, after the
+    database was restored for example, is taken back.
+    """
+    from ingle.app.artifacts import collect as act
+
+    try:
+        for line in act((data or default_data_dir()).absolute(), dry_run=dry_run):
+            say(line)
+    except ConfigurationError as error:
+        fail(str(error))
+
+
 @app.command(hidden=True)
 @data_option
 @click.option("--port", default=DEFAULT_PORT)

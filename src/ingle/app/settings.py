@@ -44,6 +44,7 @@ def build_settings(
             data_dir=str(options.data_dir),
             run_dir=run_dir,
             account=installation.account,
+            installation=installation.id,
             runtimes=[entry.name for entry in runtimes],
             concurrency_limit=options.concurrency,
             call_rate=options.call_rate,

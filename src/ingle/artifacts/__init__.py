@@ -12,6 +12,7 @@ from ingle.artifacts.chunking import ChunkTamperedError, open_object, open_to_me
 from ingle.artifacts.chunks.contract import ChunkMissingError, ChunkStore
 from ingle.artifacts.chunks.files import FileChunks
 from ingle.artifacts.chunks.memory import MemoryChunks
+from ingle.artifacts.collection import CollectionPlan, plan_collection
 from ingle.artifacts.erofs import lay_out_image
 from ingle.artifacts.layering import Layers
 from ingle.artifacts.manifest import Manifest
@@ -26,6 +27,7 @@ __all__ = [
     "ChunkStore",
     "ChunkTamperedError",
     "CodeSignature",
+    "CollectionPlan",
     "Entry",
     "FileChunks",
     "Layers",
@@ -35,6 +37,7 @@ __all__ = [
     "lay_out_image",
     "open_object",
     "open_to_memfd",
+    "plan_collection",
     "read_archive",
     "read_signature",
     "seal_object",

@@ -13,10 +13,12 @@ from ingle.artifacts import (
     Archive,
     ChunkStore,
     CodeSignature,
+    CollectionPlan,
     Layers,
     Manifest,
     lay_out_image,
     open_object,
+    plan_collection,
     read_archive,
     read_signature,
     seal_object,
@@ -90,6 +92,14 @@ def carry_layers(before: Code, code: Code) -> Code:
         opt_key=before.opt_key or before.wrapped_key,  # which sealed it, before the image had a key of its own
         extensions=before.extensions,
     )
+
+
+def plan_of_chunks(
+    chunks: ChunkStore, functions: Iterable[Function], layers: Iterable[Layer], now_ms: int
+) -> CollectionPlan:
+    """Return what is to be done with the chunks that no function and no layer names."""
+    named: set[str] = set().union(*map(chunks_of, functions), *map(chunks_of_layer, layers))
+    return plan_collection(named, list(chunks.names()), chunks.aside(), now_ms)
 
 
 class CodeStore:
@@ -194,16 +204,14 @@ class CodeStore:
         for name in chunks_of(before) - (chunks_of(after) if after is not None else set()):
             self._chunks.delete(name)
 
-    def collect(self, functions: Iterable[Function], layers: Iterable[Layer]) -> int:
-        """Delete every chunk that no function and no layer has, as a crash may have left some; return how many there were.
+    def collect(self, functions: Iterable[Function], layers: Iterable[Layer], now_ms: int) -> CollectionPlan:
+        """Set aside each chunk that no function and no layer names, and delete what has been aside for a week.
 
-        Nobody may be keeping code meanwhile.
+        A crash may have left some, but an older database names too few as well. Nobody may be keeping code meanwhile.
         """
-        kept: set[str] = set().union(*map(chunks_of, functions), *map(chunks_of_layer, layers))
-        unused = [name for name in self._chunks.names() if name not in kept]
-        for name in unused:
-            self._chunks.delete(name)
-        return len(unused)
+        plan = plan_of_chunks(self._chunks, functions, layers, now_ms)
+        plan.execute(self._chunks, now_ms)
+        return plan
 
     def data_key(self, arn: FunctionArn, code: Code) -> bytes:
         return self._keyring.unwrap(code.wrapped_key, context_of(arn)).secret

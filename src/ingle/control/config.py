@@ -27,6 +27,8 @@ class ControlSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: str
     run_dir: str
     account: str
+    installation: str
+    """The id of the data directory, which its databases have as well."""
     runtimes: list[str]
     links: Links
     concurrency_limit: int

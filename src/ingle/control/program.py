@@ -3,12 +3,15 @@
 import asyncio
 from pathlib import Path
 
-from ingle.artifacts import FileChunks
+import structlog
+
+from ingle.artifacts import CollectionPlan, FileChunks
 from ingle.control.call_rate import CallRate
 from ingle.control.code_bucket import CodeBucket
 from ingle.control.code_store import CodeStore
 from ingle.control.config import ControlSettings
 from ingle.control.credentials import load_root_credentials
+from ingle.control.databases import open_databases
 from ingle.control.dispatcher import Dispatcher
 from ingle.control.downloads import Downloads
 from ingle.control.event_queue import EventQueue
@@ -61,11 +64,11 @@ from ingle.store import (
     LayerRepository,
     LogGroupRepository,
     SessionKeyRepository,
-    open_database,
-    open_queue,
 )
 from ingle.transport import HttpClient, Intake, Lifeline, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
+
+_log = structlog.get_logger("ingle.control")
 
 
 async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
@@ -75,13 +78,16 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     is_new = not (data_dir / "metadata.sqlite").exists()
     keyring = Keyring(open_root_key(data_dir))
     root = load_root_credentials(data_dir / "credentials.json", settings.account, is_new=is_new)
-    database = open_database(data_dir / "metadata.sqlite")
-    queue = open_queue(data_dir / "queue.sqlite")
+    database, queue = open_databases(data_dir, settings.installation)
     repository = FunctionRepository(database)
     code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
     gateway = HttpClient(str(run_dir / "gateway.sock"), token=settings.links.gateway)
     layers = LayerRepository(database)
-    await asyncio.to_thread(code.collect, list(repository.every()), list(layers.every()))
+    now_ms = clock.now_ms()
+    plan = await asyncio.to_thread(code.collect, list(repository.every()), list(layers.every()), now_ms)
+    if plan != CollectionPlan():
+        counts = {"set_aside": len(plan.set_aside), "taken_back": len(plan.take_back), "deleted": len(plan.delete)}
+        _log.warning("artifacts.collected", **counts)
     publisher = Publisher(repository, gateway)
     superseded = SupersededCode(repository, code, clock)
     optimiser = Optimiser(repository, code, publisher, superseded)

@@ -4,6 +4,7 @@ from ingle.store.code_signing import CodeSigningRepository
 from ingle.store.engine import open_database, open_queue
 from ingle.store.event_sources import EventSourceRepository
 from ingle.store.functions import FunctionRepository
+from ingle.store.installation import bind_installation, read_installation_id
 from ingle.store.layers import LayerRepository
 from ingle.store.queues import EventRepository, SealedEvent
 from ingle.store.sessions import SessionKeyRepository
@@ -19,6 +20,8 @@ __all__ = [
     "LogGroupRow",
     "SealedEvent",
     "SessionKeyRepository",
+    "bind_installation",
     "open_database",
     "open_queue",
+    "read_installation_id",
 ]

@@ -36,6 +36,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             group_id TEXT NOT NULL, name TEXT NOT NULL, created_ms INTEGER NOT NULL, PRIMARY KEY (group_id, name)
         ) WITHOUT ROWID""",
     ),
+    ("CREATE TABLE installation (id TEXT NOT NULL)",),
 )
 
 QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -54,5 +55,6 @@ QUEUE_MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX events_by_age ON events (accepted_ms)",
         "CREATE INDEX events_by_key ON events (key_id)",
     ),
+    ("CREATE TABLE installation (id TEXT NOT NULL)",),
 )
 """The database of queued events, which is written far more often than the other and kept apart from it."""

@@ -26,5 +26,21 @@ class ChunkStore(Protocol):
         ...
 
     def names(self) -> Iterator[str]:
-        """Iterate over the names of all chunks, in any order."""
+        """Iterate over the names of all chunks, in any order; those that are set aside are none."""
+        ...
+
+    def set_aside(self, name: str, now_ms: int) -> None:
+        """Have a chunk count as missing, and keep it nevertheless; no error where there is none."""
+        ...
+
+    def aside(self) -> dict[str, int]:
+        """Return the names of the chunks that are set aside, and since when (milliseconds of the epoch)."""
+        ...
+
+    def take_back(self, name: str) -> None:
+        """Have a chunk that is set aside count again; no error where there is none."""
+        ...
+
+    def delete_aside(self, name: str) -> None:
+        """Forget a chunk that is set aside; no error where there is none."""
         ...

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ingle.artifacts.chunks.contract import ChunkMissingError
 
+_ASIDE = "aside"
 _NAME = re.compile(r"[0-9a-f]{64}")
 
 
@@ -49,6 +50,34 @@ class FileChunks:
 
     def delete(self, name: str) -> None:
         self._path(name).unlink(missing_ok=True)
+
+    def set_aside(self, name: str, now_ms: int) -> None:
+        path, aside = self._path(name), self._aside_path(name)
+        if not path.exists():
+            return
+        aside.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.utime(path, ns=(now_ms * 10**6, now_ms * 10**6))
+        path.rename(aside)
+        _sync(aside.parent)
+
+    def aside(self) -> dict[str, int]:
+        found = (path for path in (self._folder / _ASIDE).glob("*") if _NAME.fullmatch(path.name))
+        return {path.name: path.stat().st_mtime_ns // 10**6 for path in found}
+
+    def take_back(self, name: str) -> None:
+        aside = self._aside_path(name)
+        if not aside.exists():
+            return
+        path = self._path(name)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside.rename(path)
+        _sync(path.parent)
+
+    def delete_aside(self, name: str) -> None:
+        self._aside_path(name).unlink(missing_ok=True)
+
+    def _aside_path(self, name: str) -> Path:
+        return self._folder / _ASIDE / self._path(name).name
 
     def names(self) -> Iterator[str]:
         for path in self._folder.glob("??/*"):

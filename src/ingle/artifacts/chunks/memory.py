@@ -10,6 +10,7 @@ class MemoryChunks:
 
     def __init__(self) -> None:
         self.held: dict[str, bytes] = {}
+        self._aside: dict[str, tuple[int, bytes]] = {}
 
     def put(self, name: str, sealed: bytes) -> None:
         self.held[name] = sealed
@@ -25,3 +26,17 @@ class MemoryChunks:
 
     def names(self) -> Iterator[str]:
         return iter(list(self.held))
+
+    def set_aside(self, name: str, now_ms: int) -> None:
+        if name in self.held:
+            self._aside[name] = (now_ms, self.held.pop(name))
+
+    def aside(self) -> dict[str, int]:
+        return {name: at_ms for name, (at_ms, _) in self._aside.items()}
+
+    def take_back(self, name: str) -> None:
+        if name in self._aside:
+            self.held[name] = self._aside.pop(name)[1]
+
+    def delete_aside(self, name: str) -> None:
+        self._aside.pop(name, None)
