@@ -3,6 +3,7 @@
 from typing import Any
 
 from harness import zip_of
+from tests.system.test_functions_api import refused
 
 SOURCE = "def handler(event, context):\n    return context.function_version\n"
 CHANGED = SOURCE + "# changed\n"
@@ -53,3 +54,21 @@ def test_neither_a_tag_nor_a_version_costs_an_environment(functions: Any, deploy
         FunctionName=name, StatementId="s", Action="lambda:InvokeFunction", Principal="s3.amazonaws.com"
     )
     assert functions.invoke(FunctionName=name)["Payload"].read() == first
+
+
+def test_an_arn_that_ends_with_the_word_function_means_a_function_of_that_name(functions: Any) -> None:
+    arn = "arn:aws:lambda:us-east-1:000000000000:function"
+    for call, told in ((functions.get_function, ""), (functions.delete_function, ""), (functions.invoke, ":$LATEST")):
+        assert refused(call, FunctionName=arn) == (
+            "ResourceNotFoundException", 404, f"Function not found: {arn}:function{told}",
+        )  # fmt: skip
+
+
+def test_a_publisher_without_a_version_is_taken_and_shown(functions: Any) -> None:
+    publishers = {"SigningProfileVersionArns": ["arn:aws:signer:us-east-1:123456789012:/signing-profiles/test"]}
+    made = functions.create_code_signing_config(AllowedPublishers=publishers)
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
+    config = made["CodeSigningConfig"]["CodeSigningConfigArn"]
+    shown = functions.get_code_signing_config(CodeSigningConfigArn=config)["CodeSigningConfig"]
+    assert shown["AllowedPublishers"] == publishers
+    functions.delete_code_signing_config(CodeSigningConfigArn=config)

@@ -71,6 +71,7 @@ def by_name(text: str = f"Function not found: {A}nobody") -> list[Row]:
         missing({"FunctionName": WEST + "function:f"}, NOT_REACHABLE, When.ALONE),
         missing({"FunctionName": "nobody"}, text),
         missing({"FunctionName": A + "nobody"}, text),
+        missing({"FunctionName": R + "function"}, text.replace(":nobody", ":function")),
     ]
 
 
