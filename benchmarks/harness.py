@@ -116,7 +116,12 @@ class Ingle:
             region_name=region,
             aws_access_key_id=held["access_key_id"],
             aws_secret_access_key=held["secret_access_key"],
-            config=Config(retries={"max_attempts": 0}, read_timeout=120, parameter_validation=False),
+            config=Config(
+                retries={"max_attempts": 0},
+                read_timeout=120,
+                parameter_validation=False,
+                inject_host_prefix=False,  # no name before an address of the loopback interface
+            ),
         )
         for observer in self.observers:
             client.meta.events.register("after-call", observer)

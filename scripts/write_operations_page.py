@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ingle.control.services import lambda_
-from ingle.protocol import load_service
+from ingle.control.services import lambda_, logs
+from ingle.protocol import Operation, ServiceModel, load_service
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "operations.md"
 SERVICES = {
@@ -14,7 +14,11 @@ SERVICES = {
     "lambda-core": "Lambda Core: network connectors and runtimes of one's own",
     "lambda-microvms": "Lambda MicroVMs",
     "lambda-web": "Lambda Web",
+    "logs": "CloudWatch Logs",
 }
+"""Every service whose model Ingle loads."""
+HANDLERS = {"lambda": lambda_, "logs": logs}
+"""The modules whose classes have the handlers of a service."""
 GATEWAY = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
 """What the gateway serves itself; all else is for the handlers of control."""
 
@@ -24,16 +28,25 @@ def _names_of(resource: Any) -> Iterable[str]:
     return resource.handlers(resource.__new__(resource)).keys() if hasattr(resource, "handlers") else ()
 
 
-def served() -> set[str]:
-    """Return the operations of `lambda` that Ingle serves."""
-    return {name for resource in vars(lambda_).values() for name in _names_of(resource)} | GATEWAY
+def served(service: str) -> set[str]:
+    """Return the operations of a service that Ingle serves."""
+    module = HANDLERS.get(service)
+    names = {name for resource in vars(module).values() for name in _names_of(resource)} if module else set()
+    return names | GATEWAY if service == "lambda" else names
+
+
+def _request(model: ServiceModel, operation: Operation) -> str:
+    """Return what tells an operation from the others: its address, or the target that a header names."""
+    if model.target_prefix:
+        return f"X-Amz-Target: {model.target_prefix}.{operation.name}"
+    return f"{operation.method} {operation.uri}"
 
 
 def _section(service: str, title: str) -> str:
     model = load_service(service)
-    here = served() if service == "lambda" else set()
+    here = served(service)
     rows = "\n".join(
-        f"| {name} | `{operation.method} {operation.uri}` | {'served' if name in here else '501'} |"
+        f"| {name} | `{_request(model, operation)}` | {'served' if name in here else '501'} |"
         for name, operation in sorted(model.operations.items())
     )
     count = len(here & model.operations.keys())
@@ -50,7 +63,7 @@ def render() -> str:
 Written by `scripts/write_operations_page.py` from AWS's service models and Ingle's handlers. What is `served` behaves as
 AWS's does; what is `501` answers `NotImplementedException`, once the request's signature has been verified, and changes nothing.
 Capacity providers (and function scaling, which only functions on them have), durable executions and Lambda's sibling services
-are not built.
+are not built. Of CloudWatch Logs there is what tools need to write, read, keep and follow logs.
 
 {sections}"""
 

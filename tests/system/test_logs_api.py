@@ -363,6 +363,47 @@ def test_what_a_function_logs_reaches_its_subscriber_and_never_itself(
     assert "Could not deliver test message to specified Kinesis stream" in refused[1]
 
 
+def follow(logs: Any, **wanted: Any) -> tuple[dict[str, Any], Iterator[list[dict[str, Any]]], Callable[[], None]]:
+    """Begin a session; return what it began with, its updates that have events, and what ends it."""
+    stream = logs.start_live_tail(**wanted)["responseStream"]
+    events = iter(stream)
+    started = next(events)["sessionStart"]
+    updates = (one["sessionUpdate"]["sessionResults"] for one in events)
+    return started, (one for one in updates if one), stream.close
+
+
+def test_a_live_tail_tells_of_events_as_they_come(logs: Any, group: str, deploy: Any, invoke: Any) -> None:
+    name = deploy("def handler(e, c):\n    print('line', e)\n")
+    invoke(name, 0)
+    wait_for_events(logs, f"/aws/lambda/{name}", 4)
+    prefix = f"arn:aws:logs:us-east-1:{ACCOUNT}:log-group:"
+    arns = [f"{prefix}{group}", f"{prefix}/aws/lambda/{name}"]
+    started, updates, close = follow(logs, logGroupIdentifiers=arns, logEventFilterPattern="line -two")
+    assert started["logGroupIdentifiers"] == arns
+    assert started["logEventFilterPattern"] == "line -two"
+    logs.create_log_stream(logGroupName=group, logStreamName="s")
+    at_ms = now_ms()
+    put(logs, group, "s", (at_ms, "line one"), (at_ms, "line two"), (at_ms + 1, "other"))
+    seen = next(updates)
+    invoke(name, 1)
+    seen += next(updates)
+    close()
+    held = [(one["logGroupIdentifier"], one["message"]) for one in seen]
+    assert held == [(arns[0], "line one"), (arns[1], "line 1\n")]
+    assert seen[0].items() >= {"logStreamName": "s", "timestamp": at_ms}.items()
+    assert seen[0]["ingestionTime"] >= at_ms
+
+
+def test_a_live_tail_is_of_streams_of_one_group_that_is_there(logs: Any, group: str) -> None:
+    both = {"logStreamNames": ["s"], "logStreamNamePrefixes": ["s"]}
+    assert refusal(logs.start_live_tail, logGroupIdentifiers=[group], **both)[0] == "InvalidParameterException"
+    two = [group, group]
+    assert (
+        refusal(logs.start_live_tail, logGroupIdentifiers=two, logStreamNames=["s"])[0] == "InvalidParameterException"
+    )
+    assert refusal(logs.start_live_tail, logGroupIdentifiers=["/none"])[0] == "ResourceNotFoundException"
+
+
 def test_a_deleted_groups_function_makes_it_anew(logs: Any, deploy: Any, invoke: Any) -> None:
     name = deploy("def handler(e, c):\n    print('line', e)\n")
     group = f"/aws/lambda/{name}"
@@ -400,3 +441,7 @@ def test_what_is_declared_and_put_outlives_a_kill_and_what_is_deleted_is_gone() 
         streams = logs.describe_log_streams(logGroupName="kept")["logStreams"]
         assert [one["logStreamName"] for one in streams] == ["empty", "s"]
         assert [one["message"] for one in logs.filter_log_events(logGroupName="kept")["events"]] == ["event"]
+        tail = logs.start_live_tail(logGroupIdentifiers=["kept"])["responseStream"]
+        assert "sessionStart" in next(iter(tail))
+        running.stop()  # within a minute: a session that is open for three hours holds nobody up
+        tail.close()

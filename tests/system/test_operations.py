@@ -11,7 +11,7 @@ from harness import Ingle, running_ingle
 from ingle.protocol import load_service
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reference" / "operations.md"
-SERVICES = ("lambda", "lambda-core", "lambda-microvms", "lambda-web")
+SERVICES = ("lambda", "lambda-core", "lambda-microvms", "lambda-web", "logs")
 SHARED = {"ListTags", "TagResource", "UntagResource"}
 """Operations that lambda-microvms has under the same address as lambda, which answers them."""
 

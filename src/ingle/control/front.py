@@ -10,6 +10,7 @@ import structlog
 from ingle.control.call_rate import CallRate
 from ingle.control.downloads import PREFIX, Downloads
 from ingle.control.errors import to_aws
+from ingle.control.event_streams import EventStream
 from ingle.control.identities import Identities, Identity
 from ingle.control.request import Handler, Request
 from ingle.control.role_sessions import SessionExpiredError
@@ -107,7 +108,11 @@ class Front:
             return
         request_id = new_request_id()
         try:
-            status, headers, body = await self._answer(exchange, request_id)
+            answer = await self._answer(exchange, request_id)
+            if isinstance(answer, EventStream):
+                await answer.send(exchange, (b"x-amzn-requestid", request_id.encode()))
+                return
+            status, headers, body = answer
         except AwsError as error:
             status, headers, body = caller_of(exchange.target, exchange.headers).render(error, request_id)
         except DisconnectedError:
@@ -118,7 +123,7 @@ class Front:
             status, headers, body = caller_of(exchange.target, exchange.headers).render(failure, request_id)
         exchange.respond(status, [*headers, (b"x-amzn-requestid", request_id.encode())], body)
 
-    async def _answer(self, exchange: Exchange, request_id: str) -> rest_json.Answer:
+    async def _answer(self, exchange: Exchange, request_id: str) -> rest_json.Answer | EventStream:
         signed = sigv4.parse_authorization(exchange.target, exchange.headers)
         identity = self._whose(signed)
         sigv4.check_time(signed, self._clock.now_ms())
@@ -162,7 +167,7 @@ class Front:
             call.verify(claimed)
         authorize(call.principal, self._account, call.action)
 
-    async def _serve(self, call: _Call, body: bytes) -> rest_json.Answer:
+    async def _serve(self, call: _Call, body: bytes) -> rest_json.Answer | EventStream:
         exchange, operation, region = call.exchange, call.operation, call.signed.region
         digest = hashlib.sha256(body) if len(body) <= _LARGE_BYTES else await asyncio.to_thread(hashlib.sha256, body)
         call.verify(sigv4.payload_sha256(call.signed, exchange.headers, digest.hexdigest()))
@@ -248,11 +253,15 @@ async def _parse(
     return rest_json.parse_request(*arguments)
 
 
-async def _act(model: ServiceModel, operation: Operation, handler: Handler, request: Request) -> rest_json.Answer:
+async def _act(
+    model: ServiceModel, operation: Operation, handler: Handler, request: Request
+) -> rest_json.Answer | EventStream:
     try:
         answered = await handler(request)
     except IngleError as error:
         raise to_aws(error) from None
+    if answered.events is not None:
+        return EventStream(model, operation, answered.events)
     if model.target_prefix:
         return json_rpc.serialize(model, operation, answered.result)
     return rest_json.serialize(model, operation, answered.result, status=answered.status)

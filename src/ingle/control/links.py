@@ -46,12 +46,14 @@ class GatewayLink:
         functions: FunctionRepository,
         publisher: Publisher,
         events: EventQueue,
+        logs: LogStore,
     ) -> None:
         self._token = token
         self._identities = identities
         self._functions = functions
         self._publisher = publisher
         self._events = events
+        self._logs = logs
 
     async def __call__(self, exchange: Exchange) -> None:
         if not is_linked(exchange.headers, self._token):
@@ -62,6 +64,8 @@ class GatewayLink:
             exchange.respond(200, (), msgspec.json.encode(self._publisher.snapshot()))
         elif exchange.target == b"/events":
             await self._accept(exchange)
+        elif exchange.target == b"/logs/statistics":
+            exchange.respond(200, (), msgspec.json.encode(self._logs.statistics()))
         elif exchange.target == b"/events/statistics":
             exchange.respond(200, (), msgspec.json.encode(await self._events.statistics()))
         else:

@@ -22,6 +22,7 @@ from ingle.telemetry import (
     LogGroupSettings,
     LogPage,
     LogQuery,
+    LogStatistics,
     SegmentError,
     decode_events,
 )
@@ -97,8 +98,7 @@ class LogStore:
         self._groups: dict[GroupKey, LogGroup] = {}
         self._ids: dict[GroupKey, str] = {}
         self.followers: list[Follower] = []
-        self.damaged = 0
-        """How many damaged places were found since the start."""
+        self._damaged = 0
         rows = repository.every()
         self._settle_deletions({row.id for row in rows})
         for row in rows:
@@ -129,9 +129,14 @@ class LogStore:
         return group
 
     def _tell_damage(self, key: GroupKey, damage: Damage) -> None:
-        self.damaged += 1
+        self._damaged += 1
         size = damage.end - damage.offset
         _log.error("logs.damaged", group=key.arn, file=str(damage.path), offset=damage.offset, bytes=size)
+
+    def statistics(self) -> LogStatistics:
+        """Return what there is in all."""
+        stored = sum(group.stored_bytes for group in self._groups.values())
+        return LogStatistics(groups=len(self._groups), stored_bytes=stored, damaged=self._damaged)
 
     # groups
 

@@ -18,6 +18,7 @@ from ingle.control.event_queue import EventQueue
 from ingle.control.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
 from ingle.control.identities import Identities
 from ingle.control.links import GatewayLink, WorkerLink
+from ingle.control.live_tails import LiveTails
 from ingle.control.log_store import LogStore
 from ingle.control.log_subscriptions import LogSubscriptions
 from ingle.control.optimiser import Optimiser
@@ -46,6 +47,7 @@ from ingle.control.services.lambda_ import (
     Uploads,
 )
 from ingle.control.services.logs import (
+    LiveTail,
     LogEvents,
     LogGroups,
     LogStreams,
@@ -128,7 +130,8 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
         ),
     )
     subscriptions = LogSubscriptions(repository, events, clock)
-    log_store.followers.append(subscriptions)
+    tails = LiveTails()
+    log_store.followers += (subscriptions, tails)
     log_resources = (
         LogGroups(log_store),
         LogStreams(log_store),
@@ -136,6 +139,7 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
         LogTags(log_store),
         MetricFilters(log_store, clock),
         SubscriptionFilters(log_store, subscriptions, clock),
+        LiveTail(log_store, tails),
     )
     handlers = {  # of each operation that Ingle has; every other one answers 501
         "lambda": {name: handler for one in resources for name, handler in one.handlers().items()},
@@ -147,7 +151,7 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     intake = Intake(intake_limit_bytes())
     front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate, intake)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
-    gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events)
+    gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events, log_store)
     snap_starts = SnapStarts(repository, publisher)
     worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, snap_starts, clock)
     servers = [
@@ -163,6 +167,7 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     expiring = asyncio.create_task(log_store.expire())
     lifeline.ready()
     await lifeline.stopped.wait()
+    tails.close()
     await asyncio.gather(*(server.drain(30.0) for server in servers))
     dispatching.cancel()
     expiring.cancel()

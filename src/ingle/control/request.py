@@ -1,7 +1,7 @@
 """What a handler gets and gives."""
 
 import dataclasses
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from ingle.environments import Principal
@@ -22,11 +22,21 @@ class Request:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class StreamedEvent:
+    """One event of a response that is a stream: a member of its shape, or one of its errors."""
+
+    name: str
+    members: dict[str, Any]
+    is_error: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Answered:
-    """The members of a response, and a status where it isn't the model's."""
+    """The members of a response, and a status where it isn't the model's; `events` where the response is a stream."""
 
     result: dict[str, Any]
     status: int | None = None
+    events: AsyncGenerator[StreamedEvent, None] | None = None
 
 
 Handler = Callable[[Request], Awaitable[Answered]]

@@ -14,8 +14,8 @@ from ingle.gateway.relay import relay
 from ingle.gateway.url_paths import is_url_path
 from ingle.gateway.urls import Urls
 from ingle.gateway.welcome import answer_visit, is_visit
-from ingle.protocol import AwsError, rest_json
-from ingle.transport import DisconnectedError, Exchange, Headers, HttpClient
+from ingle.protocol import AwsError, event_stream, rest_json
+from ingle.transport import ClientResponse, DisconnectedError, Exchange, Headers, HttpClient
 from ingle.values import IngleError, new_request_id
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"transfer-encoding", b"te", b"upgrade", b"expect", b"trailer"})
@@ -59,6 +59,7 @@ class FrontDoor:
         self._health = health
         self._rehearsals = rehearsals
         self._control = control
+        self._streaming: set[ClientResponse] = set()
 
     def __call__(self, exchange: Exchange) -> Any:
         if self._urls.is_asked(exchange):
@@ -113,4 +114,15 @@ class FrontDoor:
         if whole is not None:
             exchange.respond(answer.status, [pair for pair in passed if pair[0] != b"content-length"], whole)
             return
-        await relay(answer, exchange, answer.status, passed)
+        exchange.on_disconnect(answer.close)  # a stream of events would go on to nobody for hours
+        self._streaming.add(answer)
+        try:
+            await relay(answer, exchange, answer.status, passed)
+        finally:
+            self._streaming.discard(answer)
+
+    def end_event_streams(self) -> None:
+        """Cut the answers of control that have no end of their own: the gateway is about to end."""
+        for answer in tuple(self._streaming):
+            if answer.header(b"content-type") == event_stream.CONTENT_TYPE:
+                answer.close()

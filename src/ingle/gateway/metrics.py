@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
-from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, Histogram
+from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, Histogram, LogStatistics
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _FUNCTION = ("region", "function")
@@ -82,9 +82,11 @@ class Metrics:
         """Drop the counters of a function that is gone."""
         self._functions.pop((region, function), None)
 
-    def render(self, worker: WorkerFacts, queue: QueueStatistics | None = None) -> bytes:
-        """Return everything in the text format; `queue` is what control told of queued events."""
-        return generate_latest(_Exposition(self._functions, self._throttles, worker, queue, self.isolation))
+    def render(
+        self, worker: WorkerFacts, queue: QueueStatistics | None = None, logs: LogStatistics | None = None
+    ) -> bytes:
+        """Return everything in the text format; `queue` and `logs` are what control told of queued events and logs."""
+        return generate_latest(_Exposition(self._functions, self._throttles, worker, queue, logs, self.isolation))
 
 
 class _Exposition(Collector):
@@ -94,6 +96,7 @@ class _Exposition(Collector):
         throttles: Counter[str],
         worker: WorkerFacts,
         queue: QueueStatistics | None,
+        logs: LogStatistics | None,
         isolation: str,
     ) -> None:
         self._isolation = isolation
@@ -101,6 +104,7 @@ class _Exposition(Collector):
         self._throttles = throttles
         self._worker = worker
         self._queue = queue
+        self._logs = logs
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("ingle_isolation", "What holds functions.", {"driver": self._isolation})
@@ -112,6 +116,8 @@ class _Exposition(Collector):
         yield from self._of_worker()
         if self._queue is not None:
             yield from _of_queue(self._queue)
+        if self._logs is not None:
+            yield from _of_logs(self._logs)
 
     def _of_functions(self) -> Iterator[Metric]:
         cold = CounterMetricFamily("ingle_cold_starts", "Environments started.", labels=_FUNCTION)
@@ -156,6 +162,12 @@ class _Exposition(Collector):
             pools.add_metric([pool.runtime, "ready"], pool.ready)
             pools.add_metric([pool.runtime, "wanted"], pool.wanted)
         yield pools
+
+
+def _of_logs(logs: LogStatistics) -> Iterator[Metric]:
+    yield GaugeMetricFamily("ingle_log_groups", "Log groups.", value=logs.groups)
+    yield GaugeMetricFamily("ingle_log_bytes", "What they have on disk.", value=logs.stored_bytes)
+    yield CounterMetricFamily("ingle_log_damage", "Places in files of logs that could not be read.", value=logs.damaged)
 
 
 def _of_queue(queue: QueueStatistics) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ from ingle.gateway.fleet import Fleet
 from ingle.gateway.metrics import CONTENT_TYPE, Metrics, WorkerFacts
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
+from ingle.telemetry import LogStatistics
 from ingle.transport import Exchange, HttpClient
 from ingle.values import MIB, IngleError
 
@@ -44,7 +45,7 @@ class Observation:
         if not is_local(exchange):
             await self._check_signed(exchange)
         if exchange.target == METRICS:
-            text = self._metrics.render(await self._facts(), await self._queue())
+            text = self._metrics.render(await self._facts(), await self._queue(), await self._logs())
             exchange.respond(200, ((b"content-type", CONTENT_TYPE),), text)
         else:
             exchange.respond(200, ((b"content-type", b"application/json"),), await self._ask(exchange.target))
@@ -66,6 +67,12 @@ class Observation:
         with contextlib.suppress(IngleError):
             answer = await self._control.request(b"GET", b"/events/statistics")
             return msgspec.json.decode(await answer.read(MIB), type=QueueStatistics)
+        return None
+
+    async def _logs(self) -> LogStatistics | None:
+        with contextlib.suppress(IngleError):
+            answer = await self._control.request(b"GET", b"/logs/statistics")
+            return msgspec.json.decode(await answer.read(MIB), type=LogStatistics)
         return None
 
     async def _ask(self, target: bytes) -> bytes:

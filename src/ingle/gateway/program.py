@@ -215,6 +215,7 @@ async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
     servers = await _listen(settings, front, certificate)
     lifeline.ready()
     await lifeline.stopped.wait()
+    front.end_event_streams()
     await asyncio.gather(*(server.drain(settings.drain_s) for server in (*servers, internal)))
     for task in tasks:
         task.cancel()

@@ -5,6 +5,7 @@ from ingle.protocol.dialects import caller_of, service_name
 from ingle.protocol.errors import AwsError, not_implemented, validation_error
 from ingle.protocol.models import Operation, ServiceModel, load_service
 from ingle.protocol.validation import check_text
+from ingle.protocol.values_json import to_json
 
 __all__ = [
     "AwsError",
@@ -20,5 +21,6 @@ __all__ = [
     "rest_json",
     "service_name",
     "sigv4",
+    "to_json",
     "validation_error",
 ]

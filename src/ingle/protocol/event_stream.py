@@ -7,6 +7,7 @@ Integers are big-endian.
 
 import binascii
 import struct
+from collections.abc import Iterable
 
 CONTENT_TYPE = b"application/vnd.amazon.eventstream"
 _PRELUDE = struct.Struct(">II")
@@ -17,10 +18,18 @@ _STRING = 7
 
 def event_head(event_type: bytes, content_type: bytes) -> bytes:
     """Return the headers of an event, which `render_event` puts before its payload."""
-    fields = ((b":event-type", event_type), (b":content-type", content_type), (b":message-type", b"event"))
+    return _fields(((b":event-type", event_type), (b":content-type", content_type), (b":message-type", b"event")))
+
+
+def _fields(fields: Iterable[tuple[bytes, bytes]]) -> bytes:
     return b"".join(
         struct.pack(f">B{len(name)}sBH", len(name), name, _STRING, len(value)) + value for name, value in fields
     )
+
+
+def error_head(code: bytes, content_type: bytes) -> bytes:
+    """Return the headers of an error that ends a stream."""
+    return _fields(((b":exception-type", code), (b":content-type", content_type), (b":message-type", b"exception")))
 
 
 def render_event(head: bytes, payload: bytes) -> bytes:

@@ -14,19 +14,20 @@ from ingle.telemetry.log_pages import (
     decode_events,
     encode_event,
     event_id,
-)  # fmt: skip
+)
 from ingle.telemetry.log_settings import (
     RETENTION_DAYS,
     LogGroupSettings,
+    LogStatistics,
     MetricFilter,
     MetricTransformation,
     SubscriptionFilter,
-)  # fmt: skip
+)
 from ingle.telemetry.segments import Damage, Frame, Sealer, SegmentError
 
 __all__ = [
     "EVENT_OVERHEAD_BYTES", "INIT_SECONDS", "INVOKE_SECONDS", "NO_END_MS", "RETENTION_DAYS", "SEARCH_BYTES", "Damage",
     "EventKey", "FilterPattern", "Frame", "Histogram", "InvalidFilterPatternError", "LogBatchFacts", "LogEvent", "LogGroup",
-    "LogGroupSettings", "LogPage", "LogQuery", "LogStreamInfo", "MetricFilter", "MetricTransformation", "Sealer",
-    "SegmentError", "SubscriptionFilter", "decode_events", "encode_event", "event_id", "parse_filter_pattern",
+    "LogGroupSettings", "LogPage", "LogQuery", "LogStatistics", "LogStreamInfo", "MetricFilter", "MetricTransformation",
+    "Sealer", "SegmentError", "SubscriptionFilter", "decode_events", "encode_event", "event_id", "parse_filter_pattern",
 ]  # fmt: skip

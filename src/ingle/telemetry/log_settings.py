@@ -41,6 +41,15 @@ class MetricFilter(msgspec.Struct, frozen=True, kw_only=True):
     created_ms: int
 
 
+class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
+    """What control tells of its logs; it answers GET /logs/statistics with it."""
+
+    groups: int
+    stored_bytes: int
+    damaged: int
+    """How many damaged places it has found since it started."""
+
+
 class LogGroupSettings(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Everything that is declared of a group."""
 

@@ -1,12 +1,12 @@
 """Log events: put, read stream by stream, and searched in a group."""
 
-from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from ingle.control.log_store import LogStore
 from ingle.control.request import Answered, Handler, Request
+from ingle.control.services.logs.filters import matcher_of
 from ingle.control.services.logs.references import (
     check_stream,
     find_group,
@@ -28,7 +28,6 @@ from ingle.telemetry import (
     LogQuery,
     encode_event,
     event_id,
-    parse_filter_pattern,
 )
 from ingle.values import Clock
 
@@ -123,7 +122,7 @@ class LogEvents:
             streams=_streams(group, wanted),
             start_ms=wanted.get("startTime", 0),
             end_ms=wanted["endTime"] + 1 if "endTime" in wanted else NO_END_MS,
-            matches=_matcher(wanted.get("filterPattern", "")),
+            matches=matcher_of(wanted.get("filterPattern", "")),
             is_backward=is_backward,
             origin=origin,
             limit=wanted.get("limit", _PAGE_EVENTS),
@@ -145,14 +144,6 @@ def _streams(group: LogGroup, wanted: dict[str, Any]) -> frozenset[str] | None:
     if prefix is not None:
         return frozenset(name for name in group.streams if name.startswith(prefix))
     return frozenset(names) if names is not None else None
-
-
-def _matcher(text: str) -> Callable[[str], bool] | None:
-    """Return what says whether a message matches. Raises InvalidFilterPatternError."""
-    if not text.strip():
-        return None
-    pattern = parse_filter_pattern(text)
-    return lambda message: pattern.extract(message) is not None
 
 
 def _show(event: LogEvent) -> dict[str, Any]:

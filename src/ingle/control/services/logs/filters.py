@@ -1,10 +1,23 @@
 """What metric filters and subscription filters share: which groups have them, and how many expressions."""
 
+from collections.abc import Callable
+
 from ingle.protocol import AwsError
 from ingle.telemetry import LogGroup, LogGroupSettings, parse_filter_pattern
 
 _EXPRESSIONS_LIMIT = 5
 """Patterns with regular expressions that a group can have in its filters (CloudWatch Logs quotas)."""
+
+
+def matcher_of(text: str) -> Callable[[str], bool] | None:
+    """Return what says whether a message matches a pattern; None where every one does.
+
+    Raises InvalidFilterPatternError.
+    """
+    if not text.strip():
+        return None
+    pattern = parse_filter_pattern(text)
+    return lambda message: pattern.extract(message) is not None
 
 
 def check_can_filter(group: LogGroup) -> None:
