@@ -1,6 +1,7 @@
 """How long each `ingle` command takes on the wall, beside the AWS CLI's call for the same thing."""
 
 import os
+import resource
 import statistics
 import subprocess
 import tempfile
@@ -13,14 +14,21 @@ from harness import ECHO, INGLE, Ingle, print_table, running_ingle
 PROMISE_S = 0.25
 
 
-def measure(command: Sequence[str], environment: dict[str, str], rounds: int) -> float:
-    """Return the median of the seconds that a command takes."""
-    times = []
+def measure(command: Sequence[str], environment: dict[str, str], rounds: int) -> tuple[float, float]:
+    """Return the medians of the seconds that a command takes on the wall, and of a processor."""
+    walls, processors = [], []
     for _ in range(rounds):
-        started = time.perf_counter()
+        started, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, env=environment, capture_output=True, check=True)
-        times.append(time.perf_counter() - started)
-    return statistics.median(times)
+        walls.append(time.perf_counter() - started)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        processors.append(used.ru_utime + used.ru_stime - before.ru_utime - before.ru_stime)
+    return statistics.median(walls), statistics.median(processors)
+
+
+def render(times: tuple[float, float]) -> tuple[str, str]:
+    """Return both figures for the table."""
+    return f"{times[0]:.2f}", f"{times[1]:.2f}"
 
 
 def commands(directory: Path) -> list[tuple[list[str], list[str]]]:
@@ -52,7 +60,7 @@ def environment_of(ingle: Ingle) -> dict[str, str]:
     }
 
 
-def main(rounds: int = 7) -> None:
+def main(rounds: int = 5) -> None:
     """Print the table."""
     rows = []
     aws = INGLE.parent / "aws"
@@ -62,10 +70,11 @@ def main(rounds: int = 7) -> None:
         environment = environment_of(ingle)
         ingle.deploy("timed", {"app.py": ECHO})
         for ours, theirs in commands(Path(folder)):
-            took_s = measure([os.fspath(INGLE), *ours], environment, rounds)
-            beside = f"{measure([os.fspath(aws), *theirs], environment, rounds):.2f}" if theirs else ""
-            rows.append((f"`ingle {ours[0]}`", f"{took_s:.2f}", beside, f"{PROMISE_S:.2f}"))
-    print_table("A command, in seconds, median", ("command", "takes", "`aws` beside it", "promise"), rows)
+            took = render(measure([os.fspath(INGLE), *ours], environment, rounds))
+            beside = render(measure([os.fspath(aws), *theirs], environment, rounds)) if theirs else ("", "")
+            rows.append((f"`ingle {ours[0]}`", *took, *beside, f"{PROMISE_S:.2f}"))
+    columns = ("command", "takes", "of a processor", "`aws` beside it", "of a processor", "promise")
+    print_table("A command, in seconds, median", columns, rows)
 
 
 if __name__ == "__main__":

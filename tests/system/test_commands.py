@@ -19,7 +19,8 @@ def shell(ingle: Ingle, tmp_path: Path) -> Any:
     """Run a command line with the variables that `ingle env` prints, in an empty home; return its output."""
     exports = subprocess.run([INGLE, "env", "--data", ingle.data_dir], capture_output=True, text=True, check=True)
     unset, *lines = exports.stdout.splitlines()
-    assert unset == "unset AWS_SESSION_TOKEN AWS_PROFILE"
+    assert unset.startswith("unset AWS_SESSION_TOKEN AWS_PROFILE ")
+    assert {"AWS_ENDPOINT_URL_LAMBDA", "AWS_DEFAULT_PROFILE"} <= set(unset.split())
     variables = dict(line.removeprefix("export ").split("=", 1) for line in lines)
     assert set(variables) == {
         "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "AWS_REGION",

@@ -33,7 +33,11 @@ def _print_version(ctx: click.Context, option: click.Parameter, is_asked: bool) 
         ctx.exit()
 
 
-@click.group(cls=CommandLine, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=CommandLine,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog='Completion for your shell: eval "$(_INGLE_COMPLETE=bash_source ingle)", or zsh_source, or fish_source.',
+)
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Print the version."
 )
@@ -55,7 +59,7 @@ def app() -> None:
 @click.option("--isolation", default="auto", help=" | ".join(ISOLATIONS))
 @click.option("--insecure", is_flag=True, help="Allow the process driver, which isolates nothing.")
 @click.option("--account", metavar="ID", help="The account's 12 digits; counts at first start.")
-@click.option("--domain", default="localhost", help="Function URLs are served under lambda-url.REGION.DOMAIN.")
+@click.option("--domain", default="localhost", help="The domain that function URLs end in.")
 @click.option("--s3-endpoint", metavar="URL", help="Where code in S3 is fetched from.")
 @click.option("--concurrency", type=click.IntRange(min=1), default=1000, help="Invocations in flight at once.")
 @click.option("--call-rate", type=click.FloatRange(min=1), help="Management calls a second of an account. AWS: 15.")

@@ -19,7 +19,9 @@ _REASONS: dict[type[Exception], str] = {
     ArchiveError: "InvalidZipFileException",
     ArchiveTooLargeError: "InvalidZipFileException",
 }
-_NOT_PREPARED = "The code could not be prepared. Send it again; if that fails too, the log of control says why."
+_NOT_PREPARED = (
+    "The code could not be prepared. Send it again; if that fails too, programs.log in the data directory says why."
+)
 
 
 class Optimiser:

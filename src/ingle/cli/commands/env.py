@@ -12,8 +12,11 @@ from ingle.cli.output import fail, say
 from ingle.cli.profiles import config_file, credentials_file, section_of, update_file
 
 _PROFILE = re.compile(r"[\w.@+-]+")
-_OVERRIDING = ("AWS_SESSION_TOKEN", "AWS_PROFILE")
-"""What would override the keys that are exported: a token that belongs to others makes every call fail."""
+_OVERRIDING = (
+    "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_ENDPOINT_URL_LAMBDA",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+)  # fmt: skip
+"""What would override what is exported: a token that belongs to other keys makes every call fail."""
 
 
 @click.command()
