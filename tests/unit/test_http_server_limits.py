@@ -1,6 +1,7 @@
 """What the HTTP server refuses to hold or to wait for, and how it drains."""
 
 import asyncio
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from http_wire import (
     settle,
 )
 
-from ingle.transport import Exchange
+from ingle.transport import Exchange, ServerLimits, serve_http, tcp_listener
+from ingle.transport.limits import origin_of
 from ingle.values import STREAM_BUFFER_BYTES
 
 CHUNKED = b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -216,3 +218,47 @@ async def test_drain_cuts_what_does_not_finish(tmp_path: Path) -> None:
         await settle()
         assert sorted(ended) == ["cancelled", "disconnected"]
         assert await peer.read_to_end() == b""
+
+
+@pytest.mark.parametrize(
+    ("address", "origin"),
+    [
+        (("127.0.0.1", 5), ""),
+        (("::1", 5, 0, 0), ""),
+        (("::ffff:127.0.0.1", 5, 0, 0), ""),
+        (("192.0.2.7", 5), "192.0.2.7"),
+        (("::ffff:192.0.2.7", 5, 0, 0), "192.0.2.7"),
+        (("2001:db8:0:1:2:3:4:5", 5, 0, 0), "2001:db8:0:1::/64"),
+        (("2001:db8:0:1:ffff::", 6, 0, 0), "2001:db8:0:1::/64"),
+        (("fe80::1%eth0", 6, 0, 2), "fe80::/64"),
+        ("", ""),
+    ],
+)
+def test_peers_are_told_apart_by_what_one_owner_has(address: object, origin: str) -> None:
+    assert origin_of(address) == origin
+
+
+async def test_one_network_address_leaves_connections_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    origins = ["near", "near", "near", "far", "", ""]
+    monkeypatch.setattr("ingle.transport.http_server.origin_of", lambda address: origins.pop(0))
+    limits = ServerLimits(connections=5, connections_of_one=2)
+    listener = tcp_listener("127.0.0.1", 0)
+    server = await serve_http(echo, listener, limits=limits)
+    peers = []
+    for expected in (b"HTTP/1.1 200", b"HTTP/1.1 200", b"", b"HTTP/1.1 200", b"HTTP/1.1 200", b"HTTP/1.1 200"):
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        peers.append(writer)
+        writer.write(HEALTHY)
+        with contextlib.suppress(ConnectionError):
+            assert (await reader.read(12)) == expected
+    peers[0].close()
+    while server.connections > 4:
+        await asyncio.sleep(0)
+    origins.append("near")
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(HEALTHY)
+    assert await reader.read(12) == b"HTTP/1.1 200"
+    for peer in (*peers, writer):
+        peer.close()
+    await server.drain(0)
+    await settle()

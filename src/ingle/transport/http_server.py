@@ -9,7 +9,7 @@ import asyncio
 import select
 import socket
 import ssl as tls
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
@@ -17,7 +17,7 @@ import httptools
 import structlog
 
 from ingle.transport.exchange import Exchange
-from ingle.transport.limits import ServerLimits
+from ingle.transport.limits import ServerLimits, origin_of
 from ingle.transport.listeners import BACKLOG
 from ingle.transport.messages import DisconnectedError, Headers, WriteGate
 
@@ -42,6 +42,7 @@ class _Connection(asyncio.Protocol):
         self.server = server
         self.transport: asyncio.Transport = cast(asyncio.Transport, None)
         self.peer = "unix"
+        self.origin = ""
         self.gate = WriteGate()
         self.is_lost = False
         self.is_closing = False
@@ -73,6 +74,7 @@ class _Connection(asyncio.Protocol):
         address = transport.get_extra_info("peername")
         if isinstance(address, tuple):
             self.peer = f"{address[0]}:{address[1]}"
+            self.origin = origin_of(address)
             raw = transport.get_extra_info("socket")
             if raw is not None:
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -501,6 +503,7 @@ class HttpServer:
         self.render_bad_request = renderer
         self.tasks: set[asyncio.Task[None]] = set()
         self._connections: set[_Connection] = set()
+        self._by_origin: Counter[str] = Counter()
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.AbstractServer | None = None
         self._sweep = self._loop.call_later(1.0, self._check_times)
@@ -520,14 +523,24 @@ class HttpServer:
         await self._loop.connect_accepted_socket(lambda: _Connection(self), link)
 
     def admit(self, connection: _Connection) -> bool:
-        """Take a connection, or refuse it where the limit is reached."""
+        """Take a connection, or refuse it where its peer, or all together, have as many as they may."""
+        origin = connection.origin
         if len(self._connections) >= self.limits.connections:
             return False
+        if origin and self._by_origin[origin] >= self.limits.connections_of_one:
+            return False
         self._connections.add(connection)
+        self._by_origin[origin] += 1
         return True
 
     def forget(self, connection: _Connection) -> None:
+        """Count a connection no more."""
+        if connection not in self._connections:  # it was refused
+            return
         self._connections.discard(connection)
+        self._by_origin[connection.origin] -= 1
+        if not self._by_origin[connection.origin]:
+            del self._by_origin[connection.origin]
 
     def _check_times(self) -> None:
         now = self._loop.time()
