@@ -38,8 +38,16 @@ def is_ignored(parts: tuple[str, ...], patterns: tuple[str, ...]) -> bool:
     return False
 
 
-def zip_directory(directory: Path) -> bytes:
-    """Return a zip of what lies in a directory; links are followed. Raises OSError."""
+def zip_directory(directory: Path, packages: Path | None = None) -> bytes:
+    """Return a zip of what lies in a directory, and of its packages that lie elsewhere; links are followed. Raises OSError.
+
+    Of two files of one name the directory's counts.
+    """
+    files = dict(_files_of(packages)) if packages is not None else {}
+    return _zip_files(sorted((files | dict(_files_of(directory))).items()) if files else _files_of(directory))
+
+
+def _files_of(directory: Path) -> list[tuple[str, Path]]:
     patterns = read_ignored(directory)
     files: list[tuple[str, Path]] = []
     for folder, folders, names in os.walk(directory, followlinks=True):
@@ -49,7 +57,7 @@ def zip_directory(directory: Path) -> bytes:
         )
         kept = (name for name in sorted(names) if not is_ignored((*inside, name), patterns))
         files += [("/".join((*inside, name)), Path(folder, name)) for name in kept]
-    return _zip_files(files)
+    return files
 
 
 def _leads_back(folder: str, name: str) -> bool:

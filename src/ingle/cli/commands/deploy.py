@@ -9,9 +9,10 @@ from ingle.cli.archives import zip_directory
 from ingle.cli.client import Client, data_dir_of, make_client
 from ingle.cli.commands.deploy_template import deploy_template
 from ingle.cli.commands.options import PATH, data_option, handler_option, name_option, pairs, runtime_option
+from ingle.cli.dependencies import build, missing_packages
 from ingle.cli.deployment import Declared, Outcome, Settings, apply, find_configuration
 from ingle.cli.inference import infer, name_of
-from ingle.cli.output import fail, paint, say
+from ingle.cli.output import fail, paint, say, warn
 from ingle.cli.public_urls import make_public_url
 
 _TEMPLATES = (".yaml", ".yml", ".json", ".template")
@@ -29,13 +30,14 @@ _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 @click.option("--role", metavar="ARN", help="The ARN of its role.")
 @click.option("--layers", multiple=True, metavar="ARN", help="A layer version, in order.")
 @click.option("--no-layers", is_flag=True, help="Take away every layer.")
+@click.option("--build", "builds", is_flag=True, help="Install what requirements.txt or package.json asks for.")
 @click.option("--publish", is_flag=True, help="Make a version, to go back to.")
 @click.option("--url", is_flag=True, help="Give it a function URL that everybody may call.")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of a template.")
 @data_option
 def deploy(
     source: Path, name: str | None, runtime: str | None, handler: str | None, memory: int | None, timeout: int | None,
-    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, publish: bool, url: bool, parameter: tuple[str, ...],
+    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, builds: bool, publish: bool, url: bool, parameter: tuple[str, ...],
     data: Path | None,
 ) -> None:  # fmt: skip
     """Create or update a function, or every resource of a SAM template.
@@ -52,8 +54,12 @@ def deploy(
              "Layers": list(layers) or ([] if no_layers else None)}  # fmt: skip
     settings = {key: value for key, value in given.items() if value is not None}
     client = make_client("lambda", data_dir_of(data))
-    declared = declare(client, source, name, settings, {**pairs(env, "--env"), **dict.fromkeys(remove_env)})
+    declared = declare(client, source, name, settings, {**pairs(env, "--env"), **dict.fromkeys(remove_env)},
+                       builds=builds)  # fmt: skip
     tell(declared, apply(client, declared))
+    reason = (find_configuration(client, declared.name) or {}).get("StateReason")
+    if reason:  # of a function that serves: its runtime isn't here
+        warn(reason)
     if publish:
         version = client.call("PublishVersion", FunctionName=declared.name)["Version"]
         say(f"  version {version}")
@@ -63,11 +69,13 @@ def deploy(
 
 
 def declare(
-    client: Client, source: Path, name: str | None, settings: Settings, variables: Mapping[str, str | None]
-) -> Declared:
+    client: Client, source: Path, name: str | None, settings: Settings, variables: Mapping[str, str | None], *,
+    builds: bool = False,
+) -> Declared:  # fmt: skip
     """Return the function that a directory or zip stands for; a variable that is None is taken away.
 
-    End where its runtime or handler can't be told.
+    What a directory asks for and has not is installed elsewhere where it `builds`, else told. End where its runtime or
+    handler can't be told. Raises NotBuiltError.
     """
     name = name or name_of(source)
     current = find_configuration(client, name)
@@ -85,8 +93,20 @@ def declare(
         if inferred is None:
             fail(f"{source} doesn't tell what it is for: name --runtime and --handler")
         at_creation = dict(zip(("Runtime", "Handler"), inferred, strict=True))
-    content = source.read_bytes() if source.is_file() else zip_directory(source)
+    runtime = {**(current or {}), **at_creation, **settings}["Runtime"]
+    content = source.read_bytes() if source.is_file() else _zip(source, runtime, builds=builds)
     return Declared(name=name, code={"ZipFile": content}, settings=settings, at_creation=at_creation)
+
+
+def _zip(directory: Path, runtime: str, *, builds: bool) -> bytes:
+    if builds:
+        return zip_directory(directory, build(directory, runtime))
+    missing = missing_packages(directory)
+    if missing:
+        warn(
+            f"{', '.join(missing)}: asked for, but not in {directory}; `ingle deploy {directory} --build` brings it along"
+        )
+    return zip_directory(directory)
 
 
 def tell(declared: Declared, outcome: Outcome) -> None:
