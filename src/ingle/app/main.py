@@ -1,6 +1,7 @@
 """The `ingle` command: what starts and examines an installation, beside the clients of `ingle.cli`."""
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -78,6 +79,28 @@ def up(data: Path | None, **told: Any) -> None:
         raise SystemExit(run_installation(Options(data_dir=(data or default_data_dir()).absolute(), **told)))
     except ConfigurationError as error:
         fail(str(error))
+
+
+@app.command()
+@data_option
+def down(data: Path | None) -> None:
+    """Stop a running Ingle once its invocations in flight have finished."""
+    from ingle.app.down import stop_installation
+
+    try:
+        stop_installation((data or default_data_dir()).absolute())
+    except ConfigurationError as error:
+        fail(str(error))
+
+
+@app.command()
+@data_option
+@click.option("--port", default=DEFAULT_PORT, show_default=True, help="The port of every AWS API.")
+def unit(data: Path | None, port: int) -> None:
+    """Print a systemd unit that runs Ingle."""
+    from ingle.app.unit import render_unit
+
+    sys.stdout.write(render_unit((data or default_data_dir()).absolute(), port, is_root=os.geteuid() == 0))
 
 
 @app.command()

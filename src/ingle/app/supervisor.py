@@ -28,6 +28,8 @@ def lock(data_dir: Path) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise ConfigurationError(f"another `ingle up` already serves {data_dir}") from None
+    os.truncate(descriptor, 0)
+    os.write(descriptor, b"%d\n" % os.getpid())  # for `ingle down`
     return descriptor
 
 
