@@ -174,6 +174,8 @@ def test_a_sam_template_is_made_once_and_then_only_what_differs(
         assert line in told
     assert invoke("shop-greet-dev:live").payload == "Bye, the dev world!"
     assert "one of dev, prod" in run("deploy", template, "--parameter", "Stage=x", status=1)
+    assert "--memory doesn't belong here: a template says that" in run("deploy", template, "--memory", 1, status=1)
+    assert "--parameter doesn't belong here: it is for a template" in run("deploy", ".", "--parameter", "A=b", status=1)
     for mapping in functions.list_event_source_mappings(FunctionName="shop-greet-dev:live")["EventSourceMappings"]:
         functions.delete_event_source_mapping(UUID=mapping["UUID"])
     run("delete", "shop-greet-dev")

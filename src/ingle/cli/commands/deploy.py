@@ -1,6 +1,6 @@
 """`ingle deploy DIR|ZIP|TEMPLATE`."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -15,6 +15,8 @@ from ingle.cli.inference import infer, name_of
 from ingle.cli.output import fail, paint, say, warn
 from ingle.cli.public_urls import make_public_url
 
+_OF_FUNCTIONS = ("name", "runtime", "handler", "memory", "timeout", "env", "remove_env", "role", "layers", "no_layers",
+                 "publish", "url")  # fmt: skip
 _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
 
@@ -48,8 +50,10 @@ def deploy(
     if not source.exists():
         fail(f"{source} is not there")
     if source.suffix in _TEMPLATES:
+        _refuse_others(("name", "parameter"), "a template says that itself")
         deploy_template(source, name, pairs(parameter, "--parameter"), data_dir_of(data))
         return
+    _refuse_others(_OF_FUNCTIONS, "it is for a template")
     given = {"Runtime": runtime, "Handler": handler, "MemorySize": memory, "Timeout": timeout, "Role": role,
              "Layers": list(layers) or ([] if no_layers else None)}  # fmt: skip
     settings = {key: value for key, value in given.items() if value is not None}
@@ -66,6 +70,14 @@ def deploy(
     if url:
         for line in make_public_url(client, declared.name):
             say(f"  {line}")
+
+
+def _refuse_others(known: Collection[str], reason: str) -> None:
+    """End where an option was given that would count for nothing."""
+    context = click.get_current_context()
+    for name, value in context.params.items():
+        if value and name not in (*known, "source", "data"):
+            fail(f"--{name.replace('_', '-')} doesn't belong here: {reason}")
 
 
 def declare(
