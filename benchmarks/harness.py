@@ -23,6 +23,10 @@ import boto3
 from botocore.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
+TIME_SCALE = float(os.environ.get("INGLE_TIME_SCALE", "1"))
+"""How much longer than on a host of today everything may take, as in a guest under software emulation."""
+FUNCTION_SCALE = min(TIME_SCALE, 5)
+"""How much longer functions may take there; one that sleeps past its limit on purpose still does."""
 INGLE = ROOT / ".venv" / "bin" / "ingle"
 ECHO = "def handler(event, context):\n    return event\n"
 
@@ -75,7 +79,7 @@ class Ingle:
                 [*self.prefix, *command, *self.arguments], stdin=self.stdin, stdout=log, stderr=log
             )
         while not self.is_healthy():
-            if self.process.poll() is not None or time.perf_counter() - started > 60:
+            if self.process.poll() is not None or time.perf_counter() - started > 60 * TIME_SCALE:
                 raise RuntimeError(f"ingle up did not get ready: {self.log.read_text()}")
             time.sleep(0.01)
         self.ready_seconds = time.perf_counter() - started
@@ -83,7 +87,7 @@ class Ingle:
     def is_healthy(self) -> bool:
         """Say whether `/health` answers 200."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=1) as answer:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=TIME_SCALE) as answer:
                 return bool(answer.status == 200)
         except OSError:
             return False
@@ -91,7 +95,7 @@ class Ingle:
     def stop(self) -> None:
         """Send SIGTERM and wait until everything has drained."""
         self.process.send_signal(signal.SIGTERM)
-        self.process.wait(60)
+        self.process.wait(60 * TIME_SCALE)
 
     def announcement(self) -> str:
         """Return what `ingle up` says once it serves."""
@@ -118,7 +122,7 @@ class Ingle:
             aws_secret_access_key=held["secret_access_key"],
             config=Config(
                 retries={"max_attempts": 0},
-                read_timeout=120,
+                read_timeout=120 * TIME_SCALE,
                 parameter_validation=False,
                 inject_host_prefix=False,  # no name before an address of the loopback interface
             ),
@@ -132,6 +136,8 @@ class Ingle:
     ) -> None:
         """Create a function of `files` and wait until it is active."""
         client = self.client()
+        if FUNCTION_SCALE > 1:
+            settings["Timeout"] = round(min(900, settings.get("Timeout", 3) * FUNCTION_SCALE))
         client.create_function(
             FunctionName=name,
             Runtime=runtime,
@@ -141,7 +147,7 @@ class Ingle:
             **settings,
         )
         client.get_waiter("function_active_v2").wait(
-            FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": 400}
+            FunctionName=name, WaiterConfig={"Delay": 0.05, "MaxAttempts": int(400 * TIME_SCALE)}
         )
 
 
