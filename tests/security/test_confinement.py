@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from harness import free_port
 
-from ingle.app.confine import landlock_abi
+from ingle.app.confine import landlock_abi, tell_landlock
 
 pytestmark = pytest.mark.skipif(not landlock_abi(), reason="needs a kernel with Landlock (Linux 5.13)")
 
@@ -87,3 +87,41 @@ def test_links_refuse_who_has_no_token(tmp_path: Path) -> None:
             )
             done = subprocess.run([sys.executable, "-c", script, socket_path], capture_output=True, text=True)
             assert done.stdout.strip() == "HTTP/1.1 403", name
+
+
+SIGNALS = """
+import os, socket, sys
+from pathlib import Path
+from ingle.app.confine import confine
+child = os.fork()
+if child == 0:
+    confine(read=(), write=())
+    for act in (lambda: os.kill(os.getppid(), 0), lambda: socket.socket(socket.AF_UNIX).connect(sys.argv[1])):
+        try:
+            act()
+            print("done")
+        except PermissionError:
+            print("refused")
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.skipif(landlock_abi() < 6, reason="needs Landlock's scopes (Linux 6.12)")
+def test_a_confined_program_signals_no_other_and_reaches_no_abstract_socket() -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("")  # the kernel chooses an abstract name
+        listener.listen()
+        name = listener.getsockname().decode("latin-1")
+        script = SIGNALS.replace("sys.argv[1]", repr(name))
+        done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["refused", "refused"]
+
+
+def test_what_landlock_holds_is_told_by_version() -> None:
+    assert tell_landlock(0).startswith("missing; not files (Linux 5.13), truncation")
+    assert tell_landlock(1) == (
+        "version 1: holds files; not truncation (Linux 6.2), TCP ports (Linux 6.7), signals and abstract sockets (Linux 6.12)"
+    )
+    assert "not" not in tell_landlock(6)

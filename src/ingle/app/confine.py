@@ -21,7 +21,15 @@ _REFER, _TRUNCATE = 1 << 13, 1 << 14
 _ON_FILES = 1 << 0 | 1 << 1 | 1 << 2 | _TRUNCATE
 _BENEATH, _PORT = 1, 2
 _BIND, _CONNECT = 1 << 0, 1 << 1
-_NETWORK_ABI = 4
+_NETWORK_ABI, _SCOPE_ABI = 4, 6
+_NO_SIGNALS_NOR_ABSTRACT_SOCKETS = 1 << 1 | 1 << 0
+_BROUGHT = {
+    1: ("files", "5.13"),
+    3: ("truncation", "6.2"),
+    _NETWORK_ABI: ("TCP ports", "6.7"),
+    _SCOPE_ABI: ("signals and abstract sockets", "6.12"),
+}
+"""What of ours each version of Landlock came to hold, and with which Linux."""
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -30,12 +38,20 @@ def landlock_abi() -> int:
     return max(0, int(_libc.syscall(_CREATE_RULESET, None, 0, 1)))
 
 
+def tell_landlock(abi: int) -> str:
+    """Return what a version of Landlock holds of our own programs, and what it doesn't."""
+    held = [what for since, (what, _) in _BROUGHT.items() if abi >= since]
+    open_ = [f"{what} (Linux {linux})" for since, (what, linux) in _BROUGHT.items() if abi < since]
+    seen = f"version {abi}: holds {', '.join(held)}" if held else "missing"
+    return f"{seen}; not {', '.join(open_)}" if open_ else seen
+
+
 def confine(
     read: Iterable[Path], write: Iterable[Path], *, bind: Iterable[int] = (), connect: Iterable[int] | None = ()
 ) -> bool:
     """Give up every capability, every file but these (and the interpreter's), and every TCP port but these.
 
-    `connect` is None for who may connect to any. Returns whether Landlock holds; it holds ports from Linux 6.7 on.
+    `connect` is None for who may connect to any. Returns whether Landlock holds; what it holds depends on the kernel.
     """
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)
     syscalls.prctl(syscalls.PR_SET_NO_NEW_PRIVS, 1)
@@ -47,7 +63,11 @@ def confine(
         return False
     handled = _FIRST_ABI | (_REFER if abi >= 2 else 0) | (_TRUNCATE if abi >= 3 else 0)
     on_ports = (_BIND | (_CONNECT if connect is not None else 0)) if abi >= _NETWORK_ABI else 0
-    attributes = struct.pack("<QQ", handled, on_ports) if on_ports else struct.pack("<Q", handled)
+    attributes = struct.pack("<Q", handled)
+    if abi >= _NETWORK_ABI:
+        attributes += struct.pack("<Q", on_ports)
+    if abi >= _SCOPE_ABI:
+        attributes += struct.pack("<Q", _NO_SIGNALS_NOR_ABSTRACT_SOCKETS)
     ruleset = _libc.syscall(_CREATE_RULESET, attributes, len(attributes), 0)
     if ruleset < 0:
         return False

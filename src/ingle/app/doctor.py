@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ingle.app.config import packages_dir
-from ingle.app.confine import landlock_abi
+from ingle.app.confine import landlock_abi, tell_landlock
 from ingle.app.interpreters import find_runtimes
 from ingle.app.isolation import Host, Lack
 from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
@@ -172,9 +172,10 @@ def _check_images() -> Check:
 
 
 def _check_landlock() -> Check:
+    """Landlock holds our own programs, not functions; an older one holds less of them."""
     abi = landlock_abi()
-    return Check(name="Landlock", works=abi > 0, seen=f"version {abi}" if abi else "missing",
-                 remedy="boot with lsm=landlock,... (Linux 5.13 or newer)")  # fmt: skip
+    remedy = "boot with lsm=landlock,... (Linux 5.13 or newer)"
+    return Check(name="Landlock", works=abi > 0, seen=tell_landlock(abi), remedy=remedy)
 
 
 def _check_later() -> list[Check]:
