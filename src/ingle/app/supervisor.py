@@ -43,6 +43,11 @@ def _spawner_command(options: Options, isolation: Isolation) -> list[str]:
     return [*command, "--unpack-images"] if isolation.unpacks else command
 
 
+def _is_fatal(ended: "asyncio.Task[Ending | None]") -> bool:
+    """Say whether a program can't go on; a worker whose lease is over ends as well, and that is as it shall be."""
+    return ended.cancelled() or ended.exception() is not None or ended.result() is not None
+
+
 class Supervisor:
     """All programs of an installation; `tell` shows a line to whoever started it."""
 
@@ -105,7 +110,7 @@ class Supervisor:
         """
         tasks = {asyncio.create_task(program.run()) for program in self._programs.values()}
         for task in tasks:
-            task.add_done_callback(lambda _: stopped.set())
+            task.add_done_callback(lambda ended: stopped.set() if _is_fatal(ended) else None)
         beside: set[asyncio.Task[Ending | None]] = set()
         reporting = asyncio.create_task(self._report())
         replacing = asyncio.create_task(self._replace_workers(beside))
