@@ -1,5 +1,6 @@
 """Sealed segments of log events: what a crash, a change or time does to them."""
 
+import errno
 import os
 import random
 import struct
@@ -151,6 +152,26 @@ def test_frames_of_earlier_versions_are_read_and_their_damage_is_skipped_too(tmp
         hit = at // len(frames[0])
         expected = [f"message {number}" for number in range(4) if number != hit]
         assert messages(Held(tmp_path)) == [*expected, "new"], at
+
+
+def test_a_bad_sector_costs_the_frames_in_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = Held(tmp_path)
+    ends = []
+    for number in range(3):
+        held.put("s", (number, f"{number}" + "x" * 100_000))
+        ends.append(only_segment(tmp_path).stat().st_size)
+    bad = range(ends[0] + 10, ends[0] + 522)
+    pread = os.pread
+
+    def read(descriptor: int, size: int, offset: int) -> bytes:
+        if offset < bad.stop and offset + size > bad.start:
+            raise OSError(errno.EIO, "a bad sector")
+        return pread(descriptor, size, offset)
+
+    monkeypatch.setattr(os, "pread", read)
+    again = Held(tmp_path)
+    assert [message[0] for message in messages(again)] == ["0", "2"]
+    assert len(again.damage) == 1
 
 
 def test_bytes_that_are_no_frame_hide_nothing_behind_them(tmp_path: Path) -> None:

@@ -210,7 +210,10 @@ class LogStore:
             events = tuple(decode_events(frame, data))
             arrival = Arrival(key=key, settings=group.settings, stream=frame.header.stream, events=events)
             for follower in followers:
-                await follower.take(arrival)
+                try:
+                    await follower.take(arrival)
+                except Exception:  # the events are kept: nobody else shall suffer
+                    _log.exception("logs.follower_failed", group=key.arn)
 
     async def page(self, group: LogGroup, query: LogQuery) -> LogPage:
         """Return a page of events, read on a thread."""

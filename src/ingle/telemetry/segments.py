@@ -35,7 +35,7 @@ _MAGIC_STEM = b"ILG"
 _HEADER_LIMIT_BYTES = _HEADER.size + 4 * 512
 """With the longest name of a stream: 512 characters of four bytes."""
 _PEEK_BYTES = 256
-_SEARCH_BYTES = 1 << 20
+_SEARCH_BYTES = 64 << 10
 
 
 class SegmentError(IngleError):
@@ -201,7 +201,7 @@ class Segments:
         """Return a frame's events; `descriptor` is its segment's. Raises SegmentError."""
         if (frame.segment, frame.offset) in self._known_damage:
             raise SegmentError("the frame is known to be damaged")
-        return self._sealer.open(os.pread(descriptor, frame.end - frame.sealed_at, frame.sealed_at), frame.raw)
+        return self._sealer.open(_pread(descriptor, frame.end - frame.sealed_at, frame.sealed_at), frame.raw)
 
     def sync(self, frame: Frame) -> None:
         """Have a frame, and what came before it in its segment, on disk. Raises OSError."""
@@ -245,7 +245,7 @@ def rewrite_without(segment: Segment, stream: str) -> Segment | None:
         for found in scan(old.fileno(), segment):
             if isinstance(found, Frame) and found.header.stream == stream:
                 continue
-            new.write(os.pread(old.fileno(), found.end - found.offset, found.offset))
+            new.write(_pread(old.fileno(), found.end - found.offset, found.offset))
             if isinstance(found, Frame):
                 made.count(found.header)
             made.size += found.end - found.offset
@@ -277,6 +277,16 @@ def scan(descriptor: int, segment: Segment) -> Iterator[Frame | Damage]:
         offset = following
 
 
+def _pread(descriptor: int, size: int, offset: int) -> bytes:
+    """Read, with zeros for what the disk cannot give: one bad sector must not hide everything else."""
+    try:
+        return os.pread(descriptor, size, offset)
+    except OSError as error:
+        if error.errno != errno.EIO:
+            raise
+        return bytes(size)
+
+
 def _encode_head(raw: bytes, sealed_size: int) -> bytes:
     return _HEAD.pack(_MAGIC, len(raw), sealed_size, _sum_of_lengths(len(raw), sealed_size), zlib.crc32(raw))
 
@@ -287,7 +297,7 @@ def _sum_of_lengths(header_size: int, sealed_size: int) -> int:
 
 def _read_frame(descriptor: int, number: int, offset: int, size: int) -> Frame | None:
     """Return the frame at an offset; None where there is none that is whole and whose head is sound."""
-    peeked = os.pread(descriptor, _PEEK_BYTES, offset)
+    peeked = _pread(descriptor, _PEEK_BYTES, offset)
     if peeked[:4] == _OLD_MAGIC:
         return _read_old_frame(descriptor, number, offset, size)
     if peeked[:4] != _MAGIC or len(peeked) < _HEAD.size:
@@ -306,7 +316,7 @@ def _read_frame(descriptor: int, number: int, offset: int, size: int) -> Frame |
 
 def _read_old_frame(descriptor: int, number: int, offset: int, size: int) -> Frame | None:
     """Do as `_read_frame` for a frame without a check sum: its header must make sense."""
-    peeked = os.pread(descriptor, _PEEK_BYTES, offset)
+    peeked = _pread(descriptor, _PEEK_BYTES, offset)
     if len(peeked) < _OLD_HEAD.size:
         return None
     _, header_size, sealed_size = _OLD_HEAD.unpack_from(peeked)
@@ -321,8 +331,8 @@ def _read_old_frame(descriptor: int, number: int, offset: int, size: int) -> Fra
     if header.first_ms > header.last_ms or not header.stream.isprintable():
         return None
     end = sealed_at + sealed_size
-    is_followed = end == size or os.pread(descriptor, len(_MAGIC_STEM), end) == _MAGIC_STEM
-    if not is_followed and _OLD_MAGIC in os.pread(descriptor, sealed_size, sealed_at):  # its length was changed
+    is_followed = end == size or _pread(descriptor, len(_MAGIC_STEM), end) == _MAGIC_STEM
+    if not is_followed and _OLD_MAGIC in _pread(descriptor, sealed_size, sealed_at):  # its length was changed
         return None
     return Frame(header=header, raw=raw, segment=number, offset=offset, sealed_at=sealed_at, end=end)
 
@@ -330,14 +340,14 @@ def _read_old_frame(descriptor: int, number: int, offset: int, size: int) -> Fra
 def _header_at(descriptor: int, peeked: bytes, offset: int, head_size: int, header_size: int) -> bytes:
     if head_size + header_size <= len(peeked):
         return peeked[head_size : head_size + header_size]
-    return os.pread(descriptor, header_size, offset + head_size)
+    return _pread(descriptor, header_size, offset + head_size)
 
 
 def _find_frame(descriptor: int, number: int, start: int, size: int) -> int:
     """Return where the next frame begins, from `start` on; `size` where there is none."""
     at = start
     while at < size:
-        block = os.pread(descriptor, min(_SEARCH_BYTES, size - at), at)
+        block = _pread(descriptor, min(_SEARCH_BYTES, size - at), at)
         found = block.find(_MAGIC_STEM)
         while found >= 0:
             if _read_frame(descriptor, number, at + found, size) is not None:
@@ -352,7 +362,7 @@ def _find_frame(descriptor: int, number: int, start: int, size: int) -> int:
 def _is_torn(descriptor: int, damage: Damage) -> bool:
     """Say whether what ends the last segment is the beginning of a frame, and not a frame that was changed."""
     left = damage.end - damage.offset
-    peeked = os.pread(descriptor, min(left, _HEAD.size + _HEADER_LIMIT_BYTES), damage.offset)
+    peeked = _pread(descriptor, min(left, _HEAD.size + _HEADER_LIMIT_BYTES), damage.offset)
     if left < _HEAD.size:
         return True
     if peeked[:4] == _OLD_MAGIC:
