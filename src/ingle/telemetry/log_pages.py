@@ -15,6 +15,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
+
 from ingle.telemetry.segments import Damage, Frame, Segment, SegmentError, scan
 
 _EVENT_HEAD = struct.Struct(">QI")
@@ -31,8 +33,7 @@ EventKey = tuple[int, int, int, int]
 """Time, segment, offset of the frame, number within it: the order of a group's events."""
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class LogEvent:
+class LogEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One event; `position` grows within its stream and names it for good."""
 
     stream: str

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from ingle.values import IngleError
 
 SEGMENT_BYTES = 8 << 20
@@ -52,8 +54,7 @@ class Sealer(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class FrameHeader:
+class FrameHeader(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a batch of one stream's events without opening it; `position` counts the stream's events before."""
 
     stream: str
@@ -87,8 +88,7 @@ class FrameHeader:
         )
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, kw_only=True):
     """Where a batch lies, beside what its header says."""
 
     header: FrameHeader
