@@ -26,12 +26,17 @@ CLIENTS = {
     "delete": ("nobody",),
     "env": (),
 }
-OTHERS = {"up", "down", "unit", "doctor", "sign", "demo"}
+OTHERS = {"up", "down", "unit", "doctor", "sign", "demo", "runtimes", "artifacts"}
 Fault = Callable[[Path], None]
 
 
 def test_every_command_is_walked_here() -> None:
     assert {*CLIENTS, *OTHERS} >= set(app.list_commands(click.Context(app)))
+
+
+def test_the_list_of_commands_fits_a_terminal_and_cuts_no_sentence() -> None:
+    told = CliRunner().invoke(app, ["--help"], terminal_width=80).output
+    assert all(len(line) <= 80 and not line.endswith("...") for line in told.splitlines()[1:]), told
 
 
 @pytest.fixture
@@ -125,6 +130,10 @@ def test_programs_say_what_they_cannot_write_or_read(place: Path) -> None:
     assert refusal("up", "--data", file) == f"{file}/run can't be used: Not a directory"
     assert "belong together" in refusal("up", "--data", str(place), "--https-port", "1", "--cert", file)
     assert "add --https-port" in refusal("up", "--data", str(place), "--cert", file, "--key", file)
+    assert refusal("down", "--data", file) == f"{file}/run/lock: Not a directory"
+    assert refusal("down", "--data", str(place)) == f"no `ingle up` serves {place}"
+    assert "data" in refusal("artifacts", "collect", "--data", str(place.parent / "nowhere"))
+    assert "file" in refusal("artifacts", "collect", "--data", file)
     assert "proc" in refusal("up", "--data", "/proc/nowhere")
     assert "no key can be made" in refusal("sign", file, "--key", "/proc/nowhere/key", "--new-key")
     assert "can't be signed" in refusal("sign", file, "--key", str(place.parent / "key"), "--new-key")

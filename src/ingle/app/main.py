@@ -84,7 +84,7 @@ def up(data: Path | None, **told: Any) -> None:
 @app.command()
 @data_option
 def down(data: Path | None) -> None:
-    """Stop a running Ingle once its invocations in flight have finished."""
+    """Stop a running Ingle after its invocations in flight."""
     from ingle.app.down import stop_installation
 
     try:

@@ -42,7 +42,7 @@ def deploy(
     env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, builds: bool, publish: bool, url: bool, parameter: tuple[str, ...],
     data: Path | None,
 ) -> None:  # fmt: skip
-    """Create or update a function, or every resource of a SAM template.
+    """Create or update a function, or a SAM template's resources.
 
     The command waits until the function serves and prints what changed. Settings that you do not pass stay as they
     are. Of a template, it lists the resources that Ingle can't make.

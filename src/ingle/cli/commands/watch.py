@@ -34,7 +34,7 @@ _REASON_LIMIT_S = 3.0
 @handler_option
 @data_option
 def watch(directory: Path, name: str | None, runtime: str | None, handler: str | None, data: Path | None) -> None:
-    """Deploy a function, then make each saved file live, until Ctrl-C.
+    """Deploy a function, then each saved file, until Ctrl-C.
 
     After each change Ingle starts an environment of the new code. The command says whether the code starts, and prints
     the function's log.
