@@ -126,13 +126,18 @@ async def _wait_healthy(options: Options, installation: Installation, stopped: a
         stopping = asyncio.create_task(stopped.wait())
         await asyncio.wait({asking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        if asking.done() and asking.result() == Health(status="ok", installation=installation.id):
+        if asking.done() and _serves(asking.result(), installation):
             return True
         if loop.time() - began > _SLOW_S:
             console.print(f"[yellow]not ready yet[/]; see {options.data_dir / 'programs.log'}")
             began = loop.time()
         await asyncio.sleep(_LOOK_AGAIN_S)
     return False
+
+
+def _serves(told: Health, installation: Installation) -> bool:
+    """Say whether it is this installation that answers, and serves, be it with a full disk."""
+    return told.status in ("ok", "degraded") and told.installation == installation.id
 
 
 async def _is_served(options: Options) -> bool:

@@ -1,5 +1,6 @@
 """What control answers its own gateway and worker."""
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -26,7 +27,7 @@ from ingle.functions import Function, Version
 from ingle.protocol import sigv4
 from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
-from ingle.telemetry import LogBatchFacts
+from ingle.telemetry import LogBatchFacts, read_disk
 from ingle.transport import Exchange, is_linked
 from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, FunctionArn, parse_function_arn
 
@@ -47,8 +48,10 @@ class GatewayLink:
         publisher: Publisher,
         events: EventQueue,
         logs: LogStore,
+        data_dir: Path,
     ) -> None:
         self._token = token
+        self._data_dir = data_dir
         self._identities = identities
         self._functions = functions
         self._publisher = publisher
@@ -68,8 +71,10 @@ class GatewayLink:
             exchange.respond(200, (), msgspec.json.encode(self._logs.statistics()))
         elif exchange.target == b"/events/statistics":
             exchange.respond(200, (), msgspec.json.encode(await self._events.statistics()))
+        elif exchange.target == b"/health":
+            exchange.respond(200, (), msgspec.json.encode(read_disk(self._data_dir)))
         else:
-            exchange.respond(200 if exchange.target == b"/health" else 404, ())
+            exchange.respond(404, ())
 
     async def _accept(self, exchange: Exchange) -> None:
         """Keep an event; the answer comes once it is durable."""

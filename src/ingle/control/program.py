@@ -151,7 +151,9 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     intake = Intake(intake_limit_bytes())
     front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate, intake)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
-    gateway_link = GatewayLink(settings.links.control_gateway, identities, repository, publisher, events, log_store)
+    gateway_link = GatewayLink(
+        settings.links.control_gateway, identities, repository, publisher, events, log_store, data_dir
+    )
     snap_starts = SnapStarts(repository, publisher)
     worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, snap_starts, clock)
     servers = [

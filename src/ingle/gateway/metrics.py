@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector
 from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
-from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, Histogram, LogStatistics
+from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, DiskReport, Histogram, LogStatistics
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST.encode()
 _FUNCTION = ("region", "function")
@@ -83,10 +83,15 @@ class Metrics:
         self._functions.pop((region, function), None)
 
     def render(
-        self, worker: WorkerFacts, queue: QueueStatistics | None = None, logs: LogStatistics | None = None
+        self,
+        worker: WorkerFacts,
+        queue: QueueStatistics | None = None,
+        logs: LogStatistics | None = None,
+        disk: DiskReport | None = None,
     ) -> bytes:
-        """Return everything in the text format; `queue` and `logs` are what control told of queued events and logs."""
-        return generate_latest(_Exposition(self._functions, self._throttles, worker, queue, logs, self.isolation))
+        """Return everything in the text format; control tells of queued events, of logs and of its disk."""
+        told = _Exposition(self._functions, self._throttles, worker, queue, logs, disk, self.isolation)
+        return generate_latest(told)
 
 
 class _Exposition(Collector):
@@ -97,6 +102,7 @@ class _Exposition(Collector):
         worker: WorkerFacts,
         queue: QueueStatistics | None,
         logs: LogStatistics | None,
+        disk: DiskReport | None,
         isolation: str,
     ) -> None:
         self._isolation = isolation
@@ -105,6 +111,7 @@ class _Exposition(Collector):
         self._worker = worker
         self._queue = queue
         self._logs = logs
+        self._disk = disk
 
     def collect(self) -> Iterator[Metric]:
         yield InfoMetricFamily("ingle_isolation", "What holds functions.", {"driver": self._isolation})
@@ -118,6 +125,9 @@ class _Exposition(Collector):
             yield from _of_queue(self._queue)
         if self._logs is not None:
             yield from _of_logs(self._logs)
+        if self._disk is not None:
+            yield GaugeMetricFamily("ingle_disk_free_bytes", "Room on the data disk.", value=self._disk.free_bytes)
+            yield GaugeMetricFamily("ingle_disk_total_bytes", "Size of the data disk.", value=self._disk.total_bytes)
 
     def _of_functions(self) -> Iterator[Metric]:
         cold = CounterMetricFamily("ingle_cold_starts", "Environments started.", labels=_FUNCTION)

@@ -17,7 +17,7 @@ from ingle.gateway.fleet import Fleet
 from ingle.gateway.metrics import CONTENT_TYPE, Metrics, WorkerFacts
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
-from ingle.telemetry import LogStatistics
+from ingle.telemetry import DiskReport, LogStatistics
 from ingle.transport import Exchange, HttpClient
 from ingle.values import MIB, IngleError
 
@@ -45,7 +45,9 @@ class Observation:
         if not is_local(exchange):
             await self._check_signed(exchange)
         if exchange.target == METRICS:
-            text = self._metrics.render(await self._facts(), await self._queue(), await self._logs())
+            text = self._metrics.render(
+                await self._facts(), await self._queue(), await self._logs(), await self._disk()
+            )
             exchange.respond(200, ((b"content-type", CONTENT_TYPE),), text)
         else:
             exchange.respond(200, ((b"content-type", b"application/json"),), await self._ask(exchange.target))
@@ -73,6 +75,12 @@ class Observation:
         with contextlib.suppress(IngleError):
             answer = await self._control.request(b"GET", b"/logs/statistics")
             return msgspec.json.decode(await answer.read(MIB), type=LogStatistics)
+        return None
+
+    async def _disk(self) -> DiskReport | None:
+        with contextlib.suppress(IngleError, msgspec.MsgspecError):
+            answer = await self._control.request(b"GET", b"/health")
+            return msgspec.json.decode(await answer.read(MIB), type=DiskReport)
         return None
 
     async def _ask(self, target: bytes) -> bytes:
