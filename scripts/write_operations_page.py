@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ingle.control.services import lambda_, logs
+from ingle.control.services import lambda_, logs, sts
 from ingle.protocol import Operation, ServiceModel, load_service
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "operations.md"
@@ -15,8 +15,9 @@ SERVICES = {
     "lambda-microvms": "Lambda MicroVMs",
     "lambda-web": "Lambda Web",
     "logs": "CloudWatch Logs",
+    "sts": "Security Token Service",
 }
-"""Every service whose model Ingle loads."""
+"""Every service whose model Ingle loads, and STS, of which it knows one operation."""
 HANDLERS = {"lambda": lambda_, "logs": logs}
 """The modules whose classes have the handlers of a service."""
 GATEWAY = frozenset({"Invoke", "InvokeAsync", "InvokeWithResponseStream"})
@@ -30,6 +31,8 @@ def _names_of(resource: Any) -> Iterable[str]:
 
 def served(service: str) -> set[str]:
     """Return the operations of a service that Ingle serves."""
+    if service == "sts":
+        return set(sts.OPERATIONS)
     module = HANDLERS.get(service)
     names = {name for resource in vars(module).values() for name in _names_of(resource)} if module else set()
     return names | GATEWAY if service == "lambda" else names
@@ -39,6 +42,8 @@ def _request(model: ServiceModel, operation: Operation) -> str:
     """Return what tells an operation from the others: its address, or the target that a header names."""
     if model.target_prefix:
         return f"X-Amz-Target: {model.target_prefix}.{operation.name}"
+    if model.service == "sts":
+        return f"Action={operation.name}"
     return f"{operation.method} {operation.uri}"
 
 
@@ -63,7 +68,8 @@ def render() -> str:
 Written by `scripts/write_operations_page.py` from AWS's service models and Ingle's handlers. What is `served` behaves as
 AWS's does; what is `501` answers `NotImplementedException`, once the request's signature has been verified, and changes nothing.
 Capacity providers (and function scaling, which only functions on them have), durable executions and Lambda's sibling services
-are not built. Of CloudWatch Logs there is what tools need to write, read, keep and follow logs.
+are not built. Of CloudWatch Logs there is what tools need to write, read, keep and follow logs. STS tells callers who they are;
+its other operations, and every other service of AWS, answer `NotImplemented` in their own protocols.
 
 {sections}"""
 
