@@ -145,7 +145,7 @@ def test_the_logs_api_tells_of_invocations_by_tcp(collected: Any, call: Any, log
     assert of(told, "platform.end") == [{"requestId": first}]
     assert set(of(told, "platform.report")[0]) == {"requestId", "metrics"}
     assert not [one for one in told if one["type"].startswith("platform.init")]
-    lines = [event["message"] for event in wait_for_events(logs, f"/aws/lambda/{name}", 8)]
+    lines = [event["message"].rstrip("\n") for event in wait_for_events(logs, f"/aws/lambda/{name}", 8)]
     subscribed = [line for line in lines if line.startswith("LOGS\t")]
     assert subscribed == ["LOGS\tName: collector.py\tState: Subscribed\tTypes: [Platform, Function, Extension]"]
 
