@@ -10,7 +10,7 @@ from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel,
 from ingle.gateway.metrics import FunctionMetrics, Metrics, WorkerFacts
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
-from ingle.telemetry import Histogram
+from ingle.telemetry import DiskReport, Histogram, LogStatistics
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
 OF_F = {"region": "us-east-1", "function": "f"}
@@ -118,7 +118,9 @@ def test_the_dashboard_and_the_manual_name_every_metric_and_no_other() -> None:
         is_up=True, environments=[report("idle")], pools=[PoolLevel(runtime="python3.11", ready=1, wanted=1)]
     )
     queue = QueueStatistics(depth=1, oldest_ms=1, accepted=1, dropped={"x": 1}, reported=1, unreported=1)
-    text = metrics.render(facts, queue).decode()
+    logs = LogStatistics(groups=1, stored_bytes=1, damaged=0)
+    disk = DiskReport(place="/", free_bytes=1, total_bytes=2)
+    text = metrics.render(facts, queue, logs, disk).decode()
     told = {re.sub(r"_created$", "_total", one) for one in names_in(re.sub(r"(?m)^#.*\n", "", text))}
     pages = ROOT / "docs" / "how-to"
     assert names_in((pages / "observe.md").read_text()) == told
