@@ -126,15 +126,32 @@ def test_a_parameter_of_the_management_api_comes_once_or_not_at_all(path: str, q
     assert status == (400 if is_known else 200), answer
 
 
-def test_a_function_behind_a_signed_url_reads_what_was_signed(published: Ingle) -> None:
+@pytest.fixture
+def host(published: Ingle) -> Iterator[str]:
+    """The host of a function URL whose callers sign."""
     functions = published.client()
     made = functions.create_function_url_config(FunctionName="two-readings-url", AuthType="AWS_IAM")
-    host = made["FunctionUrl"].split("/")[2]
+    yield made["FunctionUrl"].split("/")[2]
+    functions.delete_function_url_config(FunctionName="two-readings-url")
+
+
+def test_a_function_behind_a_signed_url_reads_what_was_signed(host: str, published: Ingle) -> None:
     signed, sent = "/a/b?q=1%2B2", "/a/x/..//b?%71=1+2"
     status, event = sent_otherwise(published, "POST", signed, sent, b"{}", host)
     assert (status, event["rawPath"], event["rawQueryString"]) == (200, "/a/b", "%71=1%2B2")
     assert event["queryStringParameters"] == {"q": "1+2"}
-    functions.delete_function_url_config(FunctionName="two-readings-url")
+
+
+def test_a_function_url_by_path_reads_what_was_signed(host: str, published: Ingle) -> None:
+    base = "/lambda-url/" + host.partition(".")[0]
+    status, event = sent_otherwise(published, "POST", f"{base}/a/b?q=1%2B2", f"{base}/a/x/..//b?%71=1+2")
+    assert (status, event["rawPath"], event["queryStringParameters"]) == (200, "/a/b", {"q": "1+2"})
+    for other in ("/lambda-url/another/a", "/a"):
+        up = "../" * (2 if other.startswith("/lambda-url") else 3)
+        assert (
+            sent_otherwise(published, "POST", other, f"{base}/b/{up}{other.rpartition('url/')[2].lstrip('/')}")[0]
+            == 403
+        )
 
 
 @pytest.mark.parametrize("path", [INVOKE, FUNCTIONS])

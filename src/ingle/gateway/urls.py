@@ -76,7 +76,7 @@ class Urls:
             scheme, shown = "https" if exchange.tls else "http", f":{port}" if port else ""
             exchange.respond(307, [(b"location", f"{scheme}://{host}{shown}".encode() + target), _request_id()])
             return
-        await self._answer(exchange, found, Asked(host=host, port=port, target=target), sandboxed)
+        await self._answer(exchange, found, Asked(host=host, port=port, target=target, is_by_path=True), sandboxed)
 
     async def _answer(
         self, exchange: Exchange, found: tuple[FunctionKey, UrlRoute], asked: "Asked", shape: Shaper
@@ -108,7 +108,7 @@ class Urls:
         if url.auth_type == "NONE" and not url.is_public:
             raise AwsError("AccessDeniedException", _FORBIDDEN)
         if url.auth_type != "NONE":
-            exchange.target = sigv4.as_signed(exchange.target)
+            asked = _as_signed(exchange, asked, url)
             if exchange.body_nowait is None:
                 key, _ = await self._authenticator.recognise(exchange)
                 authorize(key.principal, "lambda:InvokeFunctionUrl", arn.account, str(arn))
@@ -170,10 +170,21 @@ class Asked:
     host: str
     port: str
     target: bytes
+    is_by_path: bool = False
 
 
 def _shape_both(first: Shaper, second: Shaper, headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     return second(first(headers))
+
+
+def _as_signed(exchange: Exchange, asked: "Asked", url: UrlRoute) -> "Asked":
+    """Have a request read as its signature reads it, and return what is asked then. Raises AwsError."""
+    exchange.target = target = sigv4.as_signed(exchange.target)
+    if asked.is_by_path:
+        url_id, target = split_target(target)
+        if url_id != url.url_id:  # another URL's signature
+            raise AwsError("AccessDeniedException", _FORBIDDEN)
+    return dataclasses.replace(asked, target=target)
 
 
 def _request_id() -> tuple[bytes, bytes]:
