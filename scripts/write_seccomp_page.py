@@ -1,34 +1,71 @@
 """Writes docs/seccomp.md from the filter itself, so that the page can't differ from the program."""
 
+import errno
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
+from ingle.spawner import call_arguments as arguments
 from ingle.spawner import seccomp
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "seccomp.md"
 
 
+def _code(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _answer(number: int) -> str:
+    return errno.errorcode[number] if number else "success, without effect"
+
+
+def _options() -> str:
+    told = []
+    for level, options in arguments.REFUSED_OPTIONS.items():
+        told += [f"{name} ({_answer(answer)})" for name, (_, answer) in options.items()]
+        told[-1] += f" at {level}"
+    return ", ".join(told)
+
+
 def render() -> str:
     """Return the page."""
     allowed = seccomp.allowed_names()
-    refused = sorted(set(seccomp.numbers()) - set(allowed) - {"clone", "clone3", "socket", "ioctl"})
+    refused = sorted(set(seccomp.numbers()) - set(allowed) - seccomp.looked_at())
+    bits = "".join(f"- `{name}`: {_answer(rule.answer)} for {rule.why}.\n" for name, rule in arguments.BITS.items())
+    objects = "".join(f"| {name} | {calls} |\n" for name, calls in arguments.OBJECTS.items())
+    effects = "".join(f"- `{name}`: {why}.\n" for name, why in arguments.WITHOUT_EFFECT.items())
     return f"""# The system calls of an execution environment
 
-Written by `scripts/write_seccomp_page.py` from `spawner/seccomp.py` (x86_64). What is not listed as allowed answers EPERM.
+Written by `scripts/write_seccomp_page.py` from `spawner/seccomp.py` and `spawner/call_arguments.py` (x86_64). What is not
+listed as allowed answers EPERM.
 
 ## Allowed ({len(allowed)})
 
-{", ".join(f"`{name}`" for name in allowed)}
+{_code(allowed)}
 
 ## Allowed for some arguments
 
-- `clone`: processes and threads; with any flag that makes a namespace EPERM. `clone3`: ENOSYS, so that libc uses `clone`.
-- `socket`: AF_UNIX, AF_INET and AF_INET6 but SOCK_RAW (EPERM); any other family EAFNOSUPPORT.
-- `ioctl`: all but TIOCSTI and TIOCLINUX (EPERM).
+- `clone3`: ENOSYS, so that libc uses `clone`.
+- `socket`: AF_UNIX; of AF_INET and AF_INET6 streams and datagrams (else EPERM) by TCP and UDP (else EPROTONOSUPPORT). Any
+  other family: EAFNOSUPPORT.
+- `socketpair`: AF_UNIX, else EAFNOSUPPORT.
+- `ioctl`: {_code(arguments.IOCTLS)}; else ENOTTY.
+- `prctl`: {_code(arguments.PRCTLS)}; else EINVAL.
+- `setsockopt`: the levels {_code(arguments.LEVELS)} (else ENOPROTOOPT), but for {_options()}.
+{bits}
+## Without effect
 
+They answer success. All that an environment can write is memory, which nothing of this concerns.
+
+{effects}
+## Each shared thing, and all the calls that reach it
+
+| thing | calls |
+|---|---|
+{objects}
 ## Refused by name ({len(refused)})
 
-{", ".join(f"`{name}`" for name in refused)}
+{_code(refused)}
 
 Another architecture's calls kill the process; x32 calls answer ENOSYS.
 """

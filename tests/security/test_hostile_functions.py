@@ -83,6 +83,26 @@ REFUSED: dict[str, tuple[str, Any]] = {
     "packet_socket": ("return refused(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW))", "EAFNOSUPPORT"),
     "netlink": ("return refused(lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW))", "EAFNOSUPPORT"),
     "vsock": ("return refused(lambda: socket.socket(40, socket.SOCK_STREAM))", "EAFNOSUPPORT"),
+    "pair_of_tipc_sockets": ("return refused(lambda: socket.socketpair(30, socket.SOCK_DGRAM))", "EAFNOSUPPORT"),
+    "protocols_by_module": (
+        "return [refused(lambda: socket.socket(socket.AF_INET, kind, protocol))"
+        " for kind, protocol in ((1, 262), (2, 1), (1, 132), (2, 136), (2, 115))]",
+        ["EPROTONOSUPPORT"] * 5,
+    ),
+    "terminal_injection": ("return [call(16, 0, number, b'x') for number in (0x5412, 0x541C)]", ["ENOTTY"] * 2),
+    "parent_of_a_namespace": ("return call(16, os.open('/proc/self/ns/user', os.O_RDONLY), 0xb702)", "ENOTTY"),
+    "filter_of_its_own": ("return call(157, 22, 2, 0)", "EINVAL"),
+    "shared_core": ("return call(157, 62, 1, 0, 0, 0)", "EINVAL"),
+    "program_on_a_socket": (
+        "return [refused(lambda: socket.socket().setsockopt(level, option, bytes(64)))"
+        " for level, option in ((1, 26), (1, 50), (6, 31), (0, 64), (270, 1))]",
+        ["ENOPROTOOPT"] * 5,
+    ),
+    "huge_pages": ("return call(9, 0, 1 << 21, 3, 0x40022, -1, 0)", "ENOMEM"),
+    "residency_of_the_hosts_files": (
+        "return refused(lambda: os.preadv(os.open('/bin/sh', os.O_RDONLY), [bytearray(1)], 0, os.RWF_NOWAIT))",
+        "ENOTSUP",
+    ),
     "become_root": ("return refused(lambda: os.setuid(0))", ("EPERM", "EINVAL")),
     "internet": ("return refused(lambda: socket.create_connection(('1.1.1.1', 53), 1))", "ENETUNREACH"),
     "datagrams": (

@@ -128,3 +128,28 @@ def test_a_function_that_fills_sockets_holds_little_of_the_hosts_memory(kind: st
     with watching() as grown:
         invoke(name)  # it may be killed for want of memory, where its group pays
     assert max(grown) < 100
+
+
+QUEUES = """
+    for _ in range(300):
+        one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        one.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+        one.setsockopt(socket.IPPROTO_IP, 10, 2)  # IP_MTU_DISCOVER: never in pieces
+        one.connect(("127.0.0.1", 9))
+        held.append(one)
+        for _ in range(300):
+            refused(lambda: one.send(bytes(65520)))
+    return sum(queued(one) for one in held)
+"""
+QUEUED = """
+def queued(one):
+    try:
+        return len(one.recvmsg(1, 1024, 0x2000 | 0x40)[1])  # MSG_ERRQUEUE, MSG_DONTWAIT
+    except OSError:
+        return 0
+"""
+
+
+def test_no_queue_holds_what_no_group_pays_for(deploy: Any, invoke: Any) -> None:
+    source = f"{PREAMBLE}{QUEUED}def handler(event, context):\n    held = handler.held = []{QUEUES}"
+    assert invoke(deploy(source, MemorySize=256, Timeout=20)).payload == 0

@@ -89,6 +89,7 @@ def test_the_spawner_imports_the_standard_library_and_itself_only() -> None:
 
 NOT_ROOT = {
     "seccomp.py",  # a table of the kernel's numbers
+    "call_arguments.py",
     "connection.py",  # runs in a confined child alone, as does what it rehearses
     "rehearsal.py",
     "memory_image.py",  # these run in confined children alone, too

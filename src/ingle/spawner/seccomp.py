@@ -1,13 +1,17 @@
 """The system calls that an execution environment may make: an allow-list, as a classic BPF program (seccomp(2)).
 
 What is absent answers EPERM. Left out are namespaces, mounts, keys, tracing, bpf, perf, io_uring, userfaultfd, kernel
-modules, clocks and everything else that reaches beyond the environment.
+modules, clocks and everything else that reaches beyond the environment. `call_arguments` has those whose arguments decide.
 """
 
 from __future__ import annotations
 
+import errno
 import platform
 import struct
+from collections.abc import Iterable
+
+from . import call_arguments as arguments
 
 # x86_64, in the order of their numbers from 0 (arch/x86/entry/syscalls/syscall_64.tbl)
 _X86_64 = [
@@ -449,21 +453,16 @@ _REFUSED = frozenset(
         "mq_timedreceive",
         "mq_notify",
         "mq_getsetattr",
-        "clone",
-        "clone3",
-        "socket",
-        "ioctl",
-    ]  # the last four are looked at more closely below
+    ]
 )
 
-_ALLOW, _EPERM, _ENOSYS, _KILL = 0x7FFF0000, 0x00050001, 0x00050026, 0x80000000
-_EAFNOSUPPORT = 0x00050061
+_ALLOW, _ERROR, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
 _LOAD, _JEQ, _JGE, _JGT, _JSET, _RET, _AND = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06, 0x54
-_NUMBER, _ARCH, _ARG0, _ARG1 = 0, 4, 16, 24
+_NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 _AUDIT_ARCH_X86_64 = 0xC000003E
 _X32 = 0x40000000
-_NEW_NAMESPACES = 0x7E020080
-_TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
+_BY_ARGUMENT = {"clone3", "socket", "socketpair", "ioctl", "prctl", "setsockopt"}
+Instruction = tuple[int, int, int, int]
 
 
 def numbers() -> dict[str, int]:
@@ -473,49 +472,101 @@ def numbers() -> dict[str, int]:
     return {**{name: at for at, name in enumerate(_X86_64)}, **_X86_64_LATER}
 
 
+def looked_at() -> set[str]:
+    """Return the names of the calls whose arguments decide, or that do nothing."""
+    return _BY_ARGUMENT | set(arguments.BITS) | set(arguments.WITHOUT_EFFECT)
+
+
 def allowed_names() -> list[str]:
     """Return the names of the calls that are allowed whatever their arguments."""
-    return sorted(name for name in numbers() if name not in _REFUSED)
+    return sorted(name for name in numbers() if name not in _REFUSED and name not in looked_at())
 
 
 def build_filter() -> bytes:
     """Return the filter program."""
     known = numbers()
-    code: list[tuple[int, int, int, int]] = [
+    code: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_JEQ, 1, 0, _AUDIT_ARCH_X86_64),
         (_RET, 0, 0, _KILL),
         (_LOAD, 0, 0, _NUMBER),
         (_JGE, 0, 1, _X32),
-        (_RET, 0, 0, _ENOSYS),
+        _answer(errno.ENOSYS),
     ]
-    code += _only(known["clone"], [(_LOAD, 0, 0, _ARG0), (_JSET, 0, 1, _NEW_NAMESPACES), (_RET, 0, 0, _EPERM)])
-    code += [(_JEQ, 0, 1, known["clone3"]), (_RET, 0, 0, _ENOSYS)]  # libc falls back to clone, whose flags we can read
-    code += _only(
-        known["socket"],
-        [
-            (_LOAD, 0, 0, _ARG0),  # AF_UNIX, AF_INET, AF_INET6
-            (_JEQ, 3, 0, 1),
-            (_JEQ, 2, 0, 2),
-            (_JEQ, 1, 0, 10),
-            (_RET, 0, 0, _EAFNOSUPPORT),
-            (_LOAD, 0, 0, _ARG1),  # no raw sockets
-            (_AND, 0, 0, 0xF),
-            (_JEQ, 0, 1, 3),
-            (_RET, 0, 0, _EPERM),
-        ],
-    )
-    code += _only(
-        known["ioctl"],
-        [(_LOAD, 0, 0, _ARG1), (_JEQ, 1, 0, _TIOCSTI), (_JEQ, 0, 1, _TIOCLINUX), (_RET, 0, 0, _EPERM)],
-    )
+    bodies = {
+        "clone3": [_answer(errno.ENOSYS)],  # libc falls back to clone, whose flags we can read
+        "socket": _socket(),
+        "socketpair": [_load(0), *_unless(arguments.AF_UNIX, errno.EAFNOSUPPORT)],
+        "ioctl": _among(1, arguments.IOCTLS.values(), errno.ENOTTY),
+        "prctl": _among(0, arguments.PRCTLS.values(), errno.EINVAL),
+        "setsockopt": _setsockopt(),
+        **{name: [_answer(arguments.SUCCESS)] for name in arguments.WITHOUT_EFFECT},
+        **{name: _bits(rule) for name, rule in arguments.BITS.items()},
+    }
+    for name, body in bodies.items():
+        code += _only(known[name], body)
     for low, high in _ranges(sorted(known[name] for name in allowed_names())):
         code += [(_JGE, 0, 2, low), (_JGT, 1, 0, high), (_RET, 0, 0, _ALLOW)]
-    code.append((_RET, 0, 0, _EPERM))
+    code.append(_answer(errno.EPERM))
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)
 
 
-def _only(number: int, body: list[tuple[int, int, int, int]]) -> list[tuple[int, int, int, int]]:
+def _answer(number: int) -> Instruction:
+    return _RET, 0, 0, _ERROR | number
+
+
+def _load(argument: int) -> Instruction:
+    """Load the lower half of an argument: all that is looked at are ints, or flags there."""
+    return _LOAD, 0, 0, _ARGUMENTS + 8 * argument
+
+
+def _unless(value: int, answer: int) -> list[Instruction]:
+    return [(_JEQ, 1, 0, value), _answer(answer)]
+
+
+def _among(argument: int, allowed: Iterable[int], answer: int) -> list[Instruction]:
+    body = [_load(argument)]
+    for value in allowed:
+        body += [(_JEQ, 0, 1, value), (_RET, 0, 0, _ALLOW)]
+    return [*body, _answer(answer)]
+
+
+def _bits(rule: arguments.Bits) -> list[Instruction]:
+    return [_load(rule.argument), (_JSET, 0, 1, rule.bits), _answer(rule.answer)]
+
+
+def _socket() -> list[Instruction]:
+    """Unix sockets; streams and datagrams of the internet by TCP and UDP alone: other protocols would load modules."""
+    internet = [
+        _load(1),
+        (_AND, 0, 0, arguments.TYPE_MASK),
+        (_JEQ, 2, 0, arguments.STREAM),
+        (_JEQ, 1, 0, arguments.DATAGRAM),
+        _answer(errno.EPERM),
+        *_among(2, arguments.INTERNET_PROTOCOLS, errno.EPROTONOSUPPORT),
+    ]
+    return [
+        _load(0),
+        (_JEQ, 3, 0, arguments.AF_INET),
+        (_JEQ, 2, 0, arguments.AF_INET6),
+        (_JEQ, len(internet) + 1, 0, arguments.AF_UNIX),
+        _answer(errno.EAFNOSUPPORT),
+        *internet,
+    ]
+
+
+def _setsockopt() -> list[Instruction]:
+    body: list[Instruction] = []
+    for level, number in arguments.LEVELS.items():
+        options: list[Instruction] = [_load(2)]
+        for option, answer in arguments.REFUSED_OPTIONS[level].values():
+            options += [(_JEQ, 0, 1, option), _answer(answer)]
+        options.append((_RET, 0, 0, _ALLOW))
+        body += [_load(1), (_JEQ, 0, len(options), number), *options]
+    return [*body, _answer(errno.ENOPROTOOPT)]
+
+
+def _only(number: int, body: list[Instruction]) -> list[Instruction]:
     """Run `body` for one system call; it returns a refusal or falls through to being allowed."""
     return [(_JEQ, 0, len(body) + 1, number), *body, (_RET, 0, 0, _ALLOW)]
 
