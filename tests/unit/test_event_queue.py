@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ingle.control.event_queue import Delivery, EventQueue
+from ingle.control.event_queue import Delivery, EventQueue, Onward
 from ingle.keys import FileRootKey, Keyring
-from ingle.queues import Condition, EventNotKeptError
+from ingle.queues import Condition, EventNotKeptError, QueueFullError, QuotaLimits
 from ingle.sealing import OpenError
 from ingle.store import EventRepository, open_queue
 from ingle.values import FunctionArn, SystemClock
@@ -139,3 +139,48 @@ async def test_keys_that_no_event_needs_are_deleted_at_the_start(tmp_path: Path)
     after = World(tmp_path)
     assert after.rows("event_keys") == 0
     await after.queue.close()
+
+
+def limited(folder: Path, limits: QuotaLimits) -> EventQueue:
+    repository = EventRepository(open_queue(folder / "queue.sqlite"))
+    return EventQueue(repository, Keyring(FileRootKey(folder / "root.key")), SystemClock(), limits)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        QuotaLimits(function_events=2),
+        QuotaLimits(function_bytes=300),
+        QuotaLimits(all_bytes=300),
+    ],
+)
+async def test_no_more_events_wait_than_may_also_after_a_restart(tmp_path: Path, limits: QuotaLimits) -> None:
+    queue = limited(tmp_path, limits)
+    accepted = 0
+    with pytest.raises(QueueFullError):
+        for number in range(10):
+            await queue.accept(ARN, f"r-{number}", DELIVERY)
+            accepted += 1
+    await queue.close()
+    queue = limited(tmp_path, limits)
+    with pytest.raises(QueueFullError):
+        await queue.accept(ARN, "again", DELIVERY)
+    [one], _ = await queue.due(KEY, 1, frozenset())
+    await queue.end(one.event, Condition.SUCCESS)
+    await queue.accept(ARN, "now", DELIVERY)
+    await queue.forget(ARN)
+    for number in range(accepted):
+        await queue.accept(ARN, f"r-{number}", DELIVERY)
+    await queue.close()
+
+
+async def test_an_event_ends_though_the_queue_of_its_destination_is_full(tmp_path: Path) -> None:
+    queue = limited(tmp_path, QuotaLimits(function_events=1))
+    target = FunctionArn(region="us-east-1", account="000000000000", name="target")
+    await queue.accept(target, "held", DELIVERY)
+    await queue.accept(ARN, "r", DELIVERY)
+    [one], _ = await queue.due(KEY, 1, frozenset())
+    await queue.end(one.event, Condition.SUCCESS, Onward(arn=target, request_id="o", delivery=DELIVERY))
+    told = await queue.statistics()
+    assert (told.depth, told.reported, told.unreported) == (1, 0, 1)
+    await queue.close()

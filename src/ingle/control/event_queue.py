@@ -18,8 +18,17 @@ import structlog
 
 from ingle.control.code_store import context_of
 from ingle.keys import Keyring
-from ingle.queues import Condition, EventNotKeptError, FunctionKey, QueuedEvent, QueueStatistics
-from ingle.sealing import DataKey, open_sealed, seal
+from ingle.queues import (
+    Condition,
+    EventNotKeptError,
+    FunctionKey,
+    QueuedEvent,
+    QueueFullError,
+    QueueStatistics,
+    Quota,
+    QuotaLimits,
+)
+from ingle.sealing import OVERHEAD_BYTES, DataKey, open_sealed, seal
 from ingle.store import EventRepository, SealedEvent
 from ingle.values import Clock, FunctionArn
 
@@ -80,8 +89,12 @@ def _nothing() -> None:
 class EventQueue:
     """The events of all functions; `on_due` is told of a function whose events the dispatcher should look at."""
 
-    def __init__(self, repository: EventRepository, keyring: Keyring, clock: Clock) -> None:
+    def __init__(
+        self, repository: EventRepository, keyring: Keyring, clock: Clock, limits: QuotaLimits | None = None
+    ) -> None:
+        """Raises QueueUnreadableError."""
         repository.remove_unused_keys()
+        self._quota = Quota(limits or QuotaLimits(), repository.sizes())
         self._repository = repository
         self._keyring = keyring
         self._clock = clock
@@ -96,23 +109,35 @@ class EventQueue:
         self.on_due: Callable[[FunctionKey], None] = lambda function: None
 
     async def accept(self, arn: FunctionArn, request_id: str, delivery: Delivery) -> None:
-        """Keep an event; durable on return. Raises EventNotKeptError."""
-        function = _key_of(arn)
-        changes = self._additions(arn, request_id, delivery)
+        """Keep an event; durable on return. Raises EventNotKeptError, of which QueueFullError is one."""
         try:
-            await self._commit(changes, lambda: self.on_due(function))
+            await self._add(arn, request_id, delivery)
             self._accepted += 1
         except EventNotKeptError as error:
-            self._sealing.pop(function, None)  # its wrapped form may not be on disk
             _log.error("event.not_kept", function=str(arn), reason=str(error))
             raise
 
-    def _additions(self, arn: FunctionArn, request_id: str, delivery: Delivery) -> list[_Change]:
-        """Return what must be written for an event to be kept."""
+    async def _add(
+        self, arn: FunctionArn, request_id: str, delivery: Delivery, with_it: Sequence[_Change] = ()
+    ) -> None:
+        """Add an event, and make other changes in the same commit. Raises EventNotKeptError."""
+        function, encoded = _key_of(arn), msgspec.msgpack.encode(delivery)
+        size = len(encoded) + OVERHEAD_BYTES
+        self._quota.take(function, size)  # before a key is made, which nobody would keep where there is no room
+        try:
+            additions = self._additions(arn, request_id, encoded)
+            await self._commit([*with_it, *additions], lambda: self.on_due(function))
+        except EventNotKeptError:
+            self._quota.give_back(function, size)
+            self._sealing.pop(function, None)  # its wrapped form may not be on disk
+            raise
+
+    def _additions(self, arn: FunctionArn, request_id: str, encoded: bytes) -> list[_Change]:
+        """Return what must be written for an event to be kept; `encoded` is its delivery."""
         now_ms = self._clock.now_ms()
         event = QueuedEvent(id=0, arn=arn, request_id=request_id, accepted_ms=now_ms, due_ms=now_ms)
         sealing, changes = self._sealing_key(arn)
-        sealed = seal(msgspec.msgpack.encode(delivery), sealing.key, _event_context(arn, request_id))
+        sealed = seal(encoded, sealing.key, _event_context(arn, request_id))
         return [*changes, functools.partial(self._repository.add, event, sealing.id, sealed)]
 
     def _sealing_key(self, arn: FunctionArn) -> tuple[_SealingKey, list[_Change]]:
@@ -136,10 +161,9 @@ class EventQueue:
         One that failed leaves a line in the log. Raises EventNotKeptError.
         """
         changes: list[_Change] = [functools.partial(self._repository.remove, event.id)]
-        if onward is None:
+        if onward is None or not await self._end_onward(changes, onward):
             await self._commit(changes)
-        else:
-            await self._end_onward(changes, onward)
+        self._quota.give_back(_key_of(event.arn), event.sealed_bytes)
         if condition is not Condition.SUCCESS:
             self._dropped[condition] += 1
             _log.warning(
@@ -151,15 +175,16 @@ class EventQueue:
                 age_ms=self._clock.now_ms() - event.accepted_ms,
             )
 
-    async def _end_onward(self, changes: list[_Change], onward: Onward) -> None:
-        target = _key_of(onward.arn)
-        changes += self._additions(onward.arn, onward.request_id, onward.delivery)
+    async def _end_onward(self, changes: list[_Change], onward: Onward) -> bool:
+        """Commit the end of an event with the record for its destination; False where that one's queue is full."""
         try:
-            await self._commit(changes, lambda: self.on_due(target))
-        except EventNotKeptError:
-            self._sealing.pop(target, None)  # its wrapped form may not be on disk
-            raise
+            await self._add(onward.arn, onward.request_id, onward.delivery, changes)
+        except QueueFullError as error:
+            self.note_unreported()
+            _log.warning("event.record_lost", destination=str(onward.arn), reason=str(error))
+            return False
         self._reported += 1
+        return True
 
     def note_unreported(self) -> None:
         """Count a record that no destination could be given."""
@@ -171,6 +196,7 @@ class EventQueue:
         self._sealing.pop(function, None)
         self._opened.clear()
         await self._commit([functools.partial(self._repository.forget, function)])
+        self._quota.forget(function)
 
     async def functions(self) -> list[FunctionKey]:
         """Return the functions that have events."""

@@ -25,7 +25,7 @@ from ingle.environments import (
 )
 from ingle.functions import Function, Version
 from ingle.protocol import sigv4
-from ingle.queues import EventNotKeptError
+from ingle.queues import EventNotKeptError, QueueFullError
 from ingle.store import FunctionRepository
 from ingle.telemetry import LogBatchFacts, read_disk
 from ingle.transport import Exchange, is_linked
@@ -89,6 +89,8 @@ class GatewayLink:
                 trace=told[b"x-amzn-trace-id"], payload=payload, tenant=told.get(b"x-amz-tenant-id", b"")
             )
             await self._events.accept(arn, told[b"x-ingle-request-id"].decode(), delivery)
+        except QueueFullError as error:
+            exchange.respond(429, (), str(error).encode())
         except EventNotKeptError:
             exchange.respond(500, ())
         else:

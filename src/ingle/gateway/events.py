@@ -24,9 +24,16 @@ class Events:
             )
         try:
             answer = await self._control.request(b"POST", b"/events", headers, payload)
-            await answer.read(1024)
+            told = await answer.read(1024)
         except IngleError:
             raise AwsError("ServiceUnavailableException", "The control plane is starting; try again.") from None
+        if answer.status == 429:  # AWS documents none of its limits; a caller is to come back, as with any throttle
+            raise AwsError(
+                "TooManyRequestsException",
+                f"The event queue is full: {told.decode()}. Try again once some have run.",
+                Reason="CallerRateLimitExceeded",
+                Type="User",
+            )
         if answer.status not in (202, 404):
             raise AwsError("ServiceException", "The event could not be stored; try again.")
         return answer.status == 202

@@ -11,6 +11,7 @@ from ingle.queues.event import (
 )
 from ingle.queues.lineage import LIMIT as RECURSION_LIMIT
 from ingle.queues.lineage import extended, visits
+from ingle.queues.quota import QueueFullError, Quota, QuotaLimits
 from ingle.queues.record import Answered, invocation_record, is_reported
 from ingle.queues.retry import Outcome, RetryPolicy, after_attempt, before_attempt
 from ingle.queues.window import Window
@@ -23,9 +24,12 @@ __all__ = [
     "EventNotKeptError",
     "FunctionKey",
     "Outcome",
+    "QueueFullError",
     "QueueStatistics",
     "QueueUnreadableError",
     "QueuedEvent",
+    "Quota",
+    "QuotaLimits",
     "RetryPolicy",
     "Window",
     "after_attempt",

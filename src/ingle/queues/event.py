@@ -46,6 +46,8 @@ class QueuedEvent(msgspec.Struct, frozen=True, kw_only=True):
     """How often the function has failed."""
     refusals: int = 0
     """How often in a row it was throttled, or the platform failed."""
+    sealed_bytes: int = 0
+    """The size of its sealed payload."""
 
 
 class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):

@@ -96,6 +96,14 @@ class EventRepository:
         return list(self._connection.execute("SELECT DISTINCT account, region, function FROM events"))
 
     @_reading()
+    def sizes(self) -> dict[FunctionKey, tuple[int, int]]:
+        """Return how many events each function has, and how many bytes they are."""
+        rows = self._connection.execute(
+            "SELECT account, region, function, COUNT(*), SUM(LENGTH(sealed)) FROM events GROUP BY 1, 2, 3"
+        )
+        return {(account, region, name): (count, size) for account, region, name, count, size in rows}
+
+    @_reading()
     def due(
         self, function: FunctionKey, now_ms: int, count: int, under_way: Collection[int]
     ) -> tuple[list[SealedEvent], int | None]:
@@ -145,5 +153,6 @@ def _from_row(
         due_ms=due_ms,
         failures=failures,
         refusals=refusals,
+        sealed_bytes=len(sealed),
     )
     return SealedEvent(event=event, key_id=key_id, sealed=sealed)
