@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingle.queues import Answered, Condition, QueuedEvent, extended, invocation_record, is_reported, visits
+from ingle.queues import (
+    RECURSION_LIMIT,
+    Answered,
+    Condition,
+    QueuedEvent,
+    extended,
+    invocation_record,
+    is_reported,
+    visits,
+)
 from ingle.values import FunctionArn
 
 ARN = FunctionArn(region="us-east-1", account="000000000000", name="f", qualifier=None)
@@ -55,6 +64,13 @@ def test_an_event_that_did_not_run_has_no_response(condition: Condition) -> None
     assert not {"responseContext", "responsePayload"} & set(told)
 
 
+@pytest.mark.parametrize(("answer", "shown"), [(b"hello", "hello"), (b"\xff{", "\ufffd{"), (b'{"a": 01}', '{"a": 01}')])
+def test_an_answer_that_is_no_json_is_told_as_text(answer: bytes, shown: str) -> None:
+    told = record(Condition.SUCCESS, Answered(executed_version="1", payload=answer))
+    assert isinstance(told, dict)
+    assert told["responsePayload"] == shown
+
+
 def test_nothing_is_told_of_an_event_that_nobody_can_read_or_run() -> None:
     assert {one for one in Condition if not is_reported(one)} == {Condition.QUALIFIER_GONE, Condition.UNREADABLE}
 
@@ -71,6 +87,18 @@ def test_a_long_chain_keeps_the_header_short() -> None:
         trace = extended(trace, f"{A}{number}")
     assert len(trace) < 256
     assert visits(trace, f"{A}99") == 1
+
+
+@pytest.mark.parametrize("functions", [1, 2, 8, 9, 40])
+def test_a_ring_of_any_size_ends(functions: int) -> None:
+    trace = TRACE
+    for number in range(2_000):
+        function = f"{A}{number % functions}"
+        if visits(trace, function) > RECURSION_LIMIT:
+            break
+        trace = extended(trace, function)
+    assert RECURSION_LIMIT * min(functions, 8) <= number < 1_000
+    assert len(trace) < 256
 
 
 @given(st.binary(max_size=80))

@@ -180,6 +180,21 @@ def test_no_expression_takes_longer_than_a_message_is_long(pattern: str) -> None
     assert time.process_time() - began_s < 3
 
 
+@pytest.mark.parametrize("message", ["a" + " " * 50_000, "[ " * 25_000, '" a' * 20_000, "[ " * 25_000 + "]x"])
+def test_no_column_is_looked_for_twice(message: str) -> None:
+    began_s = time.process_time()
+    assert matches("[first, ...]", message)
+    assert time.process_time() - began_s < 3
+
+
+def test_a_number_may_have_more_digits_than_python_reads() -> None:
+    digits = "1" * 5_000
+    assert matches("[a > 1]", digits)
+    assert not matches("[a = 1]", digits)
+    assert not matches("[a < 1]", f"{digits}.5")
+    assert not matches("{ $.a = 1 }", f'{{"a": {digits}}}')
+
+
 # expressions against Python's
 
 ATOMS = ["a", "b", "c", ".", "[ab]", "[^a]", "[a-c]", r"\d", r"\w", r"\s", r"\S", r"\.", "1", " ", "_"]

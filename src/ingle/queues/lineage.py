@@ -12,18 +12,30 @@ LIMIT = 16
 _PART = re.compile(rb"(?:^|;)Lineage=([0-9a-f]{8}:\d{1,6}(?:\|[0-9a-f]{8}:\d{1,6})*)")
 _FUNCTIONS = 8
 """How many functions of a chain are remembered: those it reached last."""
+_FORGOTTEN = b"00000000"
+"""The mark of all others together: a ring of more functions than are remembered ends by it."""
+_FORGOTTEN_LIMIT = LIMIT * LIMIT
+_COUNT_LIMIT = 999_999
 
 
 def visits(trace: bytes, function: str) -> int:
-    """Return how often the chain of this trace header has reached a function, named by its unqualified ARN."""
-    return _counts(trace).get(_mark(function), 0)
+    """Return how often the chain of this trace header has reached a function, named by its unqualified ARN.
+
+    Of a chain that has gone through very many functions nobody knows that any more: it is taken to have come often.
+    """
+    counts = _counts(trace)
+    return LIMIT + 1 if counts.get(_FORGOTTEN, 0) > _FORGOTTEN_LIMIT else counts.get(_mark(function), 0)
 
 
 def extended(trace: bytes, function: str) -> bytes:
     """Return the trace header of an invocation by which a chain reaches a function once more."""
     counts, mark = _counts(trace), _mark(function)
+    forgotten = counts.pop(_FORGOTTEN, 0)
     counts[mark] = counts.pop(mark, 0) + 1
-    part = b"|".join(b"%s:%d" % item for item in list(counts.items())[-_FUNCTIONS:])
+    while len(counts) > _FUNCTIONS:
+        forgotten += counts.pop(next(iter(counts)))
+    told = ({_FORGOTTEN: forgotten} if forgotten else {}) | counts
+    part = b"|".join(b"%s:%d" % (name, min(count, _COUNT_LIMIT)) for name, count in told.items())
     kept = _PART.sub(b"", trace).strip(b";")
     return b";".join(filter(None, (kept, b"Lineage=" + part)))
 

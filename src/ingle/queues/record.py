@@ -17,7 +17,7 @@ _REPORTED = (
 
 
 class Answered(msgspec.Struct, frozen=True, kw_only=True):
-    """What the last attempt brought: the version that ran, its kind of error ("" for none) and its answer, JSON."""
+    """What the last attempt brought: the version that ran, its kind of error ("" for none) and its answer."""
 
     executed_version: str
     function_error: str = ""
@@ -32,7 +32,7 @@ def is_reported(condition: Condition) -> bool:
 def invocation_record(
     event: QueuedEvent, condition: Condition, payload: bytes, answered: Answered | None, now_ms: int
 ) -> bytes:
-    """Return the record, as JSON. `payload` is what the event brought, JSON or nothing.
+    """Return the record, as JSON. `payload` is what the event brought.
 
     An event that has run is counted with its last attempt; one that was refused to the end has no response.
     """
@@ -45,7 +45,7 @@ def invocation_record(
             "condition": condition,
             "approximateInvokeCount": event.failures + (1 if answered is not None else 0),
         },
-        "requestPayload": msgspec.Raw(payload or b"null"),
+        "requestPayload": _as_json(payload),
     }
     if answered is not None:
         context: dict[str, Any] = {"statusCode": 200, "executedVersion": answered.executed_version}
@@ -53,5 +53,14 @@ def invocation_record(
             **context,
             **({"functionError": answered.function_error} if answered.function_error else {}),
         }
-        record["responsePayload"] = msgspec.Raw(answered.payload or b"null")
+        record["responsePayload"] = _as_json(answered.payload)
     return msgspec.json.encode(record)
+
+
+def _as_json(payload: bytes) -> msgspec.Raw | str:
+    """Return what a payload is in a record: itself where it is JSON, else a text, as a runtime may answer anything."""
+    try:
+        msgspec.json.decode(payload or b"null")
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return payload.decode("utf-8", "replace")
+    return msgspec.Raw(payload or b"null")

@@ -9,7 +9,8 @@ from ingle.telemetry.filter_pattern.expressions import Expression
 
 Number = int | float
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,1000}")
+"""What is read to the last digit: Python refuses to read integers of many thousands."""
 _COMPARE: Mapping[str, Callable[[Number, Number], bool]] = {
     ">=": operators.ge,
     "<=": operators.le,
