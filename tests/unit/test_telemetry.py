@@ -219,7 +219,7 @@ def test_what_has_expired_is_hidden_at_once_and_its_segments_are_deleted(tmp_pat
     assert messages(Held(tmp_path)) == ["afterwards"]
 
 
-def test_a_removed_streams_events_leave_the_disk_and_the_others_stay(
+async def test_a_removed_streams_events_leave_the_disk_and_the_others_stay(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(segments, "SEGMENT_BYTES", 1000)
@@ -229,7 +229,7 @@ def test_a_removed_streams_events_leave_the_disk_and_the_others_stay(
         if number > 10:
             held.put("kept", (number, f"kept {number}"))
     before = held.stored_bytes
-    held.apply(held.remove_stream("gone")())
+    await held.erase("gone", held.remove_stream("gone"))
     expected = [f"kept {number}" for number in range(11, 30)]
     assert held.stored_bytes < before
     for one in (held, Held(tmp_path)):

@@ -1,6 +1,7 @@
 """All log groups: their keys from the keyring, their names in the database, their events in segments."""
 
 import asyncio
+import contextlib
 import dataclasses
 import shutil
 import uuid
@@ -174,7 +175,9 @@ class LogStore:
     async def delete(self, key: GroupKey) -> None:
         """Delete a group with its key and its events."""
         identifier = self._ids[key]
-        doomed = (self._folder / identifier).rename(self._folder / f"{identifier}{_DELETED}")
+        doomed = self._folder / f"{identifier}{_DELETED}"
+        with contextlib.suppress(FileNotFoundError):
+            (self._folder / identifier).rename(doomed)
         self._repository.remove(identifier)
         del self._groups[key], self._ids[key]
         await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
@@ -191,7 +194,11 @@ class LogStore:
         """Delete a stream with its events."""
         self._repository.remove_stream(self._ids[key], stream)
         group = self._groups[key]
-        group.apply(await asyncio.to_thread(group.remove_stream(stream)))
+        try:
+            await group.erase(stream, group.remove_stream(stream))
+        except FileNotFoundError:
+            if self._groups.get(key) is group:
+                raise  # else the whole group was deleted meanwhile
 
     async def append(self, key: GroupKey, facts: LogBatchFacts, data: bytes, *, is_synced: bool = False) -> None:
         """Keep events and tell the followers; the group is made where it is not there.
@@ -222,8 +229,11 @@ class LogStore:
     async def expire(self) -> None:
         """Delete what has expired, again and again until cancelled."""
         while True:
-            for group in tuple(self._groups.values()):
-                group.expire(self._clock.now_ms())
+            for key, group in tuple(self._groups.items()):
+                try:
+                    group.expire(self._clock.now_ms())
+                except OSError as error:
+                    _log.error("logs.not_expired", group=key.arn, reason=error.strerror)
                 await asyncio.sleep(0)
             await asyncio.sleep(_EXPIRY_INTERVAL_S)
 

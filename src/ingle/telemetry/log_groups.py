@@ -1,5 +1,6 @@
 """Log groups: streams of events over sealed segments."""
 
+import asyncio
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -73,6 +74,7 @@ class LogGroup:
         self.created_ms = created_ms
         self.settings = settings
         self._segments = Segments(folder, sealer, on_damage)
+        self._erasing = asyncio.Lock()
         self.streams = {
             stream: LogStreamInfo(name=stream, created_ms=at_ms, is_declared=True) for stream, at_ms in declared.items()
         }
@@ -141,28 +143,21 @@ class LogGroup:
             else:
                 del self.streams[info.name]
 
-    def remove_stream(self, stream: str) -> Callable[[], list[tuple[Segment, Segment | None]]]:
-        """Forget a stream; what is returned deletes its events from disk, on any thread.
-
-        `apply` its result when it is done.
-        """
+    def remove_stream(self, stream: str) -> range:
+        """Forget a stream; return the segments that have its events, and take no more. `erase` deletes them."""
         info = self.streams.pop(stream)
         if info.last_ms is None:
-            return list
+            return range(0)
         if self._segments.held[-1].number == info.last_segment:
             self._segments.begin_segment()
-        touched = [one for one in self._segments.held if info.first_segment <= one.number <= info.last_segment]
-        return lambda: [(segment, rewrite_without(segment, stream)) for segment in touched]
+        return range(info.first_segment, info.last_segment + 1)
 
-    def apply(self, rewritten: list[tuple[Segment, Segment | None]]) -> None:
-        """Take over what has become of segments from which a stream was removed."""
-        for segment, made in rewritten:
-            if segment not in self._segments.held:  # it has expired meanwhile
-                segment.path.unlink(missing_ok=True)
-            elif made is None:
-                self._segments.held.remove(segment)
-            else:
-                self._segments.held[self._segments.held.index(segment)] = made
+    async def erase(self, stream: str, numbers: range) -> None:
+        """Delete a removed stream's events from disk, on a thread; one stream after the other. Raises OSError."""
+        async with self._erasing:
+            for segment in [one for one in self._segments.held if one.number in numbers]:
+                made = await asyncio.to_thread(rewrite_without, segment, stream)
+                self._segments.replace(segment, made)
 
     def page(self, query: LogQuery, now_ms: int) -> Callable[[], LogPage]:
         """Return what reads a page, on any thread: of the events as they are now, without those that have expired."""

@@ -200,7 +200,8 @@ class Sweep:
             return
         self._open.add(held)
         streams = self._query.streams
-        for found in scan(held.descriptor, segment):
+        size = min(segment.size, os.fstat(held.descriptor).st_size)  # it may have been written anew, without a stream
+        for found in scan(held.descriptor, dataclasses.replace(segment, size=size)):
             if not isinstance(found, Frame):
                 self._reader.on_damage(segment.number, found)
                 continue

@@ -221,6 +221,16 @@ class Segments:
             segment.path.unlink(missing_ok=True)
             self.held.remove(segment)
 
+    def replace(self, segment: Segment, made: Segment | None) -> None:
+        """Take over what has become of a segment that was written anew."""
+        self._known_damage = {known for known in self._known_damage if known[0] != segment.number}
+        if segment not in self.held:  # it has expired meanwhile
+            segment.path.unlink(missing_ok=True)
+        elif made is None:
+            self.held.remove(segment)
+        else:
+            self.held[self.held.index(segment)] = made
+
     def cap(self, limit_bytes: int) -> list[Segment]:
         """Delete the oldest segments while there are more than `limit_bytes`; return them."""
         gone: list[Segment] = []
