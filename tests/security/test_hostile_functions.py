@@ -98,6 +98,13 @@ REFUSED: dict[str, tuple[str, Any]] = {
         " for level, option in ((1, 26), (1, 50), (6, 31), (0, 64), (270, 1))]",
         ["ENOPROTOOPT"] * 5,
     ),
+    "copies_of_what_was_sent": (
+        "one = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); one.connect(('127.0.0.1', 9))\n"
+        "    one.sendmsg([bytes(60000)], [(1, 37, (0x102).to_bytes(4, 'little'))])  # SO_TIMESTAMPING: SCHED, SOFTWARE\n"
+        "    kept = refused(lambda: one.recvmsg(1, 1024, 0x2000 | 0x40))  # MSG_ERRQUEUE, MSG_DONTWAIT\n"
+        "    return [kept, os.path.exists('/proc/sys/net/core/tstamp_allow_data')]",
+        (["EAGAIN", True], ["done", False]),  # some kernels have the setting for the host alone
+    ),
     "huge_pages": ("return call(9, 0, 1 << 21, 3, 0x40022, -1, 0)", "ENOMEM"),
     "residency_of_the_hosts_files": (
         "return refused(lambda: os.preadv(os.open('/bin/sh', os.O_RDONLY), [bytearray(1)], 0, os.RWF_NOWAIT))",

@@ -79,6 +79,8 @@ def _mount(birth: Birth) -> None:
         for entry in hidden:
             cover = _EMPTY if entry.is_dir(follow_symlinks=False) else "/dev/null"
             syscalls.mount(cover, entry.path, None, syscalls.MS_BIND)
+    if birth.is_rootless:
+        networks.refuse_copies()
     syscalls.mount("/proc/sys", "/proc/sys", None, syscalls.MS_BIND)
     syscalls.mount("none", "/proc/sys", None, syscalls.MS_BIND | syscalls.MS_REMOUNT | syscalls.MS_RDONLY | plain)
     for image, place in ((birth.code, "/var/task"), (birth.layers, "/opt")):
