@@ -17,6 +17,7 @@ from in_process import RUNTIME, ControlPlane
 ROLE = "arn:aws:iam::000000000000:role/r"
 CODES = [zip_of({"app.py": f"# {number}"}) for number in range(2)]
 DIGESTS = [base64.b64encode(hashlib.sha256(code).digest()).decode() for code in CODES]
+OURS = "arn:aws:lambda:us-east-1:000000000000:function:f"
 NOT_FOUND, CONFLICT = "ResourceNotFoundException", "ResourceConflictException"
 INVALID, STALE = "InvalidParameterValueException", "PreconditionFailedException"
 
@@ -326,3 +327,43 @@ def test_of_two_updates_that_come_together_one_is_refused(world: World) -> None:
     assert plane.code_of("UpdateFunctionCode", FunctionName="f", ZipFile=CODES[1]) == CONFLICT
     shown = plane.call("GetFunctionConfiguration", FunctionName="f")
     assert (shown["Timeout"], shown["CodeSha256"]) == (9, DIGESTS[0])
+
+
+@pytest.mark.parametrize(
+    ("operation", "change"),
+    [
+        ("TagResource", {"Resource": OURS, "Tags": {"a": "b"}}),
+        (
+            "AddPermission",
+            {"FunctionName": "f", "StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "*"},
+        ),
+        ("PublishVersion", {"FunctionName": "f"}),
+    ],
+)
+def test_an_update_takes_no_change_beside_it_for_another_update(
+    world: World, operation: str, change: dict[str, Any]
+) -> None:
+    plane = world.plane
+    plane.follow(plane.code, "keep", operation, **change)
+    assert plane.code_of("UpdateFunctionCode", FunctionName="f", ZipFile=CODES[1]) == ""
+    plane.finish()
+    assert plane.call("GetFunctionConfiguration", FunctionName="f")["CodeSha256"] == DIGESTS[1]
+
+
+def test_an_update_that_gives_way_leaves_nothing_on_disk(world: World) -> None:
+    plane = world.plane
+    layer = plane.call("PublishLayerVersion", LayerName="l", Content={"ZipFile": CODES[1]})["LayerVersionArn"]
+    before = set(plane.chunks.names())
+    plane.follow(plane.code, "add_layers", "UpdateFunctionConfiguration", FunctionName="f", Timeout=9)
+    assert plane.code_of("UpdateFunctionConfiguration", FunctionName="f", Layers=[layer]) == CONFLICT
+    assert set(plane.chunks.names()) == before
+
+
+def test_a_function_that_is_deleted_while_it_is_made_leaves_nothing_on_disk(world: World) -> None:
+    plane = world.plane
+    plane.call("DeleteFunction", FunctionName="f")
+    create = {"Runtime": RUNTIME, "Role": ROLE, "Handler": "app.h", "Code": {"ZipFile": CODES[0]}}
+    plane.call("CreateFunction", FunctionName="f", **create)
+    plane.follow(plane.code, "prepare", "DeleteFunction", FunctionName="f")
+    plane.finish()
+    assert not list(plane.chunks.names())

@@ -194,6 +194,12 @@ class CodeStore:
         for name in _chunks_of_code(code):
             self._chunks.delete(name)
 
+    def discard_beside(self, code: Code, function: Function | None) -> None:
+        """Delete what code that no function got has beside that of a function."""
+        kept = chunks_of(function) if function is not None else set()
+        for name in _chunks_of_code(code) - kept:
+            self._chunks.delete(name)
+
     def delete_layer_version(self, version: LayerVersion) -> None:
         """Delete a layer version's content; functions that have it have a copy of their own."""
         for name in Manifest.decode(version.zip_manifest).chunks:

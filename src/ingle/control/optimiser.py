@@ -60,7 +60,9 @@ class Optimiser:
         while True:
             current = self._functions.find(*key)
             if current is None or current.latest.pending_code != function.latest.pending_code:
-                return  # deleted meanwhile
+                if isinstance(outcome, Code):  # the function was deleted meanwhile
+                    await asyncio.to_thread(self._code.discard_beside, outcome, current)
+                return
             finished = self._superseded.keep(current, _finish(current, outcome))
             # The gateway learns of it first, so that a caller who sees Active can invoke; a crash between is made good
             # by the snapshot that the gateway takes when control is back.

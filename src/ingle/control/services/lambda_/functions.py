@@ -173,6 +173,9 @@ class Functions:
 
     # changing
 
+    def _find(self, arn: FunctionArn) -> Function | None:
+        return self._repository.find(arn.account, arn.region, arn.name)
+
     def _to_change(self, request: Request) -> Function:
         arn = arn_of(request)
         if arn.qualifier not in (None, LATEST):
@@ -184,7 +187,7 @@ class Functions:
     def _still_to_change(self, request: Request, before: Function) -> Function:
         """Return the function again after a wait; an update that came between has the right of way."""
         function = self._to_change(request)
-        if function.latest.revision_id != before.latest.revision_id:
+        if function.latest.run_revision != before.latest.run_revision:  # tags and policies change RevisionId alone
             raise UpdateInProgressError(function.arn)
         return function
 
@@ -247,7 +250,11 @@ class Functions:
             signatures = [version.signature for _, version in chosen]
             self._signing.admit(function.arn, function.code_signing_config, signatures)
             code = await self._code.add_layers(function.arn, chosen, function.latest.code)
-            function = self._still_to_change(request, function)
+            try:
+                function = self._still_to_change(request, function)
+            except IngleError:
+                self._code.discard_beside(code, self._find(function.arn))
+                raise
             fields.update(layers=uses_of(chosen), code=code, pending_code=code)
         function = self._begin_update(function, **fields)
         self._repository.save(function)
@@ -257,7 +264,7 @@ class Functions:
     def _other_layers(self, request: Request, wanted: list[str]) -> Chosen | None:
         """Return layers as they are wanted; None for those that the function has, which may have been deleted meanwhile."""
         arn = arn_of(request)
-        function = self._repository.find(arn.account, arn.region, arn.name)
+        function = self._find(arn)
         if function is not None and wanted == [layer.arn for layer in function.latest.layers]:
             return None
         return choose_layers(self._layers, request.region, wanted)
