@@ -40,6 +40,10 @@ class Selection:
         return True
 
 
+def _matching(events: Sequence[LogEvent], matches: Callable[[str], bool]) -> Sequence[LogEvent]:
+    return [event for event in events if matches(event.message)]
+
+
 class Session:
     """What has come since the last update; a client that is slow loses the oldest."""
 
@@ -87,13 +91,14 @@ class LiveTails:
         return any(key in session.selection.groups for session in self._sessions)
 
     async def take(self, arrival: Arrival) -> None:
-        """Hand events to the sessions that follow them."""
-        for session in self._sessions:
+        """Hand events to the sessions that follow them; patterns are tried on a thread, as they may take a while."""
+        for session in tuple(self._sessions):
             if session.selection.takes(arrival):
-                matches = session.selection.matches
-                for event in arrival.events:
-                    if matches is None or matches(event.message):
-                        session.add(arrival.key, event)
+                events, matches = arrival.events, session.selection.matches
+                if matches is not None:
+                    events = await asyncio.to_thread(_matching, events, matches)
+                for event in events:
+                    session.add(arrival.key, event)
 
     def begin(self, selection: Selection) -> Session:
         """Begin to follow. Raises TooManySessionsError."""

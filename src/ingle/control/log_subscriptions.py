@@ -3,6 +3,7 @@
 They go through the queue of asynchronous events, with its retries; the sender of a log batch waits until they are durable.
 """
 
+import asyncio
 import base64
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +18,7 @@ from ingle.functions import ServiceCall, lets_service_invoke
 from ingle.queues import EventNotKeptError
 from ingle.store import FunctionRepository
 from ingle.telemetry import LogGroupSettings, SubscriptionFilter, event_id, parse_filter_pattern
-from ingle.values import Clock, FunctionArn, new_request_id, new_trace_id, parse_function_arn
+from ingle.values import EVENT_LIMIT_BYTES, Clock, FunctionArn, new_request_id, new_trace_id, parse_function_arn
 
 _log = structlog.get_logger("ingle.control")
 _PIECE_BYTES = 384 * 1024
@@ -56,17 +57,23 @@ class LogSubscriptions:
         return bool(settings.subscription_filters)
 
     async def take(self, arrival: Arrival) -> None:
-        """Queue what matches; what cannot be delivered leaves a line in the log."""
+        """Queue what matches; what cannot be delivered leaves a line in the log.
+
+        Patterns are tried on a thread: a slow one on long messages holds nobody else up.
+        """
         for subscription in arrival.settings.subscription_filters.values():
-            matching = matching_events(arrival, subscription)
-            if not matching:
+            payloads = await asyncio.to_thread(render_events, arrival, subscription)
+            if not payloads:
                 continue
             arn = parse_function_arn(subscription.destination)
             if not self.may_invoke(arrival.key, arn):
                 _log.warning("subscription.refused", group=arrival.key.arn, function=str(arn))
                 continue
-            for piece in pieces_of(matching):
-                await self._queue(arn, render_event(arrival, subscription, piece))
+            for payload in payloads:
+                if len(payload) <= EVENT_LIMIT_BYTES:
+                    await self._queue(arn, payload)
+                else:  # one message alone, which does not shrink
+                    _log.error("subscription.too_large", group=arrival.key.arn, function=str(arn), bytes=len(payload))
 
     async def _queue(self, arn: FunctionArn, payload: bytes) -> None:
         trace = f"Root={new_trace_id(self._clock.now_ms() // 1000)};Sampled=0".encode()
@@ -74,6 +81,12 @@ class LogSubscriptions:
             await self._events.accept(arn, new_request_id(), Delivery(trace=trace, payload=payload))
         except EventNotKeptError as error:
             _log.error("subscription.not_kept", function=str(arn), reason=str(error))
+
+
+def render_events(arrival: Arrival, subscription: SubscriptionFilter) -> list[bytes]:
+    """Return the payloads of the invocations by which a function is told of what matches."""
+    matching = matching_events(arrival, subscription)
+    return [render_event(arrival, subscription, piece) for piece in pieces_of(matching)] if matching else []
 
 
 def matching_events(arrival: Arrival, subscription: SubscriptionFilter) -> list[dict[str, Any]]:
