@@ -126,3 +126,15 @@ def test_who_asks_for_the_logs_tail_waits_for_its_end(runtime: Any, functions: A
     tail = base64.b64decode(answer["LogResult"]).decode()
     assert "worked\n" in tail
     assert tail.rindex("worked") < tail.rindex("REPORT RequestId")
+
+
+def test_who_calls_again_at_once_is_not_refused_for_some_milliseconds(
+    runtime: Any, invoke: Any, functions: Any
+) -> None:
+    name = runtime()
+    functions.put_function_concurrency(FunctionName=name, ReservedConcurrentExecutions=1)
+    assert len({answered(invoke, name, {"s": 0.03})["born"] for _ in range(8)}) == 1
+    answered(invoke, name, {"s": 2})
+    with pytest.raises(functions.exceptions.TooManyRequestsException) as caught:
+        invoke(name, {})
+    assert caught.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"

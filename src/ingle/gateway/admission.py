@@ -160,6 +160,11 @@ def _units(count: int) -> _Units:
     return _Units(count, Bucket(count * RATE_PER_UNIT))
 
 
+def lacks_room(refusal: AwsError) -> bool:
+    """Say whether an invocation was refused because others are in flight, and not by a rate."""
+    return "Concurrent" in refusal.fields.get("Reason", "")
+
+
 def throttled(reason: str) -> AwsError:
     """Return the error of a request that is over a limit (API reference, section 1)."""
     return AwsError("TooManyRequestsException", "Rate Exceeded.", Reason=reason, Type="User")

@@ -12,7 +12,7 @@ import msgspec
 
 from ingle.environments import VersionKey
 from ingle.gateway import streaming
-from ingle.gateway.admission import Admission
+from ingle.gateway.admission import Admission, FunctionKey, lacks_room
 from ingle.gateway.assignment import Environment
 from ingle.gateway.authenticate import Authenticator
 from ingle.gateway.decision_cache import authorize
@@ -22,6 +22,7 @@ from ingle.gateway.intake import read_payload
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.reply import EventReply, PlainReply, Reply
+from ingle.gateway.settling import Settling
 from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange, Intake
@@ -100,6 +101,7 @@ class Invoker:
         self._metrics = metrics
         self._events = events
         self._intake = intake
+        self._settling = Settling()
         self.routes: _Routes = {}
 
     async def invoke(self, exchange: Exchange) -> None:
@@ -144,8 +146,18 @@ class Invoker:
         `draw`, at random from [0, 1), decides which version of a weighted alias serves.
         """
         version = self._version(arn, draw).version
-        self._admission.admit((arn.account, arn.region, arn.name), version, time.monotonic())
+        function = (arn.account, arn.region, arn.name)
+        try:
+            self._admission.admit(function, version, time.monotonic())
+        except AwsError as refusal:
+            await self._admit_late(function, version, refusal)
         await self._run_admitted(arn, version, draw, headers, payload, reply)
+
+    async def _admit_late(self, function: FunctionKey, version: str, refusal: AwsError) -> None:
+        """Admit what was refused, as soon as an environment has settled that is about to. Raises AwsError."""
+        if not lacks_room(refusal) or not await self._settling.wait(function):
+            raise refusal
+        self._admission.admit(function, version, time.monotonic())
 
     async def run_event(self, arn: FunctionArn, headers: EventHeaders, payload: bytes, reply: Reply) -> None:
         """Do as `run` does for a queued event. Raises AwsError."""
@@ -265,8 +277,10 @@ class Invoker:
         body = answer.body_nowait
         if body is not None and not reply.is_streaming:
             if fate == b"settling":
-                reply.respond(made, body)
-                await self._settle(environment, fate)
+                try:
+                    reply.respond(made, body)
+                finally:
+                    await self._settle(environment, fate)
             else:
                 self._settle_nowait(environment, is_gone=fate == b"gone")
                 reply.respond(made, body)
@@ -289,6 +303,9 @@ class Invoker:
         """Take an environment back as soon as it can serve again: its extensions may take their time behind the answer."""
         is_gone = fate == b"gone"
         if fate == b"settling":
+            key = environment.key
+            function = (key.account, key.region, key.function)
+            self._settling.begin(function)
             try:
                 settled = await environment.worker.request(b"GET", environment.settled_path)
                 is_gone = settled.status != 204
@@ -297,6 +314,8 @@ class Invoker:
                 if isinstance(error, IngleError):
                     return
                 raise
+            finally:
+                self._settling.end(function)
         self._settle_nowait(environment, is_gone=is_gone)
 
 
