@@ -1,6 +1,7 @@
 """Node.js as Lambda runs it: AWS's client, its errors, logs, handlers, streams, modules, and when an invocation ends."""
 
 import base64
+import concurrent.futures
 import json
 import re
 from collections.abc import Callable
@@ -195,6 +196,28 @@ def test_a_callback_waits_for_the_event_loop_unless_it_is_told_not_to(waits: boo
     assert match is not None
     assert answer.payload == 1
     assert (float(match.group(1)) >= 300, "late" in text) == (waits, waits)
+
+
+WORKS_ON = """
+exports.handler = (event, context, callback) => {
+  if (event.dies) setTimeout(() => process.exit(1), 600);
+  callback(null, process.pid);
+};
+"""
+
+
+def test_what_a_callback_leaves_to_the_event_loop_harms_no_other_caller(node: Any, invoke: Any) -> None:
+    name = node({"index.js": WORKS_ON}, Timeout=20)
+    assert invoke(name, {}).error is None
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        first = pool.submit(invoke, name, {"dies": True})
+        others = []
+        while not first.done():
+            others.append(invoke(name, {}))
+    assert first.result().payload["errorType"] == "Runtime.ExitError"  # its answer waits for the event loop
+    others.append(invoke(name, {}))
+    assert len(others) > 1
+    assert [one.payload for one in others if one.error is not None] == []
 
 
 AFTER = """

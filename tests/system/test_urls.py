@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Iterator
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -105,6 +105,14 @@ def test_what_has_no_url_is_told(client: Any, named: str) -> None:
         assert refused(client.create_function_url_config, Cors=cors, **broken)[0] == "ValidationException"
     split = {"Cors": {"AllowHeaders": ["a\rb"]}}
     assert refused(client.create_function_url_config, **split, **broken)[1] == 400
+
+
+def test_a_plain_answer_is_compact_json(caller: Caller) -> None:
+    for method in ("GET", "HEAD"):
+        answer = caller.signed(method, "/?answer=" + quote('{"hello": "world"}'))
+        assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
+        assert answer.headers["content-length"] == "17"
+        assert answer.body == (b'{"hello":"world"}' if method == "GET" else b"")
 
 
 def test_a_url_is_served_by_its_path_too(ingle: Ingle, caller: Caller) -> None:
