@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
+import ssl
 from pathlib import Path
 
 import pytest
 from http_wire import (
     HEALTHY,
+    PATIENCE_S,
     HandClockLoop,
     connected,
     conversing,
@@ -46,6 +48,17 @@ async def test_what_is_too_large_is_refused(tmp_path: Path, raw: bytes, status: 
         answer = await peer.read_response()
         assert (answer.status, answer.header(b"connection")) == (status, b"close")
         assert await peer.read_to_end() == b""
+
+
+async def test_who_does_not_shake_hands_is_sent_away_like_who_sends_no_head() -> None:
+    listener = tcp_listener("127.0.0.1", 0)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server = await serve_http(echo, listener, limits=ServerLimits(header_timeout_s=0.1), ssl=context)
+    reader, writer = await asyncio.open_connection(*listener.getsockname())
+    async with asyncio.timeout(PATIENCE_S):
+        assert await reader.read() == b""
+    writer.close()
+    await server.drain(0)
 
 
 @pytest.mark.parametrize("begun", [b"0\r\ntrailer: ", b"1\r\nx\r\n0\r\ntrailer: ", b"1;extension="])

@@ -16,6 +16,8 @@ from ingle.transport.lifeline import FAILED, LEAVE, READY, SIGNALS, STOP
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _STARTS = 5
 _STEADY_S = 10.0
+_NOT_STARTED = 71
+"""Stands for the exit status of a program that the kernel would not start (EX_OSERR of sysexits.h)."""
 _NOT_READY_S = 1.0
 """How long a program that has not begun to serve may take to stop: it holds nothing that anybody waits for."""
 _STOP_LIMIT_S = {"gateway": 905.0, "worker": 905.0, "control": 35.0, "spawner": 15.0}
@@ -117,7 +119,12 @@ class Program:
     async def _run_once(self) -> int:
         """Start the process and return how it ended."""
         self._is_ready, self._reason = False, ""
-        self.process = self._start()
+        try:
+            self.process = self._start()
+        except OSError as error:  # the host is short of something now: a restart must not end all other programs
+            self._let_go()
+            self._reason = f"can't be started: {error.strerror}"
+            return _NOT_STARTED
         handle = os.pidfd_open(self.process.pid)
         loop = asyncio.get_running_loop()
         ended = asyncio.Event()

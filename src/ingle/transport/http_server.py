@@ -591,9 +591,15 @@ async def serve_http(
     server = HttpServer(handler, limits or ServerLimits(), renderer)
     loop = asyncio.get_running_loop()
     farewell_s = _LINGER_S if ssl is not None else None  # an idle client doesn't answer TLS's closing message
+    greeting_s = server.limits.header_timeout_s if ssl is not None else None  # until then nothing counts the connection
     make = loop.create_unix_server if listener.family == socket.AF_UNIX else loop.create_server
     listening: Any = await make(  # which listens anew: with 100 places, whatever the listener had, unless it is told
-        lambda: _Connection(server), sock=listener, ssl=ssl, ssl_shutdown_timeout=farewell_s, backlog=backlog
+        lambda: _Connection(server),
+        sock=listener,
+        ssl=ssl,
+        ssl_handshake_timeout=greeting_s,
+        ssl_shutdown_timeout=farewell_s,
+        backlog=backlog,
     )
     server.listening(listening)
     return server
