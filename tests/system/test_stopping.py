@@ -142,6 +142,29 @@ def test_an_invocation_that_the_platform_cuts_is_the_platforms_error() -> None:
         wait_for(lambda: busy(own) == 0, "its end")
 
 
+def test_sigterm_to_functions_as_well_as_programs_is_the_platforms_cut() -> None:
+    with running_ingle("--event-retry", "0.2") as own:
+        own.deploy("f", {"app.py": SOURCE}, Timeout=20)
+        client = own.client()
+        client.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=0)
+        assert invoke(own) == "answered"
+        worker = programs(own)["worker"]
+        with in_flight(own, 4) as running:
+            client.invoke(FunctionName="f", InvocationType="Event", Payload=b"2")
+            wait_for(lambda: busy(own) == 2, "the event to run")
+            for pid in [*members(groups(own)), worker]:
+                os.kill(pid, signal.SIGTERM)
+            assert running.result(timeout=20) == "ServiceException"
+        wait_for(lambda: busy(own) == 1, "the event to run again, though no retry is allowed")
+        wait_for(lambda: busy(own) == 0, "its end")
+
+
+def test_a_function_that_ends_itself_by_sigterm_is_told_so() -> None:
+    with running_ingle() as own:
+        own.deploy("f", {"app.py": "import os\ndef handler(event, context):\n    os.kill(os.getpid(), 15)\n"})
+        assert invoke(own)["errorMessage"].endswith("Runtime exited with error: signal: terminated")
+
+
 def start(folder: Path, *arguments: str) -> "subprocess.Popen[str]":
     command = [str(INGLE), "up", "--data", str(folder / "data"), *arguments]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -4,7 +4,7 @@ from ingle.transport.exchange import Exchange
 from ingle.transport.http_client import ClientResponse, ConnectionFailedError, HttpClient
 from ingle.transport.http_server import BadRequestRenderer, Handler, HttpServer, serve_http
 from ingle.transport.intake import Holding, Intake, IntakeFullError, physical_memory_bytes
-from ingle.transport.lifeline import Lifeline
+from ingle.transport.lifeline import SIGNALS, Lifeline, was_signalled_within
 from ingle.transport.limits import ServerLimits
 from ingle.transport.links import LINK_HEADER, Links, is_linked
 from ingle.transport.listeners import adopt_listener, tcp_listener, unix_listener
@@ -12,6 +12,7 @@ from ingle.transport.messages import BodyTooLargeError, DisconnectedError, Heade
 
 __all__ = [
     "LINK_HEADER",
+    "SIGNALS",
     "BadRequestRenderer",
     "BodyTooLargeError",
     "ClientResponse",
@@ -34,4 +35,5 @@ __all__ = [
     "serve_http",
     "tcp_listener",
     "unix_listener",
+    "was_signalled_within",
 ]

@@ -6,10 +6,12 @@ signal every process at once, and what an invocation needs must not end before t
 
 import asyncio
 import contextlib
+import math
 import os
 import signal
 import socket
 import struct
+import time
 import types
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -32,8 +34,18 @@ def disregard_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # the supervisor has blocked them until here
 
 
+_last_signal_s = -math.inf
+
+
 def _disregard(number: int, frame: types.FrameType | None) -> None:
-    return
+    global _last_signal_s
+    _last_signal_s = time.monotonic()
+
+
+def was_signalled_within(seconds: float) -> bool:
+    """Say whether somebody has lately signalled this program, and so perhaps the whole group: what else it ends is no
+    fault of a function's."""
+    return time.monotonic() - _last_signal_s < seconds
 
 
 class Lifeline:

@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import dataclasses
+import os
 import signal
 import socket
 from typing import Protocol
 
 from ingle.environments import PROVISIONED, SNAP_START, Assignment, Event, State, advance
-from ingle.transport import Exchange, HttpServer, serve_http
+from ingle.transport import SIGNALS, Exchange, HttpServer, serve_http, was_signalled_within
 from ingle.worker import error_payloads, shutdown
 from ingle.worker.beginnings import Beginning, Duration
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
@@ -32,6 +33,8 @@ from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
 from ingle.worker.telemetry_api import TelemetryApi
 from ingle.worker.telemetry_delivery import TelemetryHub
+
+_SAME_SIGNAL_S, _SIGNALLED_S = 0.08, 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -357,7 +360,19 @@ class Environment:
     def _process_ended(self, number: int, status: int) -> None:
         """The runtime or an extension has ended: by itself, unless everything is being shut down."""
         self._init.living.ended(number)
+        is_under_way = self._serving.invocation is not None or self._init.is_under_way
+        if is_under_way and os.WIFSIGNALED(status) and os.WTERMSIG(status) in SIGNALS:
+            # Whoever signals a whole group does so one process after the other: we may be the next.
+            self._loop.call_later(_SAME_SIGNAL_S, self._blame, number, status)
+        else:
+            self._blame(number, status)
+
+    def _blame(self, number: int, status: int) -> None:
+        """Find who has ended a process: the function itself, or who signals every process of the host's unit."""
         if self._emptying is not None or self.state in (State.STOPPING, State.GONE):
+            return
+        if was_signalled_within(_SIGNALLED_S):
+            self._running.stop()  # `_exited` follows, and cuts what is in flight
             return
         if number == RUNTIME:
             out_of_memory = self._running.out_of_memory_kills() > self._kills_known

@@ -106,9 +106,7 @@ def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
 def _become(waiting: socket.socket, run: Run) -> None:
     """Give up all rights, wait for the order, then run with standard streams and descriptors 3 to 6 alone."""
     signal.set_wakeup_fd(-1)
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.closerange(_ORDERS, _WAITING)
     os.closerange(_WAITING + 1, 128)
     os.setsid()
@@ -127,6 +125,9 @@ def _become(waiting: socket.socket, run: Run) -> None:
     order = messages.receive(waiting)
     if order is None:
         os._exit(0)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # what is blank outlives a signal to the host's whole unit
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     waiting.detach()
     _, values, (configuration, output, *rest) = order
     moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, *rest)]

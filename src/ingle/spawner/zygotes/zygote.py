@@ -54,11 +54,13 @@ def _begin_anew(link: socket.socket, own_pid_namespace: int, enter_root: Callabl
         os.set_inheritable(descriptor, True)
     environment = {"LC_ALL": "C.UTF-8", "LD_LIBRARY_PATH": "/var/lang/lib"}
     interpreter = "/var/lang/bin/python%d.%d" % sys.version_info[:2]
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals.SIGNALS)  # until `go_on` disregards them: handlers end here
     os.execve(interpreter, [interpreter, "-c", _ANEW, *map(str, descriptors)], environment)
 
 
 def go_on(arguments: list[str]) -> None:
     """Preload a Python runtime inside the root, then run as a zygote until the spawner closes the link."""
+    signals.disregard()
     numbers = [int(argument) for argument in arguments]
     for number in numbers:
         os.set_inheritable(number, False)
