@@ -286,7 +286,7 @@ class Operations:
         if environment.group is not None:
             passed += [*environment.group.descriptors(), environment.group.peak_descriptor()]
         passed = [descriptor for descriptor in passed if descriptor >= 0]
-        _tell(order.owner, Kind.SPAWNED, order.token, environment.identifier, descriptors=passed)
+        _tell(order.owner, Kind.SPAWNED, order.token, environment.identifier, environment.pid, descriptors=passed)
         _close_all(passed)
         environment.listener = -1
 

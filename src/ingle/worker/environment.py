@@ -297,7 +297,8 @@ class Environment:
         return self.assignment.is_isolated
 
     def peak_memory_bytes(self) -> int:
-        return self.exit.peak_memory_bytes if self.exit is not None else self._running.peak_memory_bytes()
+        at_the_end = self.exit.peak_memory_bytes if self.exit is not None else 0
+        return at_the_end or self._running.peak_memory_bytes()
 
     def served(self) -> None:
         if self.state is State.BUSY:

@@ -234,26 +234,26 @@ class _Init:
         _signal_all(signal.SIGKILL)
         while True:
             try:
-                pid, status = os.waitpid(-1, 0)
+                pid, status, usage = os.wait4(-1, 0)
             except ChildProcessError:
                 return
-            self._ended(pid, status)
+            self._ended(pid, status, usage.ru_maxrss)
             _signal_all(signal.SIGKILL)  # what was forked meanwhile
 
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
             except ChildProcessError:
                 return
             if pid == 0:
                 return
-            self._ended(pid, status)
+            self._ended(pid, status, usage.ru_maxrss)
 
-    def _ended(self, pid: int, status: int) -> None:
+    def _ended(self, pid: int, status: int, peak_kib: int) -> None:
         number = self._numbers.pop(pid, None)
         if number is not None:
-            self._tell(Kind.ENDED, number, status)
+            self._tell(Kind.ENDED, number, status, peak_kib)
 
     def _tell(self, kind: int, *values: int, descriptors: Sequence[int] = ()) -> None:
         with contextlib.suppress(OSError):  # a worker that is gone is noticed by its closed link

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ingle.values import IngleError
+from ingle.worker.drivers.own_figures import OwnFigures
 
 
 class SpawnError(IngleError):
@@ -104,6 +105,8 @@ class RunningEnvironment:
     memory: int = -1
     """The folder of its memory controller, -1 where the host has none; `processor` is that of its processor time."""
     processor: int = -1
+    own_figures: OwnFigures | None = None
+    """What its processes say themselves, where no control group counts."""
 
     def usage(self) -> Usage:
         """Return what it uses; its peak where the host tells that and not the memory of now."""
@@ -115,7 +118,7 @@ class RunningEnvironment:
     def peak_memory_bytes(self) -> int:
         """Return the most memory it has used so far; 0 where the host doesn't tell."""
         if self.peak < 0:
-            return 0
+            return self.own_figures.peak_bytes() if self.own_figures is not None else 0
         try:
             return int(os.pread(self.peak, 32, 0))
         except (OSError, ValueError):

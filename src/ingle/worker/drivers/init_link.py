@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ingle.spawner import messages
 from ingle.spawner.messages import Kind
 from ingle.worker.drivers.contract import SpawnError
+from ingle.worker.drivers.own_figures import OwnFigures
 
 _AT_ONCE = 64
 """So many messages are taken before others have their turn."""
@@ -22,14 +23,15 @@ class InitLink:
     """Orders to an environment's init, and what it tells of the processes that it started.
 
     `freezer` is a file of the environment's control group to which its state is written, -1 where the host has none:
-    then the init stops and continues its processes by signal.
+    then the init stops and continues its processes by signal. `figures` hears of the memory of what has ended.
     """
 
-    def __init__(self, link: socket.socket, freezer: int) -> None:
+    def __init__(self, link: socket.socket, freezer: int, figures: OwnFigures | None) -> None:
         self.on_end: Callable[[int, int], None] = _ignore
         self.on_link: Callable[[socket.socket], None] = socket.socket.close
         self._link = link
         self._freezer = freezer
+        self._figures = figures
         self._frozen, self._thawed = (b"1", b"0")
         if freezer >= 0 and os.pread(freezer, 16, 0).strip() in (b"THAWED", b"FREEZING", b"FROZEN"):
             self._frozen, self._thawed = (b"FROZEN", b"THAWED")
@@ -56,6 +58,8 @@ class InitLink:
 
     def _take(self, kind: int, values: list[int], descriptors: list[int]) -> None:
         if kind == Kind.ENDED:
+            if self._figures is not None:
+                self._figures.ended(values[2] * 1024)
             self.on_end(values[0], values[1])
         elif kind == Kind.EMPTY and self._empty is not None:
             if not self._empty.done():

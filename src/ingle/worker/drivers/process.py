@@ -16,6 +16,7 @@ from typing import Any
 
 from ingle.spawner.unpack import unpack_image
 from ingle.worker.drivers.contract import RUNTIME, EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
+from ingle.worker.drivers.own_figures import OwnFigures
 from ingle.worker.drivers.sandbox import log_pipe
 
 _ZYGOTES = Path(sys.modules["ingle.spawner"].__file__ or "").parent / "zygotes"
@@ -82,6 +83,7 @@ class ProcessDriver:
             processes=processes,
             exited=exited,
             stop=stop,
+            own_figures=processes.figures,
         )
 
     def _command(
@@ -117,6 +119,7 @@ class _PlainProcesses:
         self._folder = folder
         self._environment = environment
         self._output = output
+        self.figures = OwnFigures(counts_first=True)
         self._process: subprocess.Popen[bytes] | None = None
         self._watch: asyncio.Task[None] | None = None
 
@@ -136,12 +139,15 @@ class _PlainProcesses:
         except OSError:
             asyncio.get_running_loop().call_soon(self.on_end, RUNTIME, 127 << 8)
             return
+        self.figures.first = self._process.pid
         self._watch = asyncio.create_task(self._wait(self._process))
 
     async def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        code = await asyncio.to_thread(process.wait)
+        _, status, usage = await asyncio.to_thread(os.wait4, process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
         _signal(process, signal.SIGKILL)
-        self.on_end(RUNTIME, -code if code < 0 else code << 8)
+        self.figures.ended(usage.ru_maxrss * 1024)
+        self.on_end(RUNTIME, status)
 
     def terminate(self, number: int) -> None:
         if self._process is not None:

@@ -15,6 +15,7 @@ from ingle.spawner import messages
 from ingle.spawner.messages import Kind
 from ingle.worker.drivers.contract import EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.init_link import InitLink
+from ingle.worker.drivers.own_figures import OwnFigures
 
 ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
@@ -233,9 +234,10 @@ class SandboxDriver:
                 raise SpawnError("the spawner's answer came without its descriptors: too many are open")
             ours.pop_all()
         assert reply.exited is not None
-        identifier = reply.values[1]
+        identifier, init = reply.values[1:3]
         listener_number, *watched = reply.descriptors
         freezer, memory, processor, peak = [*watched, -1, -1, -1, -1][:4]
+        figures = OwnFigures(init) if peak < 0 else None
         listener = socket.socket(fileno=listener_number)
         listener.setblocking(False)
         return RunningEnvironment(
@@ -244,12 +246,13 @@ class SandboxDriver:
             output=output,
             telemetry=telemetry,
             extensions=extensions,
-            processes=InitLink(link, freezer),
+            processes=InitLink(link, freezer, figures),
             exited=reply.exited,
             stop=lambda: self._stop(identifier),
             peak=peak,
             memory=memory,
             processor=processor,
+            own_figures=figures,
         )
 
     def _stop(self, identifier: int) -> None:
