@@ -177,7 +177,7 @@ def test_sigterm_during_the_start_ends_it_at_once(moment_s: float, folder: Path)
     known = descendants(process.pid)
     process.terminate()
     process.wait(4)  # two seconds, and as much again for a machine that is busy
-    assert not [pid for pid in known if is_alive(pid)]
+    wait_for(lambda: not [pid for pid in known if is_alive(pid)], "the end of what it started", 2)
     process.communicate()
 
 
