@@ -5,7 +5,8 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
@@ -40,8 +41,9 @@ def test_the_list_of_commands_fits_a_terminal_and_cuts_no_sentence() -> None:
 
 
 @pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A data directory that says of an installation which is not there, beside a function."""
+    tmp_path = Path(tempfile.mkdtemp(prefix="ingle-faults-"))  # pytest's own is too long a path for sockets
     (tmp_path / "function").mkdir()
     (tmp_path / "function" / "app.py").write_text("def handler(event, context):\n    return event\n")
     data = tmp_path / "data"
@@ -49,7 +51,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_credentials(data, "A" * 20, "b" * 40)
     (data / "run" / "endpoint").write_text(f"http://127.0.0.1:{free_port()}")
     monkeypatch.chdir(tmp_path)
-    return data
+    yield data
+    shutil.rmtree(tmp_path)
 
 
 def write_credentials(data: Path, key_id: str, secret: str) -> None:

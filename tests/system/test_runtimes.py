@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from harness import Ingle
 
+from ingle.app.config import packages_dir
 from ingle.app.doctor import host_runtimes
 
 PYTHON = """
@@ -184,3 +185,14 @@ def test_a_runtime_that_the_host_has_not_is_told_by_whoever_meets_it(runtime: st
     with pytest.raises(client.exceptions.InvalidRuntimeException) as caught:
         client.invoke(FunctionName=name)
     assert shown["StateReason"] in str(caught.value)
+
+
+def test_every_user_may_read_what_was_fetched_for_runtimes() -> None:
+    packages = packages_dir()
+    closed = [str(path) for path in (packages, *packages.rglob("*")) if not path.is_symlink() and _is_closed(path)]
+    assert closed == []
+
+
+def _is_closed(path: Path) -> bool:
+    wanted = stat.S_IROTH | (stat.S_IXOTH if path.is_dir() else 0)
+    return path.stat().st_mode & wanted != wanted

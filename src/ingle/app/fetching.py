@@ -28,6 +28,14 @@ def fetch(names: Sequence[str], packages: Path) -> list[str]:
     pythons = {f"python3.{minor}": minor for minor in find_pythons()}
     nodes = {f"nodejs{major}.x" for major in find_nodes(str(packages))} & set(NODE_NAMES.values())
     wanted = list(names) or [*pythons, *sorted(nodes)]
+    before = os.umask(0o022)  # functions read it, and they are nobody of ours
+    try:
+        return _fetch(wanted, pythons, packages)
+    finally:
+        os.umask(before)
+
+
+def _fetch(wanted: list[str], pythons: dict[str, int], packages: Path) -> list[str]:
     packages.mkdir(parents=True, exist_ok=True)
     one_after_the_other: list[Callable[[], list[str]]] = [
         lambda: _fetch_pythons([pythons[name] for name in wanted if name in pythons], packages),

@@ -9,14 +9,15 @@ from ingle.cli.archives import zip_directory
 from ingle.cli.client import Client, data_dir_of, make_client
 from ingle.cli.commands.deploy_template import deploy_template
 from ingle.cli.commands.options import PATH, data_option, handler_option, name_option, pairs, runtime_option
-from ingle.cli.dependencies import build, missing_packages
+from ingle.cli.dependencies import build as install_packages
+from ingle.cli.dependencies import missing_packages
 from ingle.cli.deployment import Declared, Outcome, Settings, apply, find_configuration
 from ingle.cli.inference import infer, name_of
 from ingle.cli.output import fail, paint, say, warn
 from ingle.cli.public_urls import make_public_url
 
 _OF_FUNCTIONS = ("name", "runtime", "handler", "memory", "timeout", "env", "remove_env", "role", "layers", "no_layers",
-                 "publish", "url")  # fmt: skip
+                 "build", "publish", "url")  # fmt: skip
 _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 
 
@@ -32,14 +33,14 @@ _TEMPLATES = (".yaml", ".yml", ".json", ".template")
 @click.option("--role", metavar="ARN", help="The ARN of its role.")
 @click.option("--layers", multiple=True, metavar="ARN", help="A layer version, in order.")
 @click.option("--no-layers", is_flag=True, help="Take away every layer.")
-@click.option("--build", "builds", is_flag=True, help="Install what requirements.txt or package.json asks for.")
+@click.option("--build", is_flag=True, help="Install what requirements.txt or package.json asks for.")
 @click.option("--publish", is_flag=True, help="Make a version, to go back to.")
 @click.option("--url", is_flag=True, help="Give it a function URL that everybody may call.")
 @click.option("--parameter", multiple=True, metavar="NAME=VALUE", help="A parameter of a template.")
 @data_option
 def deploy(
     source: Path, name: str | None, runtime: str | None, handler: str | None, memory: int | None, timeout: int | None,
-    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, builds: bool, publish: bool, url: bool, parameter: tuple[str, ...],
+    env: tuple[str, ...], remove_env: tuple[str, ...], role: str | None, layers: tuple[str, ...], no_layers: bool, build: bool, publish: bool, url: bool, parameter: tuple[str, ...],
     data: Path | None,
 ) -> None:  # fmt: skip
     """Create or update a function, or a SAM template's resources.
@@ -59,7 +60,7 @@ def deploy(
     settings = {key: value for key, value in given.items() if value is not None}
     client = make_client("lambda", data_dir_of(data))
     declared = declare(client, source, name, settings, {**pairs(env, "--env"), **dict.fromkeys(remove_env)},
-                       builds=builds)  # fmt: skip
+                       builds=build)  # fmt: skip
     tell(declared, apply(client, declared))
     reason = (find_configuration(client, declared.name) or {}).get("StateReason")
     if reason:  # of a function that serves: its runtime isn't here
@@ -112,7 +113,7 @@ def declare(
 
 def _zip(directory: Path, runtime: str, *, builds: bool) -> bytes:
     if builds:
-        return zip_directory(directory, build(directory, runtime))
+        return zip_directory(directory, install_packages(directory, runtime))
     missing = missing_packages(directory)
     if missing:
         warn(
