@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,18 @@ def users_below(pid: int) -> set[str]:
 
 
 @AS_ROOT
+def test_the_process_driver_runs_more_environments_than_python_has_threads_at_hand() -> None:
+    count = min(32, (os.cpu_count() or 1) + 4) + 1
+    with running_ingle("--isolation", "process", "--insecure") as running:
+        running.deploy("many", {"app.py": "import time\ndef handler(e, c):\n    time.sleep(e)\n"}, Timeout=60)
+        running.deploy("one", {"app.py": "def handler(e, c):\n    return 1\n"})
+        functions = running.client()
+        with ThreadPoolExecutor(count) as pool:
+            calls = [pool.submit(functions.invoke, FunctionName="many", Payload=b"6") for _ in range(count)]
+            assert all(call.result()["Payload"].read() == b"null" for call in calls)
+        assert functions.invoke(FunctionName="one")["Payload"].read() == b"1"
+
+
 def test_nothing_of_a_rootless_ingle_is_the_hosts_root(rootless: Ingle) -> None:
     rootless.client().invoke(FunctionName="inspect")
     assert users_below(rootless.process.pid) == {str(USER)}

@@ -143,7 +143,8 @@ class _PlainProcesses:
         self._watch = asyncio.create_task(self._wait(self._process))
 
     async def _wait(self, process: subprocess.Popen[bytes]) -> None:
-        _, status, usage = await asyncio.to_thread(os.wait4, process.pid, 0)
+        await _wait_for_end(process.pid)
+        _, status, usage = os.wait4(process.pid, 0)  # noqa: ASYNC222 (it has ended)
         process.returncode = os.waitstatus_to_exitcode(status)
         _signal(process, signal.SIGKILL)
         self.figures.ended(usage.ru_maxrss * 1024)
@@ -183,6 +184,18 @@ class _PlainProcesses:
     def close(self) -> None:
         self.kill()
         os.close(self._output)
+
+
+async def _wait_for_end(pid: int) -> None:
+    """Wait for the end of a child, on no thread: there are few, and others need them."""
+    ended, loop = asyncio.Event(), asyncio.get_running_loop()
+    descriptor = os.pidfd_open(pid)
+    loop.add_reader(descriptor, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
 
 
 def _signal(process: "subprocess.Popen[bytes]", number: int) -> None:
