@@ -3,6 +3,8 @@
 import base64
 import gzip
 import json
+import os
+import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -431,6 +433,10 @@ def test_what_is_declared_and_put_outlives_a_kill_and_what_is_deleted_is_gone() 
         logs.delete_log_group(logGroupName="gone")
         folders = list((running.data_dir / "logs").iterdir())
         assert len(folders) == 1
+        os.kill(json.loads((running.data_dir / "run" / "programs.json").read_text())["control"], signal.SIGKILL)
+        with pytest.raises(ClientError) as away:  # which is said in the protocol of Logs
+            logs.describe_log_groups()
+        assert away.value.response["Error"]["Code"] == "ServiceUnavailableException"
         running.process.kill()
         running.process.wait()
         running.start()

@@ -14,7 +14,7 @@ from ingle.gateway.relay import relay
 from ingle.gateway.url_paths import is_url_path
 from ingle.gateway.urls import Urls
 from ingle.gateway.welcome import answer_visit, is_visit
-from ingle.protocol import AwsError, event_stream, rest_json
+from ingle.protocol import AwsError, caller_of, event_stream, rest_json
 from ingle.transport import ClientResponse, DisconnectedError, Exchange, Headers, HttpClient
 from ingle.values import IngleError, new_request_id
 
@@ -37,6 +37,17 @@ def answer_error(exchange: Exchange, error: AwsError) -> None:
         return
     status, headers, body = rest_json.render_error(error)
     exchange.respond(status, [*headers, (b"x-amzn-requestid", new_request_id().encode())], body)
+
+
+def _answer_for_control(exchange: Exchange, message: str) -> None:
+    """Say in the protocol of the caller's service that control can't be reached, unless an answer has begun."""
+    error = AwsError("ServiceUnavailableException", message)
+    if exchange.answered:
+        exchange.abort()
+        return
+    request_id = new_request_id()
+    status, headers, body = caller_of(exchange.target, exchange.headers).render(error, request_id)
+    exchange.respond(status, [*headers, (b"x-amzn-requestid", request_id.encode())], body)
 
 
 class FrontDoor:
@@ -104,10 +115,10 @@ class FrontDoor:
         except DisconnectedError:
             if exchange.is_disconnected:
                 return
-            answer_error(exchange, AwsError("ServiceUnavailableException", "The control plane went away; try again."))
+            _answer_for_control(exchange, "The control plane went away; try again.")
             return
         except IngleError:
-            answer_error(exchange, AwsError("ServiceUnavailableException", "The control plane is starting; try again."))
+            _answer_for_control(exchange, "The control plane is starting; try again.")
             return
         passed = [pair for pair in answer.headers if pair[0] not in _HOP_BY_HOP]
         whole = answer.body_nowait
