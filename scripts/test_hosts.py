@@ -176,7 +176,7 @@ def command_line(disk: Path, job: Path, results: Path) -> list[str]:
 
 def run_guest(disk: Path, folder: Path, limit_s: float) -> bool:
     """Run the guest until it switches itself off; pass on what its tests say. Return whether it ended by itself."""
-    console = (folder / "console").open("wb")
+    console = (folder / "console").open("wb", buffering=0)
     command = command_line(disk, folder / "job.img", folder / "results.img")
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None

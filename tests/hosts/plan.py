@@ -45,6 +45,7 @@ PARTS = (
     ),
     Part(name="crashes", tests=("tests/system/test_crashes.py",), workers=0),
     Part(name="unit", tests=("tests/hosts/test_unit.py",), core=True, workers=0),
+    Part(name="users-unit", tests=("tests/hosts/test_users_unit.py",), core=True, workers=0),
     Part(name="before-reboot", tests=("tests/hosts/test_before_reboot.py",), core=True, workers=0),
     Part(name="after-reboot", tests=("tests/hosts/test_after_reboot.py",), boot=2, core=True, workers=0),
 )

@@ -55,25 +55,44 @@ def test_functions_count_into_the_units_control_group() -> None:
     with serving() as ingle, concurrent.futures.ThreadPoolExecutor() as pool:
         running = pool.submit(invoke, ingle, 5)
         wait_for(lambda: any(file.read_text() for file in groups_with_a_limit()), "a group with a limit in the unit's")
+        assert list(Path("/sys/fs/cgroup").glob("ingle*")) == []
+        assert (CONTROL_GROUP / "cgroup.procs").read_text() == ""
+        programs = json.loads((ingle.data_dir / "run" / "programs.json").read_text()).values()
+        assert {str(pid) for pid in programs} < set((CONTROL_GROUP / "supervisor/cgroup.procs").read_text().split())
+        assert "limits by control groups in system.slice/ingle.service" in journal()
         assert running.result() == 5
-    assert not Path("/sys/fs/cgroup").joinpath("ingle").exists()
-    assert list(Path("/sys/fs/cgroup").glob("ingle-*")) == []
+    assert [str(path) for path in Path("/sys/fs/cgroup").rglob("ingle-*")] == []
 
 
 def groups_with_a_limit() -> list[Path]:
     return [file.with_name("cgroup.procs") for file in CONTROL_GROUP.rglob("memory.max") if file.read_text() != "max\n"]
 
 
-@pytest.mark.parametrize("kill_mode", ["mixed", "control-group"])
-def test_a_stop_under_load_cuts_no_invocation(kill_mode: str) -> None:
-    with serving(KillMode=kill_mode) as ingle, concurrent.futures.ThreadPoolExecutor() as pool:
+@contextlib.contextmanager
+def stopped_under_load(ingle: Ingle) -> Iterator[list["concurrent.futures.Future[Any]"]]:
+    """Yield two invocations during which the unit was stopped."""
+    with concurrent.futures.ThreadPoolExecutor() as pool:
         assert invoke(ingle, 0) == 0
-        running = [pool.submit(invoke, ingle, seconds) for seconds in (4, 8)]
+        running = [pool.submit(invoke, ingle, seconds) for seconds in (20, 40)]
         wait_for(lambda: len([f for f in groups_with_a_limit() if f.read_text()]) >= 2, "two invocations under way")
         systemctl("stop", "ingle.service")
-        assert [one.result() for one in running] == [4, 8]
-        assert state("ActiveState") == "inactive"
-        assert processes_of_the_unit() == []
+        yield running
+    assert state("ActiveState") == "inactive"
+    assert processes_of_the_unit() == []
+
+
+def test_a_stop_under_load_cuts_no_invocation() -> None:
+    with serving() as ingle, stopped_under_load(ingle) as running:
+        assert [one.result() for one in running] == [20, 40]
+
+
+def test_what_a_stop_of_every_process_cuts_is_the_platforms_error() -> None:
+    with serving(KillMode="control-group") as ingle, stopped_under_load(ingle) as running:
+        for one, answer in zip(running, (20, 40), strict=True):
+            try:
+                assert one.result() == answer
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "ServiceException"
 
 
 @pytest.mark.parametrize("program", ["control", "gateway", "worker", "spawner"])
@@ -96,9 +115,18 @@ def test_an_ingle_that_is_killed_is_started_again_and_has_kept_everything() -> N
         assert [one["FunctionName"] for one in ingle.client().list_functions()["Functions"]] == ["f"]
 
 
+def test_an_ingle_of_which_every_process_is_killed_is_started_again() -> None:
+    with serving() as ingle:
+        assert answers(ingle)
+        main = int(state("MainPID"))
+        systemctl("kill", "--signal=KILL", "ingle.service")
+        wait_for(lambda: int(state("MainPID")) not in (0, main) and answers(ingle), "another Ingle")
+
+
 def test_a_unit_that_protects_control_groups_ends_with_the_reason() -> None:
     install(ProtectControlGroups="yes")
     systemctl("start", "ingle.service", check=False)
     wait_for(lambda: state("ActiveState") == "failed", "the unit's failure")
     assert "ProtectControlGroups" in journal()
+    assert (state("ExecMainStatus"), state("NRestarts")) == ("78", "0")
     systemctl("reset-failed", "ingle.service")

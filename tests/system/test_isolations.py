@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import tempfile
@@ -17,6 +18,9 @@ from harness import INGLE, ROOT, Ingle, running_ingle
 from tests.ordinary import USER
 from tests.system.layers import lay
 from tests.system.test_extensions import log_of
+
+from ingle.app.config import NO_USE
+from ingle.app.delegation import find_delegated
 
 INSPECT = """
 import os, time
@@ -54,6 +58,40 @@ def test_a_rootless_sandbox_confines_but_for_cgroups(rootless: Ingle) -> None:
     assert seen["task"] == ["app.py", "data"]
     assert seen["writable"] == ["/tmp"]
     assert seen["home"] == ["sbx_user1051"]
+
+
+HOLD = """
+import os
+def handler(event, context):
+    held = b"x" * (event["mib"] << 20)
+    if event.get("exit"):
+        os._exit(4)
+    return len(held)
+"""
+
+
+def used_mb(ingle: Ingle, **event: int) -> int:
+    """Return what REPORT says of memory after an invocation that holds some."""
+    answer = ingle.client().invoke(FunctionName="hold", Payload=json.dumps(event).encode(), LogType="Tail")
+    used = re.search(r"Max Memory Used: (\d+) MB", base64.b64decode(answer["LogResult"]).decode())
+    assert used is not None
+    return int(used[1])
+
+
+@pytest.mark.parametrize("kind", ["rootless", "process"])
+def test_memory_is_counted_where_no_control_group_counts_it(kind: str, rootless: Ingle) -> None:
+    arguments = ("--isolation", "process", "--insecure")
+    with contextlib.nullcontext(rootless) if kind == "rootless" else running_ingle(*arguments) as ingle:
+        ingle.deploy("hold", {"app.py": HOLD}, Timeout=20, MemorySize=1024)
+        first = used_mb(ingle, mib=1)
+        assert 1 < first < 100
+        assert first + 100 < used_mb(ingle, mib=200) < 400
+        assert used_mb(ingle, mib=1) > first + 100  # an environment's most so far, as Lambda tells
+        assert used_mb(ingle, mib=300, exit=1) > 300
+
+
+def test_a_rootless_ingle_says_that_memory_has_no_limit(rootless: Ingle) -> None:
+    assert ("memory limits are not enforced" in rootless.announcement()) == (find_delegated() is None)
 
 
 def test_a_rootless_environment_lives_and_dies_like_any_other(rootless: Ingle) -> None:
@@ -153,7 +191,7 @@ def test_nothing_of_a_rootless_ingle_is_the_hosts_root(rootless: Ingle) -> None:
 @pytest.mark.parametrize("prefix", [(), ("unshare", "--user", "--map-user=1000", "--map-group=1000")])
 def test_root_is_refused_the_rootless_sandbox_under_whatever_name(prefix: tuple[str, ...]) -> None:
     done = up("--isolation", "sandbox-rootless", prefix=prefix)
-    assert done.returncode == 1
+    assert done.returncode == NO_USE
     assert "root" in done.stderr
     assert "ordinary user" in done.stderr
 
@@ -170,8 +208,18 @@ def test_a_spawner_that_is_root_refuses_to_be_rootless(tmp_path: Path) -> None:
 def test_root_without_cgroups_is_told_the_reason_and_the_remedy() -> None:
     bare = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /sys/fs/cgroup && exec "$@"', "-")
     done = up(prefix=bare)
-    assert done.returncode == 1
+    assert done.returncode == NO_USE
     for told in ("cgroups", "none", "mount cgroup2", "ordinary user", "--isolation process --insecure"):
+        assert told in done.stderr
+
+
+@AS_ROOT
+def test_root_whose_unit_protects_control_groups_is_told_so() -> None:
+    group = "/sys/fs/cgroup" if Path("/sys/fs/cgroup/cgroup.controllers").exists() else "/sys/fs/cgroup/memory"
+    protect = f"mount --bind {group} {group} && mount -o remount,bind,ro {group}"
+    done = up(prefix=("unshare", "--mount", "sh", "-c", f'{protect} && exec "$@"', "-"))
+    assert done.returncode == NO_USE
+    for told in ("read-only", "ProtectControlGroups"):
         assert told in done.stderr
 
 

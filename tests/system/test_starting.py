@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from harness import INGLE, Ingle, free_port, running_ingle
 
+from ingle.app.config import NO_USE
+
 
 def up(data_dir: Path, *arguments: str, seconds: float = 20) -> tuple[int, str]:
     """Run `ingle up` to its end; return status and what it said."""
@@ -57,7 +59,7 @@ WRONG = {
 def test_what_can_not_be_listened_on_is_told(case: str, folder: Path) -> None:
     arguments, expected = WRONG[case]
     status, text = up(folder / "data", *arguments)
-    assert (status, expected in " ".join(text.split())) == (1, True), text
+    assert (status, expected in " ".join(text.split())) == (NO_USE, True), text
 
 
 def test_health_names_the_installation(first: Ingle) -> None:
@@ -122,7 +124,7 @@ def test_what_is_missing_or_damaged_is_told_and_nothing_is_changed(case: str, in
     damage(data_dir / name)
     before = contents(data_dir)
     status, text = up(data_dir, "--port", str(free_port()))
-    assert status == 1
+    assert status == NO_USE
     assert expected in " ".join(text.split()), text
     assert text.count("can't start") <= 1
     assert contents(data_dir) == before

@@ -7,7 +7,7 @@ import pytest
 
 from ingle.app.config import ConfigurationError, prepare_data_dir
 from ingle.app.isolation import Host, Isolation, Lack, decide_isolation, isolation_before, keep_isolation
-from ingle.app.remedies import module_remedy, namespaces_remedy
+from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
 
 NO_CGROUPS = Lack("cgroups", "none", "mount cgroup2")
 ROOT, USER = Host(is_root=True, lacks=[]), Host(is_root=False, lacks=[])
@@ -93,3 +93,24 @@ def test_a_remedy_names_the_setting_that_this_kernel_has(tmp_path: Path, name: s
 def test_a_module_is_loaded_at_each_boot() -> None:
     assert module_remedy(["erofs"], is_root=False).startswith("as root: modprobe -a erofs; to keep it")
     assert "/etc/modules-load.d/" in module_remedy(["erofs"], is_root=True)
+
+
+def test_limits_are_below_what_is_delegated_and_root_has_them_everywhere() -> None:
+    unit = "/sys/fs/cgroup/system.slice/ingle.service"
+    for host, driver in ((Host(is_root=True, lacks=[], delegated=unit), "sandbox"),
+                         (Host(is_root=False, lacks=[], delegated=unit), "sandbox-rootless")):  # fmt: skip
+        decided = decide("auto", host)
+        assert (decided.driver, decided.groups, decided.is_delegated) == (driver, unit, True)
+        assert "system.slice/ingle.service" in decided.why
+    assert (decide("auto", ROOT).groups, decide("auto", ROOT).is_delegated) == ("/sys/fs/cgroup", False)
+
+
+def test_an_ordinary_user_to_whom_nothing_is_delegated_is_told_that_memory_has_no_limit() -> None:
+    decided = decide("auto", USER)
+    assert decided.groups == ""
+    assert "memory limits are not enforced" in decided.why
+
+
+def test_what_protects_control_groups_is_named() -> None:
+    assert "ProtectControlGroups" in cgroups_remedy(is_root=True, is_read_only=True)
+    assert "ProtectControlGroups" not in cgroups_remedy(is_root=True)

@@ -24,8 +24,20 @@ _DOMAIN = re.compile(r"(?=.{1,128}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-
 ISOLATIONS = ("auto", "sandbox", "sandbox-rootless", "process")
 
 
+NO_USE = 78
+"""The exit status of what a new start would not help (EX_CONFIG of sysexits.h): an init system leaves it at that."""
+
+
 class ConfigurationError(IngleError):
     """Ingle can't start as it was told to; the text says what to change."""
+
+    status = NO_USE
+
+
+class OccupiedError(ConfigurationError):
+    """Somebody has what Ingle needs, and may leave it by itself: another start may help."""
+
+    status = 1
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -13,6 +13,7 @@ import msgspec
 
 from ingle.app.config import packages_dir
 from ingle.app.confine import landlock_abi, tell_landlock
+from ingle.app.delegation import TREE, find_delegated
 from ingle.app.interpreters import find_runtimes
 from ingle.app.isolation import Host, Lack
 from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
@@ -112,19 +113,28 @@ def _check_seccomp() -> Check:
 
 
 def _check_cgroups() -> Check:
-    root = Path("/sys/fs/cgroup")
+    root, delegated = TREE, find_delegated()
     is_v2 = (root / "cgroup.controllers").exists()
     if is_v2:
-        held = set((root / "cgroup.controllers").read_text().split())
-        wanted = {"memory", "pids", "cpu"}
+        held = set(((delegated or root) / "cgroup.controllers").read_text().split())
+        wanted = {"memory", "pids", "cpu"} if _is_root() else {"memory", "pids"}
     else:
         wanted = {"memory", "cpu", "pids", "freezer", "cpuacct"}
         held = {name for name in wanted if (root / name / "cgroup.procs").exists()}
-    writable = not _is_root() or os.access(root if is_v2 else root / "memory", os.W_OK)
+    is_read_only = _is_read_only(root if is_v2 else root / "memory")
     missing = "" if wanted <= held else f", without {' '.join(sorted(wanted - held))}"
-    seen = f"{'v2' if is_v2 else 'v1'}: {' '.join(sorted(held)) or 'none'}{missing}{'' if writable else ', read-only'}"
-    works = _is_root() and not missing and writable
-    return Check(name="cgroups", works=works, seen=seen, remedy=cgroups_remedy(is_root=_is_root()))
+    place = f" in {delegated}" if delegated is not None else "" if _is_root() else ", none delegated"
+    seen = f"{'v2' if is_v2 else 'v1'}: {' '.join(sorted(held)) or 'none'}{missing}{place}"
+    works = (_is_root() or delegated is not None) and not missing and not is_read_only
+    remedy = cgroups_remedy(is_root=_is_root(), is_read_only=is_read_only)
+    return Check(name="cgroups", works=works, seen=f"{seen}{', read-only' if is_read_only else ''}", remedy=remedy)
+
+
+def _is_read_only(folder: Path) -> bool:
+    try:
+        return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+    except OSError:
+        return False
 
 
 class _Nothing:
@@ -220,4 +230,9 @@ def examine_host() -> Host:
         needed.append(Check(name="user", works=False, seen="the host's root under another name", remedy=remedy))
     lacks = [Lack(one.name, one.seen, one.remedy) for one in needed if not one.works]
     images = _check_images()
-    return Host(is_root=_is_root(), lacks=lacks, unpacks_because="" if images.works else images.seen.rpartition(":")[0])
+    return Host(
+        is_root=_is_root(),
+        lacks=lacks,
+        unpacks_because="" if images.works else images.seen.rpartition(":")[0],
+        delegated=str(find_delegated() or ""),
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingle.app.config import ConfigurationError, default_data_dir, read_installation
+from ingle.app.config import ConfigurationError, OccupiedError, default_data_dir, read_installation
 from ingle.transport import tcp_listener
 
 _LOW_PORT = 1024
@@ -26,7 +26,8 @@ def bind_ports(host: str, ports: dict[str, int]) -> list[socket.socket]:
         except OSError as error:
             for listener in made:
                 listener.close()
-            raise ConfigurationError(_explain(error, host, option, port)) from None
+            kind = OccupiedError if error.errno == errno.EADDRINUSE else ConfigurationError
+            raise kind(_explain(error, host, option, port)) from None
     return made
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import msgspec
 
 from ingle.app.config import ConfigurationError
+from ingle.app.delegation import TREE
 
 SANDBOX, ROOTLESS, PROCESS = "sandbox", "sandbox-rootless", "process"
 _STRENGTH = (PROCESS, ROOTLESS, SANDBOX)
 _AS_A_USER = "or run `ingle up` as an ordinary user, for sandbox-rootless"
+_NO_LIMITS = "a user's unit with Delegate=yes has them (`ingle unit`)"
 _NOTHING_AT_ALL = "or --isolation process --insecure, which isolates nothing"
 
 
@@ -28,19 +30,29 @@ class Lack(msgspec.Struct, frozen=True):
 
 
 class Host(msgspec.Struct, frozen=True, kw_only=True):
-    """What decides: whether we are root, what is wanting, and why EROFS images can't be mounted ("": they can)."""
+    """What decides: whether we are root, what is wanting, and why EROFS images can't be mounted ("": they can).
+
+    `delegated` is the folder of the control group that is ours to divide, "" where none is.
+    """
 
     is_root: bool
     lacks: Sequence[Lack]
     unpacks_because: str = ""
+    delegated: str = ""
 
 
 class Isolation(msgspec.Struct, frozen=True, kw_only=True):
-    """A driver, why it was taken, and whether code is unpacked into memory instead of mounted."""
+    """A driver, why it was taken, and whether code is unpacked into memory instead of mounted.
+
+    `groups` is the folder below which control groups are made, "" where there are none and so no limits on memory.
+    """
 
     driver: str
     why: str
     unpacks: bool
+    groups: str = ""
+    is_delegated: bool = False
+    """Whether `groups` is a group that somebody has handed to us, not the root of the tree."""
 
 
 def decide_isolation(wanted: str, host: Host, *, insecure: bool, before: str | None) -> Isolation:
@@ -65,8 +77,13 @@ def decide_isolation(wanted: str, host: Host, *, insecure: bool, before: str | N
             f"{SANDBOX} held this installation's functions before, and without root there is only {ROOTLESS}, which is"
             f" weaker: run `ingle up` as root, or say --isolation {ROOTLESS}"
         )
-    why = "no root: user namespaces, one host uid, no cgroup limits; code is unpacked into memory"
-    return Isolation(driver=ROOTLESS, why=why, unpacks=True)
+    limits = f"limits {_place(host.delegated)}" if host.delegated else f"memory limits are not enforced: {_NO_LIMITS}"
+    why = f"no root: user namespaces, one host uid; code is unpacked into memory; {limits}"
+    return Isolation(driver=ROOTLESS, why=why, unpacks=True, groups=host.delegated, is_delegated=bool(host.delegated))
+
+
+def _place(group: str) -> str:
+    return f"by control groups in {group.removeprefix(f'{TREE}/')}"
 
 
 def _decide_as_root(wanted: str, host: Host) -> Isolation:
@@ -81,8 +98,13 @@ def _decide_as_root(wanted: str, host: Host) -> Isolation:
             f" {_NOTHING_AT_ALL}."
         )
     code = f"code is unpacked into memory: {host.unpacks_because}" if host.unpacks_because else "code is mounted"
+    groups = f"limits {_place(host.delegated)}" if host.delegated else "cgroups"
     return Isolation(
-        driver=SANDBOX, why=f"root, with every namespace and cgroups; {code}", unpacks=bool(host.unpacks_because)
+        driver=SANDBOX,
+        why=f"root, with every namespace and {groups}; {code}",
+        unpacks=bool(host.unpacks_because),
+        groups=host.delegated or str(TREE),
+        is_delegated=bool(host.delegated),
     )
 
 

@@ -78,7 +78,7 @@ def up(data: Path | None, **told: Any) -> None:
     try:
         raise SystemExit(run_installation(Options(data_dir=(data or default_data_dir()).absolute(), **told)))
     except ConfigurationError as error:
-        fail(str(error))
+        fail(str(error), error.status)
 
 
 @app.command()

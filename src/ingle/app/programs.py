@@ -14,6 +14,7 @@ import msgspec
 import structlog
 import uvloop
 
+from ingle.app.config import NO_USE
 from ingle.app.confine import confine
 from ingle.spawner import syscalls
 from ingle.transport import Lifeline
@@ -91,10 +92,6 @@ async def _worker(document: bytes, lifeline: Lifeline) -> None:
 
 
 _PROGRAMS = {"control": _control, "gateway": _gateway, "worker": _worker}
-
-
-NO_USE = 78
-"""The exit status of a program that a new start would not help (EX_CONFIG of sysexits.h)."""
 
 
 def main(name: str) -> int:

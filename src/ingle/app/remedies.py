@@ -26,11 +26,13 @@ def namespaces_remedy(*, is_root: bool, system: Path = Path("/proc/sys")) -> str
     return f"as root: sysctl -w {now}; to keep it: echo the same, a line each, into /etc/sysctl.d/60-ingle.conf"
 
 
-def cgroups_remedy(*, is_root: bool) -> str:
+def cgroups_remedy(*, is_root: bool, is_read_only: bool = False) -> str:
     """Return how to get limits on memory, processes and processors."""
+    if is_root and is_read_only:
+        return "leave ProtectControlGroups=yes out of the unit; in a container: --privileged --cgroupns=private"
     if is_root:
         return "mount cgroup2 at /sys/fs/cgroup, writable; in a container: --privileged --cgroupns=private"
-    return "run as root: an ordinary user has no limits on memory and processes"
+    return "run as root, or in a user's unit with Delegate=yes (`ingle unit` prints one)"
 
 
 def module_remedy(modules: Sequence[str], *, is_root: bool) -> str:

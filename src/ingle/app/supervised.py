@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from ingle.app.programs import NO_USE
+from ingle.app.config import NO_USE
 from ingle.transport.lifeline import FAILED, LEAVE, READY, SIGNALS, STOP
 
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)

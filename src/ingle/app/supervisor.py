@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from ingle.app.config import ConfigurationError, Options, cgroup_name, packages_dir
+from ingle.app.config import OccupiedError, Options, cgroup_name, packages_dir
 from ingle.app.isolation import PROCESS, ROOTLESS, Isolation
 from ingle.app.settings import Programs
 from ingle.app.supervised import Ending, Program, python_command, surroundings
@@ -21,13 +21,13 @@ _STOP_ORDER = ("gateway", "worker", "control", "spawner")
 
 
 def lock(data_dir: Path) -> int:
-    """Take the installation for this process. Raises ConfigurationError where another has it."""
+    """Take the installation for this process. Raises OccupiedError where another has it."""
     descriptor = os.open(data_dir / "run" / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise ConfigurationError(f"another `ingle up` already serves {data_dir}") from None
+        raise OccupiedError(f"another `ingle up` already serves {data_dir}") from None
     os.truncate(descriptor, 0)
     os.write(descriptor, b"%d\n" % os.getpid())  # for `ingle down`
     return descriptor
@@ -38,6 +38,7 @@ def _spawner_command(options: Options, isolation: Isolation) -> list[str]:
         sys.executable, "ingle.spawner", "--socket", str(options.data_dir / "run" / "spawner.sock")
     )
     command += ["--runtime-packages", str(packages_dir()), "--cgroup-name", cgroup_name(options.data_dir)]
+    command += ["--cgroup-root", isolation.groups] if isolation.groups else []
     if isolation.driver == ROOTLESS:
         return [*command, "--rootless"]
     return [*command, "--unpack-images"] if isolation.unpacks else command

@@ -23,12 +23,17 @@ WatchdogSec=60
 ExecStart={command}
 # Where the interpreters of the runtimes are looked for.
 Environment={path}
+# A slow machine may take minutes to start.
+TimeoutStartSec=300
 # The supervisor alone is told to stop, and lets invocations in flight finish: none may take more than 15 minutes.
 KillMode=mixed
 TimeoutStopSec=960
 Restart=on-failure
 RestartSec=1
-# Functions live in control groups of their own below this unit's; one that wants memory ends alone.
+# What a new start would not help: a setting that can't work, a damaged file.
+RestartPreventExitStatus=78
+# Functions live in control groups of their own below this unit's, so that its limits cover them; one that wants memory
+# ends alone. ProtectControlGroups= can't be set.
 Delegate=yes
 OOMPolicy=continue
 TasksMax=infinity

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import sys
+from pathlib import Path
 
 from ingle.app import sd_notify
 from ingle.app.certificates import (
@@ -15,6 +16,7 @@ from ingle.app.certificates import (
 )
 from ingle.app.config import (
     ISOLATIONS,
+    NO_USE,
     ConfigurationError,
     Installation,
     Options,
@@ -24,6 +26,7 @@ from ingle.app.config import (
     packages_dir,
     prepare_data_dir,
 )
+from ingle.app.delegation import occupy
 from ingle.app.doctor import examine_host
 from ingle.app.front_ports import Health, ask_health, bind_ports, reach
 from ingle.app.interpreters import find_runtimes
@@ -51,6 +54,8 @@ def run_installation(options: Options) -> int:
     ports = {"--port": options.port} | ({"--https-port": options.https_port} if options.https_port else {})
     listeners = bind_ports(options.host, ports)
     keep_isolation(options.data_dir, isolation.driver)
+    if isolation.is_delegated:
+        occupy(Path(isolation.groups))
     if options.https_port is not None and (made := keep_certificate(options)) is not None:
         _tell(made)
     numbers = [one.fileno() for one in listeners]
@@ -59,7 +64,7 @@ def run_installation(options: Options) -> int:
     if ending is None:
         return 0
     _tell(f"{ending.name} can't start: {ending.reason or ending}")
-    return 1
+    return ending.status if ending.status == NO_USE else 1
 
 
 def _check(options: Options) -> None:

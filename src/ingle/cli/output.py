@@ -34,10 +34,10 @@ def warn(message: str) -> None:
     sys.stderr.write(f"{paint('red', 'ingle:', sys.stderr)} {message}\n")
 
 
-def fail(message: str) -> NoReturn:
-    """Say what is wrong on standard error and end with status 1."""
+def fail(message: str, status: int = 1) -> NoReturn:
+    """Say what is wrong on standard error and end."""
     warn(message)
-    raise SystemExit(1)
+    raise SystemExit(status)
 
 
 def reason_of(error: Exception) -> str:

@@ -56,7 +56,8 @@ class Group:
             _write(memory / "memory.swap.max", 0, optional=True)
             _write(memory / "memory.oom.group", 0, optional=True)
             _write(memory / "pids.max", PIDS)
-            _write(memory / "cpu.weight", max(1, min(10000, memory_mib * 100 // _MIB_PER_CPU)))
+            weight = max(1, min(10000, memory_mib * 100 // _MIB_PER_CPU))
+            _write(memory / "cpu.weight", weight, optional=os.geteuid() != 0)
             return
         _write(memory / "memory.limit_in_bytes", limit)
         _write(memory / "memory.memsw.limit_in_bytes", limit, optional=True)
@@ -140,15 +141,16 @@ def _remove(folder: Path, tries: int = 200) -> bool:
 
 
 class Groups:
-    """The control groups of one installation, below one folder of its name in each hierarchy."""
+    """The control groups of one installation, below one folder of its name in each hierarchy; `root` says where in v2's."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, root: str, name: str) -> None:
         self._v2 = is_v2()
         if self._v2:
-            self._parents = [_ROOT / name]
-            for parent in (_ROOT, _ROOT / name):
+            self._parents = [Path(root) / name]
+            for parent in (Path(root), *self._parents):
                 parent.mkdir(exist_ok=True)
-                _write_text(parent / "cgroup.subtree_control", "+memory +pids +cpu")
+                for controller in ("memory", "pids", "cpu"):  # a user's systemd may have delegated no cpu
+                    _write_text(parent / "cgroup.subtree_control", f"+{controller}")
         else:
             self._parents = [_ROOT / controller / name for controller in _V1]
             for parent in self._parents:

@@ -13,6 +13,7 @@ import struct
 import sys
 
 from . import messages, signals
+from .cgroups import Groups
 from .messages import Kind
 from .operations import Operations
 from .runtimes import Runtime
@@ -133,6 +134,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="ingle.spawner")
     parser.add_argument("--socket", default="")
     parser.add_argument("--runtime-packages", default="")
+    parser.add_argument("--cgroup-root", default="")
     parser.add_argument("--cgroup-name", default="ingle")
     parser.add_argument("--rootless", action="store_true")
     parser.add_argument("--unpack-images", action="store_true")
@@ -168,7 +170,7 @@ def _serve(options: argparse.Namespace, runtimes: list[Runtime], supervisor: soc
         runtimes,
         packages,
         place,
-        options.cgroup_name,
+        Groups(options.cgroup_root, options.cgroup_name) if options.cgroup_root else None,
         rootless=options.rootless,
         unpack_images=options.unpack_images,
     )

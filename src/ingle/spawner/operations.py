@@ -107,7 +107,7 @@ class Operations:
         runtimes: list[Runtime],
         packages: str,
         place: str,
-        cgroup: str,
+        groups: Groups | None,
         *,
         rootless: bool,
         unpack_images: bool,
@@ -117,13 +117,13 @@ class Operations:
         self._runtimes = runtimes
         self._packages = packages
         self._rootless = rootless
-        self._groups: Groups | None = None
+        self._groups = groups
         self._namespaces = UserNamespaces()
         self._networks = Networks()
         self._images: Images | MemoryImages = MemoryImages()
+        if groups is not None:
+            groups.clear()
         if not rootless:
-            self._groups = Groups(cgroup)
-            self._groups.clear()
             kind = UnpackedImages if unpack_images else Images
             self._images = kind(os.path.join(place, "images"))
             favor_migrations(os.path.join(place, "cgroup"))
@@ -315,9 +315,9 @@ class Operations:
 
     def get_ahead(self) -> float | None:
         """Make one of what is kept ready; return in how many seconds more is wanted, None where nothing is."""
-        if self._rootless:
-            return None
         self._leftovers = [group for group in self._leftovers if not group.remove_nowait()]
+        if self._rootless:
+            return _LEFTOVERS_S if self._leftovers else None
         wait_s = self._last_order + _QUIET_S - time.monotonic()
         if wait_s <= 0 or self._is_running_out():  # what has just been ordered needs the processor more
             is_short = self._namespaces.make_ahead(_READY) or self._networks.make_ahead(_READY)
