@@ -17,8 +17,11 @@ from test_live_tails import GROUP, arrival
 
 from ingle.control.event_queue import Delivery, EventQueue
 from ingle.control.live_tails import LiveTails, Selection
-from ingle.control.log_store import Arrival
+from ingle.control.log_store import Arrival, LogStore
 from ingle.control.log_subscriptions import LogSubscriptions
+from ingle.control.request import Request
+from ingle.control.services.logs.metric_filters import MetricFilters
+from ingle.environments import Principal
 from ingle.telemetry import LogGroupSettings, SubscriptionFilter, parse_filter_pattern
 from ingle.values import EVENT_LIMIT_BYTES, FunctionArn, SystemClock
 
@@ -94,3 +97,15 @@ async def test_a_slow_pattern_of_a_live_tail_holds_nobody_else_up() -> None:
     message = "".join(random.Random(1).choices("ac", k=200_000))
     assert await turns_during(tails.take(arrival("s", message, "a" * 901 + "b"))) > 10
     assert len(session.update()["sessionResults"]) == 1
+
+
+async def test_a_slow_pattern_that_is_tried_holds_nobody_else_up() -> None:
+    message = "".join(random.Random(1).choices("ac", k=200_000))
+    root = Principal(arn="arn:aws:iam::000000000000:root", account="000000000000", is_root=True)
+    wish = {"filterPattern": SLOW, "logEventMessages": [message, "a" * 901 + "b"]}
+    request = Request(
+        principal=root, action="logs:TestMetricFilter", account=root.account, region="us-east-1", input=wish
+    )
+    filters = MetricFilters(cast(LogStore, None), SystemClock())
+    assert await turns_during(filters.test(request)) > 10
+    assert [one["eventNumber"] for one in (await filters.test(request)).result["matches"]] == [2]

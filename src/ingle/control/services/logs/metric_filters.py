@@ -1,5 +1,6 @@
 """Metric filters: kept and shown, and their patterns tried on sample messages. The metrics themselves come later."""
 
+import asyncio
 from typing import Any
 
 import msgspec
@@ -94,13 +95,18 @@ class MetricFilters:
         """TestMetricFilter."""
         text = request.input["filterPattern"]
         _check_pattern(text)
-        pattern = parse_filter_pattern(text)
-        matches = [
-            {"eventNumber": number, "eventMessage": message, "extractedValues": dict(values)}
-            for number, message in enumerate(request.input["logEventMessages"], 1)
-            if (values := pattern.extract(message)) is not None
-        ]
+        matches = await asyncio.to_thread(_matches, text, request.input["logEventMessages"])
         return Answered({"matches": matches})
+
+
+def _matches(text: str, messages: list[str]) -> list[dict[str, Any]]:
+    """Return the messages that match, as TestMetricFilter shows them; it may take a while."""
+    pattern = parse_filter_pattern(text)
+    return [
+        {"eventNumber": number, "eventMessage": message, "extractedValues": dict(values)}
+        for number, message in enumerate(messages, 1)
+        if (values := pattern.extract(message)) is not None
+    ]
 
 
 def _rank(pair: tuple[LogGroup, MetricFilter]) -> tuple[int, str]:
