@@ -29,6 +29,8 @@ PIECE = bytes(PIECE_BYTES)
 HEADS = (
     b"POST / HTTP/1.1\r\nhost: a\r\ncontent-length: 4000000\r\n\r\n",
     b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\ncontent-length: 4000000\r\n\r\n",
+    b"POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: h2c\r\ntransfer-encoding: chunked\r\n\r\n",
 )
 
 
