@@ -1,5 +1,7 @@
 """Presigned URLs of uploaded zips: who may follow them, and until when."""
 
+import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import pytest
 from archive_samples import zip_of
 
 from ingle.artifacts import MemoryChunks
+from ingle.control import superseded
 from ingle.control.code_store import CodeStore
 from ingle.control.downloads import Downloads
 from ingle.control.superseded import SupersededCode
@@ -113,6 +116,31 @@ async def test_a_url_holds_its_ten_minutes_across_updates_and_the_zip_goes_with_
     await kept.expire(key)
     assert len(world.chunks.held) == first - 1  # of the two that were still kept one is left
     assert (await world.get(url))[0] == 403
+
+
+async def test_a_zip_that_the_disk_would_not_let_go_is_deleted_later(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(superseded, "_PAUSE_S", 0.0)
+    kept, save = SupersededCode(world.functions, world.code, world.clock), world.functions.save
+    code = await world.code.keep(ARN, SMALL)
+    after = kept.keep(world.function, world.function.with_version(world.function.latest.replace(code=code)))
+    save(after)
+    failures = [sqlite3.OperationalError("database or disk is full")]
+
+    def fail_once(function: Function) -> None:
+        if failures:
+            raise failures.pop()
+        save(function)
+
+    monkeypatch.setattr(world.functions, "save", fail_once)
+    world.clock.seconds += 601
+    kept.watch(after)
+    async with asyncio.timeout(10):
+        while (found := world.functions.find(ARN.account, ARN.region, ARN.name)) is None or found.superseded:
+            await asyncio.sleep(0.01)
+    await kept.close()
+    assert not failures
 
 
 async def test_what_was_changed_is_refused(world: World) -> None:

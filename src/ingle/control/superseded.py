@@ -2,13 +2,18 @@
 
 import asyncio
 
+import structlog
+
 from ingle.control.code_store import CodeStore
 from ingle.control.downloads import GOOD_FOR_S
 from ingle.functions import Function
 from ingle.store import FunctionRepository
 from ingle.values import Clock
 
+_log = structlog.get_logger("ingle.control")
 _Key = tuple[str, str, str]
+_PAUSE_S = 60.0
+"""After what the disk has refused."""
 
 
 class SupersededCode:
@@ -43,7 +48,11 @@ class SupersededCode:
         while (function := self._functions.find(*key)) is not None and function.superseded:
             until_ms = min(one.until_ms for one in function.superseded)
             await asyncio.sleep(max(0, until_ms - self._clock.now_ms()) / 1000)
-            await self.expire(key)
+            try:
+                await self.expire(key)
+            except Exception as error:  # a full disk: what is kept must not stay for good
+                _log.error("code.not_deleted", function=key[2], reason=type(error).__name__)
+                await asyncio.sleep(_PAUSE_S)
         del self._tasks[key]
 
     async def expire(self, key: _Key) -> None:
