@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from belongings import descendants, groups, members
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import Ingle, running_ingle, zip_of
 
@@ -119,3 +120,19 @@ def test_a_template_ends_with_its_version(own: Ingle) -> None:
     for left, version in reversed(list(enumerate(versions))):
         own.client().delete_function(FunctionName="f", Qualifier=version["Version"])
         wait_for(lambda left=left: images(own) == left)  # type: ignore[misc]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="without root, zygotes are in a user namespace of their own")
+@pytest.mark.parametrize("cut", ["zygote", "signal"])
+def test_an_init_that_the_platform_cuts_fails_no_version(cut: str, own: Ingle) -> None:
+    slow = CODE.replace("time.sleep(0.3)", f"print('{cut} may come', flush=True); time.sleep(2)")
+    client, logs = own.client(), own.client("logs")
+    client.update_function_code(FunctionName="f", ZipFile=zip_of({"app.py": slow}))
+    client.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.05, "MaxAttempts": 400})
+    version = client.publish_version(FunctionName="f")["Version"]
+    wait_for(lambda: logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern=f'"{cut} may come"')["events"])
+    inside = members(groups(own))
+    ended = descendants(pids(own)["spawner"]) - inside if cut == "zygote" else {*inside, pids(own)["worker"]}
+    for pid in ended:
+        os.kill(pid, signal.SIGKILL if cut == "zygote" else signal.SIGTERM)
+    assert wait_for(lambda: state(own, version)[0] != "Pending" and state(own, version)) == ("Active", "On")

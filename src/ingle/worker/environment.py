@@ -3,14 +3,13 @@
 import asyncio
 import contextlib
 import dataclasses
-import os
 import signal
 import socket
 from typing import Protocol
 
 from ingle.environments import PROVISIONED, SNAP_START, Assignment, Event, State, advance
-from ingle.transport import SIGNALS, Exchange, HttpServer, serve_http, was_signalled_within
-from ingle.worker import error_payloads, shutdown
+from ingle.transport import Exchange, HttpServer, serve_http
+from ingle.worker import blame, error_payloads, shutdown
 from ingle.worker.beginnings import Beginning, Duration
 from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
 from ingle.worker.environment_api import API_BACKLOG, api_limits, environment_api
@@ -33,8 +32,6 @@ from ingle.worker.runtime_api import RuntimeApi
 from ingle.worker.serving import Serving
 from ingle.worker.telemetry_api import TelemetryApi
 from ingle.worker.telemetry_delivery import TelemetryHub
-
-_SAME_SIGNAL_S, _SIGNALLED_S = 0.08, 1.0
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -362,17 +359,17 @@ class Environment:
         """The runtime or an extension has ended: by itself, unless everything is being shut down."""
         self._init.living.ended(number)
         is_under_way = self._serving.invocation is not None or self._init.is_under_way
-        if is_under_way and os.WIFSIGNALED(status) and os.WTERMSIG(status) in SIGNALS:
-            # Whoever signals a whole group does so one process after the other: we may be the next.
-            self._loop.call_later(_SAME_SIGNAL_S, self._blame, number, status)
+        wait_s = blame.wait_s(status) if is_under_way else 0.0
+        if wait_s:
+            self._loop.call_later(wait_s, self._blame, number, status)
         else:
             self._blame(number, status)
 
     def _blame(self, number: int, status: int) -> None:
-        """Find who has ended a process: the function itself, or who signals every process of the host's unit."""
+        """Tell a function's own end of a process from one that the platform has brought."""
         if self._emptying is not None or self.state in (State.STOPPING, State.GONE):
             return
-        if was_signalled_within(_SIGNALLED_S):
+        if blame.is_the_platforms():
             self._running.stop()  # `_exited` follows, and cuts what is in flight
             return
         if number == RUNTIME:

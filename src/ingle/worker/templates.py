@@ -29,7 +29,7 @@ from ingle.transport import (
     serve_http,
 )
 from ingle.values import MIB, IngleError
-from ingle.worker import error_payloads, role_credentials
+from ingle.worker import blame, error_payloads, role_credentials
 from ingle.worker.drivers import ALL_SEALS, RUNTIME, Exit
 from ingle.worker.environment import Newborn
 from ingle.worker.extensions_api import PREFIX as EXTENSIONS_PREFIX
@@ -166,12 +166,25 @@ class Making:
 
     def _process_ended(self, number: int, status: int) -> None:
         if number == RUNTIME:
-            self._settle(
-                Template(error="Runtime.ExitError", reason=error_payloads.exit_reason(status, out_of_memory=False))
-            )
+            self._loop.call_later(blame.wait_s(status), self._blame, status)
 
-    def _exited(self, _: "asyncio.Future[Exit]") -> None:
-        self._settle(Template(error="Runtime.ExitError", reason="its environment has ended"))
+    def _blame(self, status: int) -> None:
+        if blame.is_the_platforms():
+            self._cut()
+        else:
+            reason = error_payloads.exit_reason(status, out_of_memory=False)
+            self._settle(Template(error="Runtime.ExitError", reason=reason))
+
+    def _cut(self) -> None:
+        """The platform has ended it, not the function: it is tried again."""
+        if not self._made.done():
+            self._made.set_exception(TemplateGoneError("its environment has ended"))
+
+    def _exited(self, ended: "asyncio.Future[Exit]") -> None:
+        if ended.result().out_of_memory:
+            self._settle(Template(error="Runtime.ExitError", reason="its environment has ended"))
+        else:  # no function can end its init
+            self._cut()
 
     def __call__(self, exchange: Exchange) -> Any:
         if exchange.method == b"POST" and exchange.target == _IMAGE:
