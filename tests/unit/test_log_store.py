@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,3 +122,16 @@ async def test_a_group_whose_folder_is_gone_can_be_deleted(store: LogStore, tmp_
     shutil.rmtree(next((tmp_path / "logs").iterdir()))
     await store.delete(KEY)
     assert store.find(KEY) is None
+
+
+async def test_a_group_that_could_not_be_deleted_goes_on(store: LogStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    await filled(store, "a")
+
+    def fail(repository: LogGroupRepository, identifier: str) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(LogGroupRepository, "remove", fail)
+    with pytest.raises(sqlite3.OperationalError):
+        await store.delete(KEY)
+    await put(store, "a", 100, "behind")
+    assert (await messages(store))[-1] == "behind"

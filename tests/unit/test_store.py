@@ -1,5 +1,6 @@
 """The metadata store on a real SQLite file."""
 
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -73,3 +74,16 @@ def test_log_groups_come_back_and_hide_their_key(tmp_path: Path) -> None:
     groups.add(row)
     assert groups.every() == [row]
     assert "secret" not in repr(row)
+
+
+def test_a_group_that_could_not_be_removed_is_whole_and_holds_no_other_write_back(tmp_path: Path) -> None:
+    database = open_database(tmp_path / "metadata.sqlite")
+    groups = LogGroupRepository(database)
+    row = LogGroupRow(account="0", region="r", name="g", id="1", created_ms=5, wrapped_key=b"secret")
+    groups.add(row)
+    groups.add_stream("1", "s", 6)
+    database.execute("CREATE TRIGGER full BEFORE DELETE ON log_groups BEGIN SELECT RAISE(FAIL, 'disk is full'); END")
+    with pytest.raises(sqlite3.Error):
+        groups.remove("1")
+    assert not database.in_transaction
+    assert (groups.every(), groups.streams("1")) == ([row], {"s": 6})

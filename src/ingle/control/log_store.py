@@ -175,10 +175,15 @@ class LogStore:
     async def delete(self, key: GroupKey) -> None:
         """Delete a group with its key and its events."""
         identifier = self._ids[key]
-        doomed = self._folder / f"{identifier}{_DELETED}"
+        folder, doomed = self._folder / identifier, self._folder / f"{identifier}{_DELETED}"
         with contextlib.suppress(FileNotFoundError):
-            (self._folder / identifier).rename(doomed)
-        self._repository.remove(identifier)
+            folder.rename(doomed)
+        try:
+            self._repository.remove(identifier)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                doomed.rename(folder)
+            raise
         del self._groups[key], self._ids[key]
         await asyncio.to_thread(shutil.rmtree, doomed, ignore_errors=True)
 

@@ -68,9 +68,14 @@ class LogGroupRepository:
     def remove(self, identifier: str) -> None:
         """Forget a group with its key and its streams."""
         self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.execute("DELETE FROM log_streams WHERE group_id = ?", (identifier,))
-        self._connection.execute("DELETE FROM log_groups WHERE id = ?", (identifier,))
-        self._connection.execute("COMMIT")
+        try:
+            self._connection.execute("DELETE FROM log_streams WHERE group_id = ?", (identifier,))
+            self._connection.execute("DELETE FROM log_groups WHERE id = ?", (identifier,))
+            self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:  # else what others write from now on would wait for its end
+                self._connection.execute("ROLLBACK")
+            raise
 
     def add_stream(self, identifier: str, name: str, created_ms: int) -> None:
         """Keep a stream that is there without events."""
