@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from ingle.control.log_store import GroupKey, LogStore
+from ingle.control.request import Request
+from ingle.control.services.logs.events import LogEvents
+from ingle.environments import Principal
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import LogGroupRepository, open_database
 from ingle.telemetry import LogBatchFacts, LogEvent, LogGroup, LogGroupSettings, LogQuery, encode_event
@@ -135,3 +138,13 @@ async def test_a_group_that_could_not_be_deleted_goes_on(store: LogStore, monkey
         await store.delete(KEY)
     await put(store, "a", 100, "behind")
     assert (await messages(store))[-1] == "behind"
+
+
+async def test_events_may_be_put_while_their_stream_is_deleted(store: LogStore) -> None:
+    await filled(store, "a")
+    root = Principal(arn="arn:aws:iam::000000000000:root", account=KEY.account, is_root=True)
+    event = {"timestamp": SystemClock().now_ms(), "message": "late"}
+    wish = {"logGroupName": KEY.name, "logStreamName": "a", "logEvents": [event]}
+    request = Request(principal=root, action="logs:PutLogEvents", account=KEY.account, region=KEY.region, input=wish)
+    await asyncio.gather(LogEvents(store, SystemClock()).put_events(request), store.delete_stream(KEY, "a"))
+    assert await messages(store) == []

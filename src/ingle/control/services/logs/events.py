@@ -75,9 +75,9 @@ class LogEvents:
             except OSError as error:
                 _log.error("logs.not_kept", events=facts.count, reason=error.strerror)
                 raise AwsError("ServiceUnavailableException", "The events could not be kept.") from None
-        return Answered(
-            {"nextSequenceToken": sequence_token(group.streams[name]), "rejectedLogEventsInfo": upload.rejected or None}
-        )
+        stream = group.streams.get(name)  # it may have been deleted meanwhile
+        token = sequence_token(stream) if stream is not None else None
+        return Answered({"nextSequenceToken": token, "rejectedLogEventsInfo": upload.rejected or None})
 
     async def get_events(self, request: Request) -> Answered:
         """GetLogEvents. Tokens are `f/` and `b/` with a place between two events."""
