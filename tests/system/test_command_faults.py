@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 from harness import INGLE, Ingle, free_port
 
+from ingle.app.config import NO_USE
 from ingle.app.main import app
 
 CLIENTS = {
@@ -63,7 +64,7 @@ def write_credentials(data: Path, key_id: str, secret: str) -> None:
 def refusal(*words: str) -> str:
     """Return the one line with which a command refuses; fails where it says more, or succeeds."""
     done = CliRunner().invoke(app, list(words))
-    assert done.exit_code == 1, done.output
+    assert done.exit_code == (NO_USE if words[0] == "up" else 1), done.output
     assert done.exception is None or isinstance(done.exception, SystemExit), done.output
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert done.stdout == ""
