@@ -138,3 +138,25 @@ def test_who_calls_again_at_once_is_not_refused_for_some_milliseconds(
     with pytest.raises(functions.exceptions.TooManyRequestsException) as caught:
         invoke(name, {})
     assert caught.value.response["Reason"] == "ReservedFunctionConcurrentInvocationLimitExceeded"
+
+
+LAST_WORDS = '''#!/usr/bin/env python3
+"""A runtime that tells an error and ends, without a look at what is answered."""
+import http.client, os, socket
+
+HOST = os.environ["AWS_LAMBDA_RUNTIME_API"]
+link = http.client.HTTPConnection(HOST)
+link.request("GET", "/2018-06-01/runtime/invocation/next")
+identifier = link.getresponse().headers["Lambda-Runtime-Aws-Request-Id"]
+body = '{"errorType": "Last.Words", "errorMessage": "told"}'
+head = f"POST /2018-06-01/runtime/invocation/{identifier}/error HTTP/1.1\\r\\nHost: x\\r\\nContent-Length: {len(body)}"
+with socket.create_connection(HOST.split(":")) as other:
+    other.sendall((head + "\\r\\n\\r\\n" + body).encode())
+    os._exit(1)
+'''
+
+
+def test_what_a_runtime_says_last_counts_before_its_end(deploy: Any, invoke: Any) -> None:
+    name = deploy("", files={"bootstrap": LAST_WORDS}, runtime="provided.al2023", MemorySize=1024)
+    told = [invoke(name).payload["errorType"] for _ in range(20)]
+    assert set(told) == {"Last.Words"}, told

@@ -97,6 +97,8 @@ class Environment:
         self._stopping: asyncio.Task[None] | None = None
         self._emptying: asyncio.Task[None] | None = None
         """The reset that is under way: until it is over, nothing can be started."""
+        self._resets = 0
+        """How many there have been: what ended before one is no news after it."""
         self._kills_known = 0
         self._settled = asyncio.Event()
         """Set whenever what `wait_until_settled` looks at has changed."""
@@ -321,6 +323,7 @@ class Environment:
         """Shut down what runs, kill what is left; the next init waits until nothing is."""
         if self._emptying is None:
             self._init.break_off()
+            self._resets += 1
             self._emptying = self._loop.create_task(self._empty_out(_shutdown_reason(outcome)))
         return self._emptying
 
@@ -358,16 +361,20 @@ class Environment:
     def _process_ended(self, number: int, status: int) -> None:
         """The runtime or an extension has ended: by itself, unless everything is being shut down."""
         self._init.living.ended(number)
+        if self._emptying is not None:
+            return
+        ended = (number, status, self._resets)
         is_under_way = self._serving.invocation is not None or self._init.is_under_way
-        wait_s = blame.wait_s(status) if is_under_way else 0.0
-        if wait_s:
-            self._loop.call_later(wait_s, self._blame, number, status)
+        if is_under_way:
+            # A worker that was itself held up reads no socket before the first timer, but does before the second.
+            wait_s = blame.wait_s(status) / 2
+            self._loop.call_later(wait_s, self._loop.call_later, wait_s, self._blame, *ended)
         else:
-            self._blame(number, status)
+            self._blame(*ended)
 
-    def _blame(self, number: int, status: int) -> None:
+    def _blame(self, number: int, status: int, resets: int) -> None:
         """Tell a function's own end of a process from one that the platform has brought."""
-        if self._emptying is not None or self.state in (State.STOPPING, State.GONE):
+        if self._resets != resets or self._emptying is not None or self.state in (State.STOPPING, State.GONE):
             return
         if blame.is_the_platforms():
             self._running.stop()  # `_exited` follows, and cuts what is in flight

@@ -29,6 +29,8 @@ _SETTLING = (b"x-ingle-environment", b"settling")
 """The answer is whole, but the environment can't serve yet: the gateway asks when it can."""
 _PATIENCE_S = 0.01
 """How long an answer waits for a runtime that has asked at once so far: on a busy machine that takes milliseconds."""
+_CLOCK_S = 0.001
+"""The loop's clock counts whole milliseconds, so a timer may be early by one: a timeout never is."""
 _LAST_LOOK_S = 0.001
 """How much longer it waits, so that a worker that was itself held up first reads what has come meanwhile."""
 
@@ -110,7 +112,7 @@ class Serving:
             self._journal.begin_tail()
         if not follows_init:
             self._tell_start(invocation)
-        self._timer = self._loop.call_later(self._host.assignment.timeout_s, self._timed_out)
+        self._timer = self._loop.call_later(self._host.assignment.timeout_s + _CLOCK_S, self._timed_out)
 
     def _tell_start(self, invocation: Invocation) -> None:
         if invocation.is_told:
