@@ -62,15 +62,19 @@ def watch(directory: Path, name: str | None, runtime: str | None, handler: str |
 
 
 def _saves(directory: Path) -> Iterator[float | None]:
-    """Yield the time of each save of something that belongs to the code, at first now, and None several times a second."""
+    """Yield the time of each save of something that belongs to the code, and None several times a second.
+
+    The first is a time in any case, once the kernel tells of saves: what was saved before that is found by a look.
+    """
     from watchfiles import Change, watch
 
     def counts(_: Change, path: str) -> bool:
         return not is_ignored(Path(path).relative_to(directory).parts, read_ignored(directory))
 
-    yield time.time()  # something may have been saved meanwhile
+    is_first = True
     for changes in watch(directory, watch_filter=counts, step=_SETTLE_MS, rust_timeout=_LOOK_MS, yield_on_timeout=True):
-        yield _saved_at_s([path for _, path in changes]) if changes else None
+        yield _saved_at_s([path for _, path in changes]) if changes or is_first else None
+        is_first = False
 
 
 def _saved_at_s(paths: list[str]) -> float:
