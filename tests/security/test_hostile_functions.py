@@ -284,7 +284,7 @@ EXHAUSTION: dict[str, tuple[str, dict[str, Any]]] = {
     count = 0
     try:
         while True:
-            threading.Thread(target=time.sleep, args=(5,), daemon=True).start()
+            threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
             count += 1
     except RuntimeError:
         return count < 1024
@@ -375,8 +375,9 @@ def test_a_thread_of_an_earlier_invocation_cannot_answer_in_its_name(deploy: Any
             time.sleep(0.005)
         handler.seen = seen
     if event == "old":
-        threading.Thread(target=forge, args=(handler.identifier,)).start()
-        time.sleep(0.5)
+        forger = threading.Thread(target=forge, args=(handler.identifier,))
+        forger.start()
+        forger.join()
         return handler.seen
     handler.identifier = context.aws_request_id
     return "honest"

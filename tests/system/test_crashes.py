@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from belongings import Belongings, groups, is_alive, members, programs
 from botocore.exceptions import BotoCoreError, ClientError
-from harness import Ingle, running_ingle
+from harness import TIME_SCALE, Ingle, running_ingle
 
 SOURCE = """
 import os, time
@@ -37,7 +37,7 @@ def own() -> Iterator[Ingle]:
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
     """Poll until `condition` gives something true, and return that."""
-    end = time.monotonic() + seconds
+    end = time.monotonic() + seconds * TIME_SCALE
     while time.monotonic() < end:
         found = condition()
         if found:

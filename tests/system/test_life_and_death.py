@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from harness import FUNCTION_SCALE
 
 HELLO = "def handler(event, context):\n    return event\n"
 
@@ -93,7 +94,7 @@ def test_a_timeout_ends_the_environment_and_says_after_how_long(deploy: Any, inv
     answer = invoke(name, 30, LogType="Tail")
     assert answer.error == "Unhandled"
     assert answer.payload["errorType"] == "Sandbox.Timedout"
-    assert answer.payload["errorMessage"].endswith("Error: Task timed out after 1.00 seconds")
+    assert answer.payload["errorMessage"].endswith(f"Error: Task timed out after {FUNCTION_SCALE:.2f} seconds")
     assert "Status: timeout" in tail(answer)
     assert invoke(name, 0).payload == 1
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pytest
 from belongings import Belongings, descendants, groups, is_alive, members, programs
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import INGLE, Ingle, free_port, running_ingle
+from tests.system.test_crashes import wait_for
 
 SOURCE = """
 import time
@@ -27,14 +28,6 @@ def handler(event, context):
         time.sleep(event)
     return "answered"
 """
-
-
-def wait_for(condition: Callable[[], Any], what: str, seconds: float = 20) -> Any:
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
-    return found
 
 
 def invoke(ingle: Ingle, event: Any = None) -> Any:
