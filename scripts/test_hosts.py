@@ -76,8 +76,10 @@ def mirror() -> str:
 
 def disk_key() -> str:
     """Return what the guest's disk depends on, as a name."""
-    inputs = [*sorted((ROOT / "requirements").iterdir()), ROOT / "pyproject.toml", ROOT / "scripts/fetch_runtimes.py"]
-    content = b"".join(path.read_bytes() for path in [*inputs, GUEST / "prepare.sh", GUEST / "host-tests.service"])
+    locks = [path for path in (ROOT / "src/ingle/app/locks").rglob("*") if path.is_file()]
+    inputs = [*(ROOT / "requirements").iterdir(), *locks, ROOT / "src/ingle/app/fetching.py"]
+    inputs += [GUEST / "prepare.sh", GUEST / "host-tests.service"]
+    content = b"".join(path.read_bytes() for path in sorted(inputs))
     return hashlib.sha256(content + repr(PACKAGES).encode()).hexdigest()[:12]
 
 
