@@ -33,7 +33,7 @@ def command_of(part: Part, report: Path) -> list[str]:
     pytest = [str(TREE / ".venv/bin/pytest"), "-q", "-p", "no:cacheprovider", f"--timeout={TEST_LIMIT_S}"]
     pytest += [f"--junitxml={report}", "-o", "junit_family=xunit1", "--tb=short"]
     pytest += ["-n", str(part.workers), "--dist", "loadfile"] if part.workers else []
-    pytest += ["-k", part.deselect] if part.deselect else []
+    pytest += ["-k", part.select] if part.select else []
     command = ["env", f"INGLE_TIME_SCALE={TIME_SCALE}", "INGLE_GUEST=1", *pytest, *part.tests]
     if part.user == ROOT:
         return ["env", "HOME=/root", *command]
