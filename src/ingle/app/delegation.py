@@ -7,6 +7,8 @@ group as the root of the tree owns it likewise. Everywhere else root makes group
 
 import contextlib
 import os
+import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
@@ -18,6 +20,7 @@ LEAF = "supervisor"
 _CONTROLLERS = ("memory", "pids", "cpu")
 _MARKS = ("trusted.delegate", "user.delegate")
 _TRIES = 20
+_ASK_S = 10.0
 
 
 def own_group(told: str) -> str | None:
@@ -60,7 +63,7 @@ def _folder(tree: Path, group: str) -> Path:
 def _is_delegated(folder: Path) -> bool:
     """Say whether a group is ours to divide, and has what an environment needs; the cpu weight is root's alone to miss."""
     is_own = folder == TREE and (folder / "cgroup.type").exists()  # the root of the whole tree has no type
-    if not is_own and not any(_mark(folder, name) for name in _MARKS):
+    if not is_own and not any(_mark(folder, name) for name in _MARKS) and not _users_systemd_delegates(folder):
         return False
     files = (folder, folder / "cgroup.procs", folder / "cgroup.subtree_control")
     if not all(os.access(file, os.W_OK) for file in files):
@@ -74,6 +77,19 @@ def _mark(folder: Path, name: str) -> bool:
         return os.getxattr(folder, name) == b"1"
     except OSError:
         return False
+
+
+def _users_systemd_delegates(folder: Path) -> bool:
+    """Ask a user's own systemd, which may not set root's mark and sets no other before version 254."""
+    command = shutil.which("systemctl")
+    if command is None or os.geteuid() == 0 or folder.suffix not in (".service", ".scope"):
+        return False
+    asked = [command, "--user", "show", "--property=Delegate", "--value", folder.name]
+    try:
+        told = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, timeout=_ASK_S, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return told.stdout.strip() == b"yes"
 
 
 def occupy(group: Path) -> None:
