@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from harness import INGLE, ROOT, Ingle, zip_of
+from tests.system.test_logs import wait_for_events
 
 from ingle.app.config import NO_USE
 
@@ -96,9 +97,8 @@ def test_a_log_is_shown_with_times_and_versions_and_of_one_request(ingle: Ingle,
     ids = []
     for event in (b"1", b"2"):
         ids.append(client.invoke(FunctionName=name, Payload=event)["ResponseMetadata"]["RequestId"])
-    end = time.monotonic() + 20
-    while "seen 2" not in (told := shell(INGLE, "logs", name, "--since", "10m")):  # they are shipped every 200 ms
-        assert time.monotonic() < end
+    wait_for_events(ingle.client("logs"), f"/aws/lambda/{name}", 9)  # a command says so where nothing is logged yet
+    told = shell(INGLE, "logs", name, "--since", "10m")
     assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z \$LATEST seen 1$", told, re.M)
     assert "\x1b" not in told
     alone = shell(INGLE, "logs", name, "--request-id", ids[1])
