@@ -15,6 +15,7 @@ from ingle.environments import Assignment
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker import error_payloads
+from ingle.worker.alarm import Alarm
 from ingle.worker.beginnings import Duration
 from ingle.worker.invocation import JSON, Invocation
 from ingle.worker.journal import Journal
@@ -29,8 +30,6 @@ _SETTLING = (b"x-ingle-environment", b"settling")
 """The answer is whole, but the environment can't serve yet: the gateway asks when it can."""
 _PATIENCE_S = 0.01
 """How long an answer waits for a runtime that has asked at once so far: on a busy machine that takes milliseconds."""
-_CLOCK_S = 0.001
-"""The loop's clock counts whole milliseconds, so a timer may be early by one: a timeout never is."""
 _LAST_LOOK_S = 0.001
 """How much longer it waits, so that a worker that was itself held up first reads what has come meanwhile."""
 
@@ -100,8 +99,8 @@ class Serving:
         self._capture = capture
         self._journal = journal
         self._loop = asyncio.get_running_loop()
-        self._timer: asyncio.TimerHandle | None = None
-        self._patience: asyncio.TimerHandle | None = None
+        self._timeout = Alarm(self._timed_out)
+        self._patience = Alarm(self._look_again)
         self._is_prompt = True
         """Whether runtime and extensions have asked for their next event in time, the last time."""
 
@@ -112,7 +111,7 @@ class Serving:
             self._journal.begin_tail()
         if not follows_init:
             self._tell_start(invocation)
-        self._timer = self._loop.call_later(self._host.assignment.timeout_s + _CLOCK_S, self._timed_out)
+        self._timeout.set(self._host.assignment.timeout_s)
 
     def _tell_start(self, invocation: Invocation) -> None:
         if invocation.is_told:
@@ -293,17 +292,19 @@ class Serving:
         if invocation.wants_tail:  # which ends with REPORT
             return
         if self._is_prompt:
-            self._patience = self._loop.call_later(_PATIENCE_S, self._look_again, invocation)
+            self._patience.set(_PATIENCE_S)
         else:
             self._answer_held(invocation, (_SETTLING,))
 
-    def _look_again(self, invocation: Invocation) -> None:
-        self._patience = self._loop.call_later(_LAST_LOOK_S, self._lose_patience, invocation)
+    def _look_again(self) -> None:
+        if self.invocation is not None:
+            self._loop.call_later(_LAST_LOOK_S, self._lose_patience, self.invocation)
 
     def _lose_patience(self, invocation: Invocation) -> None:
         """The runtime has more to do: the caller does not wait for that."""
-        self._is_prompt = False
-        self._answer_held(invocation, (_SETTLING,))
+        if invocation.held is not None:
+            self._is_prompt = False
+            self._answer_held(invocation, (_SETTLING,))
 
     def _answer(self, invocation: Invocation, headers: Headers, body: bytes) -> None:
         if invocation.wants_tail:
@@ -323,7 +324,8 @@ class Serving:
         """Nothing of the invocation goes on: write END and REPORT."""
         self.invocation = None
         self.is_delivered = False
-        self.stop_timing()
+        self._timeout.clear()
+        self._patience.clear()
         self._capture.end_invocation()
         spans: list[Span] = []
         if not invocation.runtime_done_ns:
@@ -362,8 +364,6 @@ class Serving:
         )
 
     def stop_timing(self) -> None:
-        """Let no time run out any more."""
-        for timer in (self._timer, self._patience):
-            if timer is not None:
-                timer.cancel()
-        self._timer = self._patience = None
+        """Let no time run out any more: nothing will be served."""
+        self._timeout.close()
+        self._patience.close()
