@@ -1,7 +1,9 @@
 """The HTTP server from outside: exchanges in order over one connection, as RFC 9112 has them."""
 
 import asyncio
+import select
 from pathlib import Path
+from typing import Any
 
 import pytest
 from http_wire import HEALTHY, connected, conversing, echo, plain_client, request, serving, settle
@@ -42,6 +44,50 @@ async def test_a_handler_that_answers_at_once_serves_pipelined_requests_too(tmp_
         peer.send(b"".join(request(b"/%d" % number, method=b"GET") for number in range(100)))
         for number in range(100):
             assert (await peer.read_response()).body == b"/%d" % number
+
+
+async def test_pipelined_answers_short_and_long_keep_their_order_and_none_is_lost_before_the_end(
+    tmp_path: Path,
+) -> None:
+    sizes = [10, 5000, 0, 4000, 300_000, 7, 1]
+
+    def handler(exchange: Exchange) -> None:
+        exchange.respond(200, (), exchange.target * sizes[int(exchange.target[1:])])
+
+    async with conversing(tmp_path / "s", handler) as peer:
+        *first, last = (request(b"/%d" % number, method=b"GET") for number in range(len(sizes)))
+        peer.send(b"".join(first) + last.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
+        for number, size in enumerate(sizes):
+            assert (await peer.read_response()).body == b"/%d" % number * size
+        assert await peer.read_to_end() == b""
+
+
+async def test_who_waits_elsewhere_is_answered_before_the_peer_that_only_asks_for_more(tmp_path: Path) -> None:
+    """A runtime's answer and its wish for the next event come in one message: the caller is woken first."""
+    waiting: list[Exchange] = []
+    told_already: list[bool] = []
+
+    async def caller(exchange: Exchange) -> None:
+        waiting.append(exchange)
+
+    def handler(exchange: Exchange) -> Any:
+        if exchange.target == b"/caller":
+            return caller(exchange)
+        if exchange.target == b"/next":
+            told_already.append(bool(select.select([runtime], [], [], 0)[0]))
+            waiting.pop().respond(200, (), b"for the caller")
+        exchange.respond(202, (), exchange.target)
+        return None
+
+    async with conversing(tmp_path / "s", handler) as peer:
+        with plain_client(tmp_path / "s") as runtime:
+            peer.send(request(b"/caller", method=b"GET"))
+            await settle()
+            runtime.send(request(b"/answer", method=b"GET") + request(b"/next", method=b"GET"))
+            assert (await peer.read_response()).body == b"for the caller"
+            await settle()
+            assert runtime.recv(4096).count(b"HTTP/1.1 202") == 2
+    assert told_already == [False]
 
 
 async def test_more_requests_than_may_wait_on_a_connection_end_it(tmp_path: Path) -> None:

@@ -29,6 +29,10 @@ class Connection(Protocol):
 
     def resume_reading(self) -> None: ...
 
+    def send(self, data: bytes) -> None:
+        """Write to the peer, in the order of the calls."""
+        ...
+
     def finish_exchange(self, exchange: "Exchange") -> None:
         """The exchange has been answered."""
         ...
@@ -125,7 +129,7 @@ class Exchange:
             pieces.append(tail % len(body))
             if self.method != b"HEAD":
                 pieces.append(body)
-        connection.transport.write(b"".join(pieces))
+        connection.send(b"".join(pieces))
         connection.finish_exchange(self)
 
     def _keeps(self) -> bool:
@@ -148,14 +152,14 @@ class Exchange:
             pieces.append(b"Transfer-Encoding: chunked\r\n")
         pieces.append(b"\r\n" if self.keep_alive else b"Connection: close\r\n\r\n")
         if not self._connection.is_lost:
-            self._connection.transport.write(b"".join(pieces))
+            self._connection.send(b"".join(pieces))
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while more than 256 KiB are unsent. Raises DisconnectedError."""
         if self._connection.is_lost or self.refused or self.is_over:
             raise DisconnectedError("the client went away, or has its answer")
         if data and self.method != b"HEAD":
-            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
+            self._connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self._is_chunked else data)
         if self._connection.gate.closed:
             await self._connection.gate.wait()
 
@@ -164,7 +168,7 @@ class Exchange:
         if self._connection.is_lost or self.refused or self.is_over:
             return
         if self._is_chunked and self.method != b"HEAD":
-            self._connection.transport.write(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in trailers))
+            self._connection.send(b"0\r\n%b\r\n" % b"".join(b"%b: %b\r\n" % pair for pair in trailers))
         self.keep_alive = self.keep_alive and self.body.ended
         self._connection.finish_exchange(self)
 
@@ -183,7 +187,7 @@ class Exchange:
 
     def _send_continue(self) -> None:
         if not self._connection.is_lost and not self.answered:
-            self._connection.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._connection.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def disconnected(self) -> None:
         callbacks, self._disconnect_callbacks = self._disconnect_callbacks, None

@@ -27,6 +27,7 @@ BadRequestRenderer = Callable[[int, str], tuple[Headers, bytes]]
 _log = structlog.get_logger("ingle.transport")
 _LINGER_S = 2.0
 _PIPELINE_LIMIT = 100
+_CORK_BYTES = 4096
 _BODY_FRAMING = (b"content-length", b"transfer-encoding")
 _FRAMING = frozenset((b"host", b"expect", *_BODY_FRAMING))
 
@@ -60,6 +61,7 @@ class _Connection(asyncio.Protocol):
         self._body_bytes = 0
         self._is_parsing = False
         self._is_dispatching = False
+        self._corked = b""
         self._is_in_head = True
         self._left_out = b""  # the line that frames a body which the parser has not read
         self._is_lingering = False
@@ -101,6 +103,7 @@ class _Connection(asyncio.Protocol):
             self._dispatch_begun()
             if self._is_dispatching:
                 self._dispatch_waiting()
+                self._uncork()
         if refusal is not None:
             self._begun = None
             self._refuse(*refusal)
@@ -308,6 +311,24 @@ class _Connection(asyncio.Protocol):
             self._next()
         self._is_dispatching = False
 
+    def send(self, data: bytes) -> None:
+        """Write, in the order of the calls.
+
+        Short answers wait until all of the current read has been handled: who waits elsewhere for what it brings, a caller
+        for the answer of a runtime, is woken before the peer that has only asked for more.
+        """
+        if self._is_dispatching and len(self._corked) + len(data) <= _CORK_BYTES:
+            self._corked += data
+            return
+        self._uncork()
+        self.transport.write(data)
+
+    def _uncork(self) -> None:
+        if self._corked:
+            data, self._corked = self._corked, b""
+            if not self.is_lost:
+                self.transport.write(data)
+
     def _dispatch(self, exchange: Exchange) -> None:
         if self.is_lost or exchange.answered:
             return
@@ -358,6 +379,7 @@ class _Connection(asyncio.Protocol):
             if not self._is_dispatching:
                 asyncio.get_running_loop().call_soon(self._next)
         elif self.is_closing:
+            self._uncork()
             self.transport.close()
         else:
             self._look_behind()
@@ -383,6 +405,7 @@ class _Connection(asyncio.Protocol):
     def _linger(self, exchange: Exchange) -> None:
         """Close for writing; take what is still under way for a moment, so that the answer isn't lost to a reset."""
         self._waiting.clear()
+        self._uncork()
         if exchange.body.ended and self._incoming is None:
             self.transport.close()
             return
