@@ -60,12 +60,19 @@ class Ingle:
     observers: ClassVar[list[Callable[..., None]]] = []
 
     def __init__(
-        self, data_dir: Path, *, arguments: tuple[str, ...] = (), prefix: tuple[str, ...] = (), stdin: int | None = None
+        self,
+        data_dir: Path,
+        *,
+        arguments: tuple[str, ...] = (),
+        prefix: tuple[str, ...] = (),
+        stdin: int | None = None,
+        program: Path = INGLE,
     ) -> None:
         self.data_dir = data_dir
         self.log = data_dir.parent / "ingle.log"
         self.prefix = prefix
         self.stdin = stdin
+        self.program = program
         self.port = free_port()
         self.arguments = arguments
         self.ready_seconds = 0.0
@@ -73,7 +80,7 @@ class Ingle:
     def start(self) -> None:
         """Start `ingle up` and wait until `/health` answers 200; `ready_seconds` says how long that took."""
         started = time.perf_counter()
-        command = [os.fspath(INGLE), "up", "--data", os.fspath(self.data_dir), "--port", str(self.port)]
+        command = [os.fspath(self.program), "up", "--data", os.fspath(self.data_dir), "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*self.prefix, *command, *self.arguments], stdin=self.stdin, stdout=log, stderr=log
@@ -153,17 +160,21 @@ class Ingle:
 
 @contextlib.contextmanager
 def running_ingle(
-    *arguments: str, prefix: tuple[str, ...] = (), owner: int | None = None, stdin: int | None = None
+    *arguments: str,
+    prefix: tuple[str, ...] = (),
+    owner: int | None = None,
+    stdin: int | None = None,
+    program: Path = INGLE,
 ) -> Iterator[Ingle]:
     """Yield a running Ingle on a fresh data directory; stop it and remove everything afterwards.
 
     `prefix` is a command that starts it, as another user for example, who is the `owner` of where it lives. `stdin` is
-    its standard input.
+    its standard input. `program` is the `ingle` of another checkout.
     """
     folder = Path(tempfile.mkdtemp(prefix="ingle-benchmark-"))
     if owner is not None:
         os.chown(folder, owner, owner)
-    ingle = Ingle(folder / "data", arguments=arguments, prefix=prefix, stdin=stdin)
+    ingle = Ingle(folder / "data", arguments=arguments, prefix=prefix, stdin=stdin, program=program)
     try:
         ingle.start()
         yield ingle
