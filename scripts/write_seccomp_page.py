@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ingle.spawner import call_arguments as arguments
 from ingle.spawner import seccomp
+from ingle.spawner.zygotes import interfaces
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "seccomp.md"
 
@@ -25,6 +26,10 @@ def _options() -> str:
         told += [f"{name} ({_answer(answer)})" for name, (_, answer) in options.items()]
         told[-1] += f" at {level}"
     return ", ".join(told)
+
+
+def _inner_options() -> str:
+    return ", ".join(f"{name} ({_answer(answer)})" for name, (_, answer) in arguments.INNER_OPTIONS.items())
 
 
 def render() -> str:
@@ -66,6 +71,20 @@ They answer success. All that an environment can write is memory, which nothing 
 ## Refused by name ({len(refused)})
 
 {_code(refused)}
+
+## Netlink sockets
+
+Programs list the interfaces of their network by a netlink socket. Where an environment may have such sockets, its init has a
+filter that differs in this, and all that it starts has a second one (`zygotes/interfaces.py` makes the sockets):
+
+- `socket`: AF_NETLINK datagrams and raw sockets (else ESOCKTNOSUPPORT) of NETLINK_ROUTE (else EPROTONOSUPPORT). The kernel
+  passes the call on to the init. The init makes at most {interfaces.MOST} sockets at a time for its environment; beyond, it
+  answers ENFILE.
+- `setsockopt`: {_inner_options()} at SOL_SOCKET, which the init may set.
+- `seccomp` SET_MODE_FILTER and `ioctl` {_code(arguments.NOTIFICATIONS)} are for the init alone.
+
+This needs Linux 5.14. From Linux 6.14 on it also needs a kernel that loads no modules (`kernel.modules_disabled` is 1,
+`kernel.modprobe` is empty, or there are none). Elsewhere AF_NETLINK is a family like any other.
 
 Another architecture's calls kill the process; x32 calls answer ENOSYS.
 """

@@ -97,6 +97,7 @@ NOT_ROOT = {
     "holdings.py",
     "programs.py",
     "init.py",  # has entered an environment's user namespace: no right over the host is left
+    "interfaces.py",  # is a part of it
     "starts.py",
     "bootstrap.py",
     "rootless.py",  # the spawner refuses to be root without isolating as root does

@@ -10,18 +10,31 @@ from ingle.spawner import seccomp
 ALLOW, ERROR, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 EPERM, ENOSYS, EAFNOSUPPORT = ERROR | errno.EPERM, ERROR | errno.ENOSYS, ERROR | errno.EAFNOSUPPORT
 X86_64 = 0xC000003E
-PROGRAM = [
-    struct.unpack("<HBBI", seccomp.build_filter()[at : at + 8]) for at in range(0, len(seccomp.build_filter()), 8)
-]
+NOTIFY = 0x7FC00000
+Program = list[tuple[int, int, int, int]]
+
+
+def instructions(program: bytes) -> Program:
+    return [struct.unpack("<HBBI", program[at : at + 8]) for at in range(0, len(program), 8)]
+
+
+PROGRAM = instructions(seccomp.build_filter())
+INIT, INNER = instructions(seccomp.build_filter(makes_netlink=True)), instructions(seccomp.build_inner_filter())
 NUMBERS = seccomp.numbers()
 
 
-def run(number: int, *arguments: int, architecture: int = X86_64) -> int:
-    """Return what the filter answers to a call (struct seccomp_data: number, architecture, pointer, six arguments)."""
+def run_both(number: int, *arguments: int, architecture: int = X86_64) -> int:
+    """Return what an init's filter and the one of its processes answer together: the stricter (seccomp(2))."""
+    answers = [run(number, *arguments, architecture=architecture, program=one) for one in (INIT, INNER)]
+    return min(answers, key=lambda answer: answer - (1 << 32) if answer & KILL else answer)
+
+
+def run(number: int, *arguments: int, architecture: int = X86_64, program: Program = PROGRAM) -> int:
+    """Return what a filter answers to a call (struct seccomp_data: number, architecture, pointer, six arguments)."""
     data = struct.pack("<iIQ6Q", number, architecture, 0, *(*arguments, *[0] * (6 - len(arguments))))
     accumulator, at = 0, 0
     while True:
-        code, when_true, when_false, value = PROGRAM[at]
+        code, when_true, when_false, value = program[at]
         at += 1
         if code == 0x20:
             accumulator = struct.unpack_from("<I", data, value)[0]
@@ -145,3 +158,39 @@ def test_what_would_cost_the_host_alone_does_nothing(name: str) -> None:
 def test_other_architectures_die_and_x32_does_not_exist() -> None:
     assert run(0, architecture=0x40000003) == KILL
     assert run(0x40000000) == ENOSYS
+
+
+def test_the_filters_of_an_init_and_its_processes_allow_together_what_the_one_allows_but_for_netlink() -> None:
+    values = [*range(48), 255, 270, 284, 0x5401, 0x5412, 0x8912, 0x8914, 0xC0502100, 0xC0182101, 0x40182103, 0x3D0F00]
+    for number in [*range(512), 0x40000000]:
+        looks = number in {NUMBERS[name] for name in (*seccomp.looked_at(), "seccomp")}
+        calls = [(one, *rest) for one in values for rest in ((1, 6), (2, 17), (3, 0), (5, 5))] if looks else [(0, 0, 0)]
+        calls += [(0, one, option) for one in values for option in range(80)] if looks else []
+        for call in calls:
+            if (number, call[0]) == (NUMBERS["socket"], 16):
+                continue
+            if number == NUMBERS["setsockopt"] and call[1] == 1 and call[2] in (7, 8):
+                assert run_both(number, *call) == ERROR  # SO_SNDBUF, SO_RCVBUF: success, and nothing happens
+                continue
+            assert run_both(number, *call) == run(number, *call), (number, call)
+    assert run_both(0, architecture=0x40000003) == KILL
+
+
+def test_an_init_is_asked_for_netlink_sockets_of_routes_alone() -> None:
+    for kind in (2, 3, 3 | 0o2000000, 2 | 0o4000):
+        assert run_both(NUMBERS["socket"], 16, kind, 0) == NOTIFY
+        for protocol in range(1, 32):
+            assert run_both(NUMBERS["socket"], 16, kind, protocol) == ERROR | errno.EPROTONOSUPPORT
+    for kind in (0, 1, 4, 5, 10):
+        assert run_both(NUMBERS["socket"], 16, kind, 0) == ERROR | errno.ESOCKTNOSUPPORT
+
+
+def test_an_init_may_confine_make_and_hand_over_and_its_processes_may_not() -> None:
+    for call in (
+        (NUMBERS["seccomp"], 1, 8),
+        (NUMBERS["setsockopt"], 0, 1, 26),
+        *((NUMBERS["ioctl"], 0, request) for request in (0xC0502100, 0xC0182101, 0x40182103)),
+    ):
+        assert run(*call, program=INIT) == ALLOW
+        assert run_both(*call) == run(*call) != ALLOW
+    assert run(NUMBERS["socket"], 16, 3, program=INIT) == ALLOW

@@ -10,10 +10,12 @@ import dataclasses
 import errno
 
 SUCCESS = 0
-AF_UNIX, AF_INET, AF_INET6 = 1, 2, 10
-STREAM, DATAGRAM, TYPE_MASK = 1, 2, 0xF
+AF_UNIX, AF_INET, AF_INET6, AF_NETLINK = 1, 2, 10, 16
+STREAM, DATAGRAM, RAW, TYPE_MASK = 1, 2, 3, 0xF
 INTERNET_PROTOCOLS = (0, 6, 17)
+NETLINK_ROUTE = 0
 NEW_NAMESPACES = 0x7E020080
+SET_MODE_FILTER = 1
 
 IOCTLS = {
     "TCGETS": 0x5401, "TCSETS": 0x5402, "TCSETSW": 0x5403, "TCSETSF": 0x5404, "TIOCSCTTY": 0x540E, "TIOCGPGRP": 0x540F,
@@ -25,6 +27,11 @@ IOCTLS = {
     "SIOCGIFHWADDR": 0x8927, "SIOCGIFINDEX": 0x8933,
 }  # fmt: skip
 """Terminals as far as they tell, descriptors' flags, what waits in a pipe or socket, what interfaces there are."""
+
+NOTIFICATIONS = {
+    "SECCOMP_IOCTL_NOTIF_RECV": 0xC0502100, "SECCOMP_IOCTL_NOTIF_SEND": 0xC0182101, "SECCOMP_IOCTL_NOTIF_ADDFD": 0x40182103,
+}  # fmt: skip
+"""How an init hears of the netlink sockets that its processes ask for, and hands them over."""
 
 PRCTLS = {
     "PR_SET_PDEATHSIG": 1, "PR_GET_PDEATHSIG": 2, "PR_GET_DUMPABLE": 3, "PR_SET_DUMPABLE": 4, "PR_GET_KEEPCAPS": 7,
@@ -56,6 +63,10 @@ REFUSED_OPTIONS: dict[str, dict[str, tuple[int, int]]] = {
 """Programs in the kernel, tables of a firewall, protocols by module, and the queue for errors, whose memory no group pays
 for (glibc asks for that one with each look-up of a name, and takes a refusal for the end of it)."""
 
+INNER_OPTIONS = {"SO_ATTACH_FILTER": (26, errno.ENOPROTOOPT), "SO_SNDBUF": (7, SUCCESS), "SO_RCVBUF": (8, SUCCESS)}
+"""Options at SOL_SOCKET that an init may set and its processes may not, where these have netlink sockets: no group pays
+for what such a socket holds, nor for what is on its way into the kernel, and no filter can tell it from the others."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Bits:
@@ -86,7 +97,7 @@ WITHOUT_EFFECT = {
 """What can be written is memory, which nothing of this concerns."""
 OBJECTS = {
     "sockets": "`socket`, `socketpair` (both by family, type and protocol); `accept`, `accept4`, `recvmsg`, `recvmmsg` bring"
-    " what others made; not `io_uring_*`, `pidfd_getfd`",
+    " what others made; an init hands over netlink sockets; not `io_uring_*`, `pidfd_getfd`",
     "namespaces": "`clone` (by flags); not `clone3`, `unshare`, `setns`, `ioctl` NS_GET_*",
     "other processes": "`kill`, `tkill`, `tgkill`, `rt_sigqueueinfo`, `rt_tgsigqueueinfo`, `pidfd_send_signal`, all within"
     " the pid namespace; not `ptrace`, `process_vm_*`, `process_madvise`, `pidfd_open`, `pidfd_getfd`, `kcmp`",

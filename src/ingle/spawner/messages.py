@@ -35,6 +35,8 @@ class Kind(IntEnum):
     # between the spawner and an environment's init
     BORN = 40
     ASSIGN = 41
+    # an environment's child to its init
+    HEARD = 42
     # worker to init; START is also init's to the child that waits
     START = 48
     TERMINATE = 49

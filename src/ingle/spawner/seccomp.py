@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import platform
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from . import call_arguments as arguments
 
@@ -456,7 +456,7 @@ _REFUSED = frozenset(
     ]
 )
 
-_ALLOW, _ERROR, _KILL = 0x7FFF0000, 0x00050000, 0x80000000
+_ALLOW, _NOTIFY, _ERROR, _KILL = 0x7FFF0000, 0x7FC00000, 0x00050000, 0x80000000
 _LOAD, _JEQ, _JGE, _JGT, _JSET, _RET, _AND = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06, 0x54
 _NUMBER, _ARCH, _ARGUMENTS = 0, 4, 16
 _AUDIT_ARCH_X86_64 = 0xC000003E
@@ -482,9 +482,14 @@ def allowed_names() -> list[str]:
     return sorted(name for name in numbers() if name not in _REFUSED and name not in looked_at())
 
 
-def build_filter() -> bytes:
-    """Return the filter program."""
+def build_filter(*, makes_netlink: bool = False) -> bytes:
+    """Return the filter program; the one of an init that `makes_netlink` sockets leaves more to `build_inner_filter`."""
     known = numbers()
+    ioctls, refused = arguments.IOCTLS, arguments.REFUSED_OPTIONS
+    if makes_netlink:
+        ioctls = {**ioctls, **arguments.NOTIFICATIONS}
+        options = {name: rule for name, rule in refused["SOL_SOCKET"].items() if name not in arguments.INNER_OPTIONS}
+        refused = {**refused, "SOL_SOCKET": options}
     code: list[Instruction] = [
         (_LOAD, 0, 0, _ARCH),
         (_JEQ, 1, 0, _AUDIT_ARCH_X86_64),
@@ -495,19 +500,46 @@ def build_filter() -> bytes:
     ]
     bodies = {
         "clone3": [_answer(errno.ENOSYS)],  # libc falls back to clone, whose flags we can read
-        "socket": _socket(),
+        "socket": [*(_netlink() if makes_netlink else []), *_socket()],
         "socketpair": [_load(0), *_unless(arguments.AF_UNIX, errno.EAFNOSUPPORT)],
-        "ioctl": _among(1, arguments.IOCTLS.values(), errno.ENOTTY),
+        "ioctl": _among(1, ioctls.values(), errno.ENOTTY),
         "prctl": _among(0, arguments.PRCTLS.values(), errno.EINVAL),
-        "setsockopt": _setsockopt(),
+        "setsockopt": _setsockopt(refused),
         **{name: [_answer(arguments.SUCCESS)] for name in arguments.WITHOUT_EFFECT},
         **{name: _bits(rule) for name, rule in arguments.BITS.items()},
+        **({"seccomp": _among(0, [arguments.SET_MODE_FILTER], errno.EPERM)} if makes_netlink else {}),
     }
     for name, body in bodies.items():
         code += _only(known[name], body)
     for low, high in _ranges(sorted(known[name] for name in allowed_names())):
         code += [(_JGE, 0, 2, low), (_JGT, 1, 0, high), (_RET, 0, 0, _ALLOW)]
-    code.append(_answer(errno.EPERM))
+    return _pack([*code, _answer(errno.EPERM)])
+
+
+def build_inner_filter() -> bytes:
+    """Return what holds beside its filter for all that an init starts: a netlink socket is for the init to make.
+
+    What either refuses is refused (seccomp(2)): a socket that the init's filter doesn't allow is never asked for.
+    """
+    known = numbers()
+    bodies = {
+        "seccomp": [_answer(errno.EPERM)],
+        "socket": [_load(0), (_JEQ, 0, 1, arguments.AF_NETLINK), (_RET, 0, 0, _NOTIFY)],
+        "ioctl": _not_among(1, dict.fromkeys(arguments.NOTIFICATIONS.values(), errno.ENOTTY)),
+        "setsockopt": [
+            _load(1),
+            (_JEQ, 1, 0, arguments.LEVELS["SOL_SOCKET"]),
+            (_RET, 0, 0, _ALLOW),
+            *_not_among(2, dict(arguments.INNER_OPTIONS.values())),
+        ],
+    }
+    code: list[Instruction] = [(_LOAD, 0, 0, _NUMBER)]
+    for name, body in bodies.items():
+        code += _only(known[name], body)
+    return _pack([*code, (_RET, 0, 0, _ALLOW)])
+
+
+def _pack(code: Iterable[Instruction]) -> bytes:
     return b"".join(struct.pack("<HBBI", *instruction) for instruction in code)
 
 
@@ -529,6 +561,13 @@ def _among(argument: int, allowed: Iterable[int], answer: int) -> list[Instructi
     for value in allowed:
         body += [(_JEQ, 0, 1, value), (_RET, 0, 0, _ALLOW)]
     return [*body, _answer(answer)]
+
+
+def _not_among(argument: int, refused: Mapping[int, int]) -> list[Instruction]:
+    body = [_load(argument)]
+    for value, answer in refused.items():
+        body += [(_JEQ, 0, 1, value), _answer(answer)]
+    return body
 
 
 def _bits(rule: arguments.Bits) -> list[Instruction]:
@@ -555,13 +594,23 @@ def _socket() -> list[Instruction]:
     ]
 
 
-def _setsockopt() -> list[Instruction]:
+def _netlink() -> list[Instruction]:
+    """Netlink of routes alone: other protocols would load modules, and do more than tell what interfaces there are."""
+    checks = [
+        _load(1),
+        (_AND, 0, 0, arguments.TYPE_MASK),
+        (_JEQ, 2, 0, arguments.RAW),
+        (_JEQ, 1, 0, arguments.DATAGRAM),
+        _answer(errno.ESOCKTNOSUPPORT),
+        *_among(2, [arguments.NETLINK_ROUTE], errno.EPROTONOSUPPORT),
+    ]
+    return [_load(0), (_JEQ, 0, len(checks), arguments.AF_NETLINK), *checks]
+
+
+def _setsockopt(refused: Mapping[str, Mapping[str, tuple[int, int]]]) -> list[Instruction]:
     body: list[Instruction] = []
     for level, number in arguments.LEVELS.items():
-        options: list[Instruction] = [_load(2)]
-        for option, answer in arguments.REFUSED_OPTIONS[level].values():
-            options += [(_JEQ, 0, 1, option), _answer(answer)]
-        options.append((_RET, 0, 0, _ALLOW))
+        options = [*_not_among(2, dict(refused[level].values())), (_RET, 0, 0, _ALLOW)]
         body += [_load(1), (_JEQ, 0, len(options), number), *options]
     return [*body, _answer(errno.ENOPROTOOPT)]
 

@@ -37,6 +37,7 @@ _AT_EMPTY_PATH = 0x1000
 _AT_RECURSIVE = 0x8000
 _OPEN_TREE_CLONE = 1
 _MOVE_MOUNT_F_EMPTY_PATH = 4
+_FILTER_FLAG_NEW_LISTENER = 8
 
 _PIVOT_ROOT, _CAPSET, _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR, _SECCOMP = 155, 126, 428, 429, 442, 317
 
@@ -120,8 +121,11 @@ def keep_capabilities_when_executed(kept: Iterable[int]) -> None:
         _check(_libc.prctl(PR_CAP_AMBIENT, 2, ctypes.c_ulong(capability), 0, 0), "PR_CAP_AMBIENT_RAISE")
 
 
-def install_filter(program: bytes) -> None:
-    """Install a seccomp filter (classic BPF instructions); no_new_privs must be on."""
+def install_filter(program: bytes, *, is_heard: bool = False) -> int:
+    """Install a seccomp filter (classic BPF instructions); no_new_privs must be on.
+
+    Return 0, or for one that `is_heard` the descriptor at which its notifications arrive.
+    """
     buffer = ctypes.create_string_buffer(program, len(program))
     header = struct.pack("<H6xQ", len(program) // 8, ctypes.addressof(buffer))
-    _call("seccomp", _SECCOMP, 1, 0, header)
+    return _call("seccomp", _SECCOMP, 1, _FILTER_FLAG_NEW_LISTENER if is_heard else 0, header)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Sequence
 
 from .. import messages, seccomp, signals, syscalls
 from ..messages import Kind
+from . import interfaces
 from .rehearsal import rehearse
 
 USER_ID, GROUP_ID = 993, 990
@@ -28,7 +29,8 @@ _FILTER = seccomp.build_filter()
 _KEPT = (syscalls.CAP_KILL, syscalls.CAP_SETGID, syscalls.CAP_SETUID)
 _ORDERS, _WAKE_READ, _WAKE_WRITE, _WAITING = 3, 4, 5, 6
 _CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER, _IMAGE = range(7, 13)
-_FIRST_LOOSE = 13
+_NETLINK_COUNT = 13
+_FIRST_LOOSE = 14
 
 Run = Callable[[int, int], None]
 
@@ -36,8 +38,9 @@ Run = Callable[[int, int], None]
 def serve(orders: int, listener: int, run: Run) -> None:
     """Be PID 1: never returns. `run` is called as run(3, number) in a confined child, 3 being its configuration,
     4 its telemetry, 5 a connection to the Runtime API, and 6 the image that it shall become, if there is one."""
-    link = _give_up(orders, listener)
-    waiting = _fork_waiting(run)
+    lists_interfaces = interfaces.can_be_listed()
+    link = _give_up(orders, listener, lists_interfaces=lists_interfaces)
+    waiting = _fork_waiting(run, lists_interfaces=lists_interfaces)
     given = [_FIRST_LOOSE] if listener >= 0 else []
     messages.send(link, Kind.BORN, descriptors=given)
     for descriptor in given:
@@ -49,19 +52,21 @@ def serve(orders: int, listener: int, run: Run) -> None:
     _place(dict(zip(numbers, assigned[2])))  # noqa: B905 - 3.9
     link.close()
     images = [_IMAGE] if len(assigned[2]) == len(numbers) else []
-    _Init(run, waiting, images).run()
+    _Init(run, waiting, images, lists_interfaces=lists_interfaces).run()
 
 
-def _give_up(orders: int, listener: int) -> socket.socket:
-    """Keep two or three descriptors and three capabilities, and let the filter hold for all that comes after."""
+def _give_up(orders: int, listener: int, *, lists_interfaces: bool) -> socket.socket:
+    """Keep a few descriptors and three capabilities, and let the filter hold for all that comes after."""
     null = os.open("/dev/null", os.O_RDWR)
     wake_read, wake_write = os.pipe2(os.O_NONBLOCK)
     kept = {0: null, 1: null, 2: 2, _ORDERS: orders, _WAKE_READ: wake_read, _WAKE_WRITE: wake_write}
     if listener >= 0:
         kept[_FIRST_LOOSE] = listener
+    if lists_interfaces:
+        kept[_NETLINK_COUNT] = interfaces.open_count()
     _place(kept)
     os.closerange(_FIRST_LOOSE + (listener >= 0), 4096)
-    os.closerange(_WAKE_WRITE + 1, _FIRST_LOOSE)
+    os.closerange(_WAKE_WRITE + 1, _NETLINK_COUNT + (not lists_interfaces))
     for number in signals.SIGNALS:
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -72,7 +77,7 @@ def _give_up(orders: int, listener: int) -> socket.socket:
     syscalls.keep_capabilities(_KEPT)
     syscalls.prctl(syscalls.PR_SET_DUMPABLE, 0)  # without root, functions have our user id: our /proc is not for them
     syscalls.prctl(syscalls.PR_SET_PDEATHSIG, signal.SIGKILL)
-    syscalls.install_filter(_FILTER)
+    syscalls.install_filter(interfaces.INIT_FILTER if lists_interfaces else _FILTER)
     return socket.socket(fileno=_ORDERS)
 
 
@@ -86,7 +91,7 @@ def _place(wanted: dict[int, int]) -> None:
         os.close(source)
 
 
-def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
+def _fork_waiting(run: Run, *, lists_interfaces: bool) -> tuple[int, socket.socket]:
     """Fork a child that is confined already and waits for what it shall be: its pid, and where to tell it."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     pid = os.fork()
@@ -94,7 +99,7 @@ def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
         try:
             ours.close()
             _place({_WAITING: theirs.detach()})
-            _become(socket.socket(fileno=_WAITING), run)
+            _become(socket.socket(fileno=_WAITING), run, lists_interfaces=lists_interfaces)
         except BaseException:
             sys.excepthook(*sys.exc_info())
         finally:
@@ -103,10 +108,11 @@ def _fork_waiting(run: Run) -> tuple[int, socket.socket]:
     return pid, ours
 
 
-def _become(waiting: socket.socket, run: Run) -> None:
+def _become(waiting: socket.socket, run: Run, *, lists_interfaces: bool) -> None:
     """Give up all rights, wait for the order, then run with standard streams and descriptors 3 to 6 alone."""
     signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number in (signal.SIGCHLD, signal.SIGALRM):
+        signal.signal(number, signal.SIG_DFL)
     os.closerange(_ORDERS, _WAITING)
     os.closerange(_WAITING + 1, 128)
     os.setsid()
@@ -121,6 +127,8 @@ def _become(waiting: socket.socket, run: Run) -> None:
         with contextlib.suppress(OSError), open(f"/proc/self/{name}", "w") as file:
             file.write("0")
     os.umask(0o022)
+    if lists_interfaces:
+        interfaces.confine(waiting, _FILTER)
     rehearse()
     order = messages.receive(waiting)
     if order is None:
@@ -174,20 +182,24 @@ def _core_limit() -> int:
 class _Init:
     """PID 1 once it is known whose environment this is."""
 
-    def __init__(self, run: Run, waiting: tuple[int, socket.socket], images: list[int]) -> None:
+    def __init__(
+        self, run: Run, waiting: tuple[int, socket.socket], images: list[int], *, lists_interfaces: bool
+    ) -> None:
         self._run = run
         self._images = images
         self._waiting: tuple[int, socket.socket] | None = waiting
         self._worker = socket.socket(fileno=_WORKER)
         self._numbers: dict[int, int] = {}
+        self._poller = select.poll()
+        self._requests = interfaces.Requests(self._poller, _NETLINK_COUNT) if lists_interfaces else None
 
     def run(self) -> None:
         """Carry out the worker's orders until it is gone; then end, and with us everything here."""
-        poller = select.poll()
-        poller.register(self._worker, select.POLLIN)
-        poller.register(_WAKE_READ, select.POLLIN)
+        self._poller.register(self._worker, select.POLLIN)
+        self._poller.register(_WAKE_READ, select.POLLIN)
         while True:
-            ready = [descriptor for descriptor, _ in poller.poll()]
+            events = self._poller.poll()
+            ready = [descriptor for descriptor, _ in events]
             if _WAKE_READ in ready:
                 os.read(_WAKE_READ, 4096)
                 self._reap()
@@ -199,6 +211,8 @@ class _Init:
                     self._carry_out(order[0], order[1][0])
                 except OSError as error:
                     sys.stderr.write(f"init: order {order[0]}: {error}\n")
+            if self._requests is not None:
+                self._requests.answer(events)
 
     def _carry_out(self, kind: int, number: int) -> None:
         if kind == Kind.START:
@@ -216,9 +230,11 @@ class _Init:
             _signal_all(signal.SIGSTOP if kind == Kind.PAUSE else signal.SIGCONT)
 
     def _start(self, number: int) -> None:
-        pid, link = self._waiting or _fork_waiting(self._run)
+        pid, link = self._waiting or _fork_waiting(self._run, lists_interfaces=self._requests is not None)
         self._waiting = None
         self._numbers[pid] = number
+        if self._requests is not None:
+            self._requests.expect(link.dup())
         output = _OUTPUT if number == RUNTIME else _EXTENSIONS
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)  # to the Runtime API, for who can use it
         with link, ours, theirs:
