@@ -22,7 +22,7 @@ from botocore.credentials import Credentials
 from harness import Ingle, print_table, running_ingle, zip_of
 
 from ingle.artifacts import FileChunks
-from ingle.control.code_store import CodeStore
+from ingle.control.code.code_store import CodeStore
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import FunctionRepository
 

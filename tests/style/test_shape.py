@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,18 @@ def test_every_file_opens_with_a_docstring(path: Path) -> None:
     docstring = ast.get_docstring(ast.parse(path.read_text()))
     assert docstring
     assert docstring.splitlines()[0].endswith((".", "?", ":", ","))
+
+
+ROOM_LIMIT = 14
+"""Of modules side by side: more than a reader takes in at a glance."""
+CROWDED = {"app", "control/services/lambda_", "functions", "spawner"}
+"""Rooms that are still to be parted."""
+
+
+def test_no_room_is_crowded() -> None:
+    sizes = Counter(path.parent for path in SOURCE.rglob("*.py") if path.name != "__init__.py")
+    crowded = {str(folder.relative_to(SOURCE)) for folder, count in sizes.items() if count > ROOM_LIMIT}
+    assert crowded == CROWDED
 
 
 def test_a_packages_first_line_is_its_line_in_the_architecture() -> None:

@@ -51,9 +51,9 @@ HERE = {
     "ResourceConflict": "test_a_function_that_is_pending_is_a_conflict",
     "ResourceNotFound": "test_what_is_not_there_is_404_by_its_arn",
     "Service": "test_crashes.py",
-    "SnapStart": "tests/unit/test_templates.py",
+    "SnapStart": "tests/unit/worker/test_templates.py",
     "SnapStartNotReady": "tests/system/test_snapstart.py",
-    "SnapStartTimeout": "tests/unit/test_templates.py",
+    "SnapStartTimeout": "tests/unit/worker/test_templates.py",
     "TooManyRequests": "test_a_throttle_tells_its_reason",
 }
 """Errors of the model that do happen, and the test."""

@@ -111,7 +111,7 @@ def chunks(ingle: Ingle) -> set[str]:
 
 
 def referenced(ingle: Ingle) -> set[str]:
-    from ingle.control.code_store import chunks_of
+    from ingle.control.code.code_store import chunks_of
     from ingle.store import FunctionRepository, open_database
 
     database = open_database(Path(ingle.data_dir) / "metadata.sqlite")

@@ -9,7 +9,7 @@ from pathlib import Path
 from ingle.app.config import ConfigurationError
 from ingle.app.supervisor import lock
 from ingle.artifacts import CollectionPlan, FileChunks
-from ingle.control.code_store import plan_of_chunks
+from ingle.control.code.code_store import plan_of_chunks
 from ingle.store import FunctionRepository, LayerRepository
 
 

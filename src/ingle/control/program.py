@@ -6,25 +6,27 @@ from pathlib import Path
 import structlog
 
 from ingle.artifacts import CollectionPlan, FileChunks
-from ingle.control.call_rate import CallRate
-from ingle.control.code_bucket import CodeBucket
-from ingle.control.code_store import CodeStore
+from ingle.control.api.call_rate import CallRate
+from ingle.control.code.code_bucket import CodeBucket
+from ingle.control.code.code_store import CodeStore
+from ingle.control.code.downloads import Downloads
+from ingle.control.code.optimiser import Optimiser
+from ingle.control.code.superseded import SupersededCode
 from ingle.control.config import ControlSettings
-from ingle.control.credentials import load_root_credentials
 from ingle.control.databases import open_databases
-from ingle.control.dispatcher import Dispatcher
-from ingle.control.downloads import Downloads
-from ingle.control.event_queue import EventQueue
-from ingle.control.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
-from ingle.control.identities import Identities
-from ingle.control.links import GatewayLink, WorkerLink
-from ingle.control.live_tails import LiveTails
-from ingle.control.log_store import LogStore
-from ingle.control.log_subscriptions import LogSubscriptions
-from ingle.control.optimiser import Optimiser
-from ingle.control.publisher import Publisher
-from ingle.control.role_sessions import RoleSessions
+from ingle.control.doors.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
+from ingle.control.doors.links import GatewayLink, WorkerLink
+from ingle.control.events.dispatcher import Dispatcher
+from ingle.control.events.event_queue import EventQueue
+from ingle.control.events.log_subscriptions import LogSubscriptions
+from ingle.control.identity.credentials import load_root_credentials
+from ingle.control.identity.identities import Identities
+from ingle.control.identity.role_sessions import RoleSessions
+from ingle.control.logs.live_tails import LiveTails
+from ingle.control.logs.log_store import LogStore
 from ingle.control.root_key import open_root_key
+from ingle.control.routes.publisher import Publisher
+from ingle.control.routes.snap_starts import SnapStarts
 from ingle.control.services.lambda_ import (
     AccountSettings,
     Aliases,
@@ -55,8 +57,6 @@ from ingle.control.services.logs import (
     MetricFilters,
     SubscriptionFilters,
 )
-from ingle.control.snap_starts import SnapStarts
-from ingle.control.superseded import SupersededCode
 from ingle.keys import Keyring
 from ingle.store import (
     CodeSigningRepository,

@@ -8,26 +8,26 @@ import msgspec
 import structlog
 
 from ingle.environments import ProvisionedRequest, VersionKey
-from ingle.gateway.admission import Admission, FunctionKey
-from ingle.gateway.authenticate import Authenticator
-from ingle.gateway.certificate import Certificate
+from ingle.gateway.callers.authenticate import Authenticator
+from ingle.gateway.callers.intake import intake_limit_bytes
 from ingle.gateway.config import GatewaySettings
-from ingle.gateway.deliveries import TARGET, Deliveries
-from ingle.gateway.events import Events
-from ingle.gateway.fleet import Ages, Fleet
-from ingle.gateway.front_door import FrontDoor, render_bad_request
-from ingle.gateway.health import Health
-from ingle.gateway.intake import intake_limit_bytes
-from ingle.gateway.invoke import Invoker
-from ingle.gateway.limits import FRONT_DOOR
+from ingle.gateway.doors.certificate import Certificate
+from ingle.gateway.doors.deliveries import TARGET, Deliveries
+from ingle.gateway.doors.front_door import FrontDoor, render_bad_request
+from ingle.gateway.doors.health import Health
+from ingle.gateway.doors.limits import FRONT_DOOR
+from ingle.gateway.doors.observation import Observation
+from ingle.gateway.doors.rehearsals import Rehearsals
+from ingle.gateway.fleet.admission import Admission, FunctionKey
+from ingle.gateway.fleet.fleet import Ages, Fleet
+from ingle.gateway.fleet.scaling import Scaling
+from ingle.gateway.fleet.templates import Templates, wanted_templates
+from ingle.gateway.fleet.workers import Workers
+from ingle.gateway.invocations.events import Events
+from ingle.gateway.invocations.invoke import Invoker
 from ingle.gateway.metrics import Metrics
-from ingle.gateway.observation import Observation
-from ingle.gateway.rehearsals import Rehearsals
-from ingle.gateway.scaling import Scaling
-from ingle.gateway.templates import Templates, wanted_templates
-from ingle.gateway.url_index import UrlIndex
-from ingle.gateway.urls import Urls
-from ingle.gateway.workers import Workers
+from ingle.gateway.urls.index import UrlIndex
+from ingle.gateway.urls.urls import Urls
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
 from ingle.transport import (
     Exchange,

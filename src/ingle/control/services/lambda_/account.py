@@ -1,6 +1,6 @@
 """What an account has and may have: GetAccountSettings."""
 
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
 from ingle.store import FunctionRepository, LayerRepository
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import find_unqualified
 from ingle.control.services.lambda_.rendering import render_alias

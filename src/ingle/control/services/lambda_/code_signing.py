@@ -9,7 +9,7 @@ import msgspec
 import structlog
 
 from ingle.artifacts import CodeSignature
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import make_marker, read_marker
 from ingle.control.services.lambda_.references import find_unqualified
 from ingle.control.services.lambda_.rendering import render_time

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.references import find_unqualified
 from ingle.functions import LATEST, Function, UntypedSettingError
 from ingle.store import FunctionRepository

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of
 from ingle.functions import LATEST, EventInvokeConfig, Function, InvalidSettingError

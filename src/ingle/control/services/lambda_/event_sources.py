@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.services.lambda_.markers import make_marker, read_marker
 from ingle.control.services.lambda_.references import read_arn
 from ingle.control.services.lambda_.tags import Change

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ingle.control.code_store import CodeStore
-from ingle.control.downloads import Downloads
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.code.code_store import CodeStore
+from ingle.control.code.downloads import Downloads
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.control.services.lambda_.rendering import render_configuration, render_listed

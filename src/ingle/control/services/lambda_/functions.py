@@ -6,11 +6,11 @@ import hashlib
 import uuid
 from typing import Any
 
-from ingle.control.code_store import Chosen, CodeStore, carry_layers, uses_of
-from ingle.control.event_queue import EventQueue
-from ingle.control.optimiser import Optimiser
-from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.code.code_store import Chosen, CodeStore, carry_layers, uses_of
+from ingle.control.code.optimiser import Optimiser
+from ingle.control.events.event_queue import EventQueue
+from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.code_signing import CodeSigning
 from ingle.control.services.lambda_.layers import choose_layers
 from ingle.control.services.lambda_.references import arn_of, find_function

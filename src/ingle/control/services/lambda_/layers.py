@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.code_store import Chosen, CodeStore
-from ingle.control.downloads import Downloads
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.code.code_store import Chosen, CodeStore
+from ingle.control.code.downloads import Downloads
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.rendering import render_signature, render_time
 from ingle.control.services.lambda_.uploads import Uploads

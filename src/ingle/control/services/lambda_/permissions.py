@@ -3,8 +3,8 @@
 import uuid
 from typing import Any
 
-from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.references import arn_of, find_function, read_arn
 from ingle.functions import (
     LATEST,

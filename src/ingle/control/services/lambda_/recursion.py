@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.services.lambda_.references import find_unqualified
 from ingle.store import FunctionRepository
 

@@ -1,6 +1,6 @@
 """Which function, version or alias a request means (API reference, section 4)."""
 
-from ingle.control.request import Request
+from ingle.control.api.request import Request
 from ingle.functions import Function, FunctionNotFoundError, InvalidSettingError
 from ingle.protocol import AwsError
 from ingle.store import FunctionRepository

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.functions import LATEST, Function, FunctionNotFoundError, InvalidSettingError, RuntimeManagement
 from ingle.store import FunctionRepository

@@ -4,8 +4,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.references import find_function, read_arn
 from ingle.functions import Function, InvalidSettingError, check_tags
 from ingle.protocol import AwsError

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
+from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.config import UrlSettings
-from ingle.control.publisher import Publisher
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of
 from ingle.functions import (

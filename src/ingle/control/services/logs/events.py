@@ -4,8 +4,8 @@ from typing import Any
 
 import structlog
 
-from ingle.control.log_store import LogStore
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.logs.log_store import LogStore
 from ingle.control.services.logs.filters import matcher_of
 from ingle.control.services.logs.references import (
     check_stream,

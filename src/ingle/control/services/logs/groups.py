@@ -4,8 +4,8 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.log_store import GroupKey, LogStore
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.logs.log_store import GroupKey, LogStore
 from ingle.control.services.logs.references import find_group, invalid, key_named, key_of, page_of
 from ingle.control.services.logs.tags import check_log_tags
 from ingle.protocol import AwsError, validation_error

@@ -4,9 +4,9 @@ import uuid
 from collections.abc import AsyncGenerator
 from typing import Any
 
-from ingle.control.live_tails import LiveTails, Selection, Session, TooManySessionsError
-from ingle.control.log_store import LogStore
-from ingle.control.request import Answered, Handler, Request, StreamedEvent
+from ingle.control.api.request import Answered, Handler, Request, StreamedEvent
+from ingle.control.logs.live_tails import LiveTails, Selection, Session, TooManySessionsError
+from ingle.control.logs.log_store import LogStore
 from ingle.control.services.logs.filters import check_can_filter, matcher_of
 from ingle.control.services.logs.references import find_group, invalid, key_named
 from ingle.protocol import AwsError

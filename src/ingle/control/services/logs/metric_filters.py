@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.log_store import LogStore
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.logs.log_store import LogStore
 from ingle.control.services.logs.filters import check_can_filter, check_expressions
 from ingle.control.services.logs.references import find_group, invalid, key_of, page_of
 from ingle.protocol import AwsError

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from ingle.control.log_store import GroupKey, LogStore
-from ingle.control.request import Request
+from ingle.control.api.request import Request
+from ingle.control.logs.log_store import GroupKey, LogStore
 from ingle.protocol import AwsError
 from ingle.telemetry import LogGroup
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from ingle.control.log_store import GroupKey, LogStore
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.logs.log_store import GroupKey, LogStore
 from ingle.control.services.logs.references import check_stream, find_group, invalid, key_of, page_of
 from ingle.protocol import AwsError
 from ingle.telemetry import LogStreamInfo

@@ -4,9 +4,9 @@ from typing import Any
 
 import msgspec
 
-from ingle.control.log_store import GroupKey, LogStore
-from ingle.control.log_subscriptions import LogSubscriptions
-from ingle.control.request import Answered, Handler, Request
+from ingle.control.api.request import Answered, Handler, Request
+from ingle.control.events.log_subscriptions import LogSubscriptions
+from ingle.control.logs.log_store import GroupKey, LogStore
 from ingle.control.services.logs.filters import check_can_filter, check_expressions
 from ingle.control.services.logs.references import find_group, invalid, key_of, page_of
 from ingle.protocol import AwsError

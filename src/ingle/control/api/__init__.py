@@ -1,0 +1,1 @@
+"""What every AWS operation is given and may answer: request, errors, rates, streams of events."""

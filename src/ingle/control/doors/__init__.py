@@ -1,0 +1,1 @@
+"""Control's doors: the public AWS APIs, and one for each of the other programs."""

@@ -1,0 +1,1 @@
+"""Events: the queue, its deliveries, and what becomes of those that fail."""

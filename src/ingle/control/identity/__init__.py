@@ -1,0 +1,1 @@
+"""Identity: the account's credentials and the sessions of roles."""

@@ -1,0 +1,1 @@
+"""Logs: their store, and those who watch them live."""

@@ -1,0 +1,1 @@
+"""Routes: what gateway and worker are told of every function."""

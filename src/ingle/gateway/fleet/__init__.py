@@ -1,0 +1,1 @@
+"""The fleet: which environments there are, which serves next, and when there shall be more."""

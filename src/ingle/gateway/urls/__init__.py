@@ -1,0 +1,1 @@
+"""Function URLs: requests as events, and answers as HTTP responses."""

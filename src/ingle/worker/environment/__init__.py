@@ -1,0 +1,1 @@
+"""One execution environment, from its init through its invocations to its end."""

@@ -1,0 +1,1 @@
+"""The environments of one host: made, frozen, counted, given back."""
