@@ -23,7 +23,7 @@ _OF_PROC = frozenset(
 )
 """What programs read of /proc beside processes. Everything else tells of the host, or changes it for whoever owns it:
 where the host's uid 0 is not ours, mode bits hold, but no list of dangerous files is ever complete."""
-_EMPTY = "/mnt"
+_EMPTY, _NOTHING = b"/mnt", b"/dev/null"
 _SPARED = -500
 """Where memory runs out, the kernel shall take what the function runs, not our init."""
 
@@ -74,11 +74,9 @@ def _mount(birth: Birth) -> None:
     plain = syscalls.MS_NOSUID | syscalls.MS_NODEV
     syscalls.mount("tmp", "/tmp", "tmpfs", plain, f"size={birth.tmp_mib}m,mode=1777")
     syscalls.mount("proc", "/proc", "proc", plain | syscalls.MS_NOEXEC)
-    with os.scandir("/proc") as entries:
-        hidden = [entry for entry in entries if entry.name not in _OF_PROC and not entry.name.isdigit()]
-        for entry in hidden:
-            cover = _EMPTY if entry.is_dir(follow_symlinks=False) else "/dev/null"
-            syscalls.mount(cover, entry.path, None, syscalls.MS_BIND)
+    for name in os.listdir("/proc"):
+        if name not in _OF_PROC and not name.isdigit():
+            syscalls.cover(b"/proc/" + name.encode(), _NOTHING, _EMPTY)
     if birth.is_rootless:
         networks.refuse_copies()
     syscalls.mount("/proc/sys", "/proc/sys", None, syscalls.MS_BIND)

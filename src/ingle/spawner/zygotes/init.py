@@ -32,6 +32,15 @@ _CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER, _IMAGE = range(7, 13)
 _NETLINK_COUNT = 13
 _FIRST_LOOSE = 14
 
+_LIMITS = {
+    resource.RLIMIT_NOFILE: 1024,
+    resource.RLIMIT_MEMLOCK: 65536,
+    resource.RLIMIT_MSGQUEUE: 0,
+    resource.RLIMIT_RTPRIO: 0,
+    resource.RLIMIT_NICE: 0,
+}
+_LIMITS_OF_A_USER = {resource.RLIMIT_NPROC: 742, resource.RLIMIT_SIGPENDING: 742}
+
 Run = Callable[[int, int], None]
 
 
@@ -118,6 +127,8 @@ def _become(waiting: socket.socket, run: Run, *, lists_interfaces: bool) -> None
     os.setsid()
     for kind, limit in _limits(is_rootless=os.getuid() == USER_ID).items():
         resource.setrlimit(kind, (limit, limit))
+    core = _core_limit()
+    resource.setrlimit(resource.RLIMIT_CORE, (core, core))
     if os.getuid() != USER_ID:
         os.setresgid(GROUP_ID, GROUP_ID, GROUP_ID)
         os.setresuid(USER_ID, USER_ID, USER_ID)
@@ -152,18 +163,7 @@ def _limits(*, is_rootless: bool) -> dict[int, int]:
 
     Before Linux 5.14 it counts processes and signals over user namespaces, so that without root the user's own would count.
     """
-    limits = {
-        resource.RLIMIT_NOFILE: 1024,
-        resource.RLIMIT_MEMLOCK: 65536,
-        resource.RLIMIT_MSGQUEUE: 0,
-        resource.RLIMIT_RTPRIO: 0,
-        resource.RLIMIT_NICE: 0,
-        resource.RLIMIT_CORE: _core_limit(),
-    }
-    major, minor = (int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
-    if not is_rootless or (major, minor) >= (5, 14):
-        limits.update({resource.RLIMIT_NPROC: 742, resource.RLIMIT_SIGPENDING: 742})
-    return limits
+    return _LIMITS if is_rootless and interfaces.KERNEL < (5, 14) else {**_LIMITS, **_LIMITS_OF_A_USER}
 
 
 def _core_limit() -> int:

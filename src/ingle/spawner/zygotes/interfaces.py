@@ -23,6 +23,13 @@ from collections.abc import Iterable
 from .. import call_arguments, messages, seccomp, syscalls
 from ..messages import Kind
 
+
+def version_of(release: str) -> tuple[int, int]:
+    """Return the first two numbers of a kernel's release."""
+    major, minor = release.split("-")[0].split(".")[:2]
+    return int(major), int(minor)
+
+
 MOST = 32
 """How many netlink sockets an environment may have, at 64 KiB of answers and 4 KiB of a question each."""
 INIT_FILTER = seccomp.build_filter(makes_netlink=True)
@@ -36,6 +43,7 @@ _TOLD = (2, 3, 16, 20, 24, 28, 32)
 """NLMSG_ERROR, NLMSG_DONE, RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH, RTM_NEWRULE: each of one network's own."""
 _SETTINGS = "/proc/sys/kernel"
 _PATIENCE_SECONDS = 0.5
+KERNEL = version_of(os.uname().release)
 _ADDFD_SINCE, _NO_FORMAT_BY_MODULE_SINCE = (5, 14), (6, 14)
 
 
@@ -45,20 +53,24 @@ def can_be_listed() -> bool:
     One question (RTM_GETTFILTER) has the kernel start the host's modprobe, as root and charged to nobody. Before Linux 6.14
     to execute any file of an unknown format does the same: nothing new is opened there. Later kernels must load no modules.
     """
-    major, minor = (int(number) for number in os.uname().release.split("-")[0].split(".")[:2])
-    if (major, minor) < _ADDFD_SINCE:
-        return False
-    return (major, minor) < _NO_FORMAT_BY_MODULE_SINCE or not _loads_modules()
+    return KERNEL >= _ADDFD_SINCE and (KERNEL < _NO_FORMAT_BY_MODULE_SINCE or not _loads_modules())
 
 
 def _loads_modules() -> bool:
     try:
-        with open(f"{_SETTINGS}/modprobe") as program, open(f"{_SETTINGS}/modules_disabled") as disabled:
-            return program.read().strip() != "" and disabled.read().strip() != "1"
+        return _read("modprobe") != b"" and _read("modules_disabled") != b"1"
     except FileNotFoundError:
         return not os.path.exists(_SETTINGS)  # a kernel without modules has neither
     except OSError:
         return True
+
+
+def _read(setting: str) -> bytes:
+    file = os.open(f"{_SETTINGS}/{setting}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(file, 4096).strip()
+    finally:
+        os.close(file)
 
 
 def open_count() -> int:
