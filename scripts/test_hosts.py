@@ -24,6 +24,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))  # the plan is shared with the guest
@@ -37,10 +38,20 @@ PACKAGES = (
     "systemd", "systemd-sysv", "dbus", "libpam-systemd", "linux-image-amd64", "python3", "python3-venv", "make", "kmod",
     "iproute2", "procps", "util-linux", "ca-certificates", "curl", "gawk", "git", "erofs-utils", "nodejs", "sudo",
 )  # fmt: skip
-TOOLS = {"debootstrap": "debootstrap", "qemu-system-x86_64": "qemu-system-x86", "mke2fs": "e2fsprogs"}
+TOOLS = {
+    "debootstrap": "debootstrap",
+    "qemu-system-x86_64": "qemu-system-x86",
+    "qemu-img": "qemu-utils",
+    "mke2fs": "e2fsprogs",
+}
 DISK_BYTES = 6 << 30
 RESULTS_BYTES = 64 << 20
 MEMORY_MIB = 4096
+OWN_DISK, JOB, RESULTS = "own.qcow2", "job.img", "results.img"
+LIVES = 2
+DONE = "GUEST DONE"
+CLEARED = "\x1b[2J"
+"""What the guest's firmware writes before the first line of a life."""
 LIMIT_S = {True: 20 * 60, False: 3 * 3600}
 """How long a run may take: the core alone, and everything."""
 
@@ -165,40 +176,55 @@ def write_job(disk: Path, names: list[str], *, core: bool) -> None:
         file.truncate((disk.stat().st_size + 511) // 512 * 512)
 
 
-def command_line(disk: Path, job: Path, results: Path) -> list[str]:
-    """Return QEMU's command line. Two processors, software emulation, three disks, a console and nothing else."""
+def command_line(disk: Path, folder: Path) -> list[str]:
+    """Return QEMU's command line. Two processors, software emulation, three disks, a console and nothing else.
+
+    QEMU ends where the guest reboots. Under software emulation some of its versions never come back from a reset.
+    """
     append = "root=/dev/vda rw console=ttyS0 quiet random.trust_cpu=on systemd.show_status=0"
     command = ["qemu-system-x86_64", "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"]
-    command += ["-m", str(MEMORY_MIB), "-nodefaults", "-no-user-config", "-nographic", "-serial", "stdio"]
+    command += ["-m", str(MEMORY_MIB), "-nodefaults", "-no-user-config", "-nographic", "-serial", "stdio", "-no-reboot"]
     command += ["-kernel", str(disk / "vmlinuz"), "-initrd", str(disk / "initrd.img"), "-append", append]
-    for file, more in ((disk / "disk.img", ",snapshot=on"), (job, ",readonly=on"), (results, "")):
-        command += ["-drive", f"file={file},format=raw,if=virtio{more}"]
+    for name, more in ((OWN_DISK, "format=qcow2"), (JOB, "format=raw,readonly=on"), (RESULTS, "format=raw")):
+        command += ["-drive", f"file={folder / name},if=virtio,{more}"]
     return command
 
 
 def run_guest(disk: Path, folder: Path, limit_s: float) -> bool:
-    """Run the guest until it switches itself off; pass on what its tests say. Return whether it ended by itself."""
-    console = (folder / "console").open("wb", buffering=0)
-    command = command_line(disk, folder / "job.img", folder / "results.img")
+    """Run the guest through its lives until it says that it is done. Return whether it came to that in time."""
+    own = ["qemu-img", "create", "-q", "-f", "qcow2", "-F", "raw", "-b", str(disk / "disk.img"), str(folder / OWN_DISK)]
+    subprocess.run(own, check=True)
+    end = time.monotonic() + limit_s
+    with (folder / "console").open("ab", buffering=0) as console:
+        for _ in range(LIVES):
+            if run_life(command_line(disk, folder), console, end):
+                return True
+    say("hosts: the guest never came to its end; its console's end:")
+    say((folder / "console").read_text(errors="replace")[-3000:])
+    return False
+
+
+def run_life(command: list[str], console: BinaryIO, end: float) -> bool:
+    """Run the guest until it ends or `end` comes; pass on what its tests say. Return whether all of them have run."""
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert process.stdout is not None
     os.set_blocking(process.stdout.fileno(), False)
-    end, held = time.monotonic() + limit_s, b""
-    with console:
-        while process.poll() is None and time.monotonic() < end:
-            time.sleep(0.2)
-            piece = process.stdout.read() or b""
-            console.write(piece)
-            *lines, held = (held + piece).split(b"\n")
-            for line in lines:
-                text = line.decode(errors="replace").strip("\r")
-                if text.startswith(("PART ", "GUEST ", "  | ")):
-                    say(text)
-    if process.poll() is not None:
-        return True
+    held, is_done = b"", False
+    while time.monotonic() < end:
+        has_ended = process.poll() is not None
+        piece = process.stdout.read() or b""
+        console.write(piece)
+        *lines, held = (held + piece).split(b"\n")
+        for line in lines:
+            text = line.decode(errors="replace").rpartition(CLEARED)[2].strip("\r")
+            is_done = is_done or text == DONE
+            if text.startswith(("PART ", "GUEST ", "  | ")):
+                say(text)
+        if has_ended:
+            return is_done
+        time.sleep(0.2)
     process.kill()
-    say(f"hosts: stopped after {limit_s:.0f} s; the console's end:")
-    say((folder / "console").read_text(errors="replace")[-3000:])
+    process.wait()
     return False
 
 
@@ -206,7 +232,7 @@ def collect(folder: Path, names: list[str]) -> tuple[int, int, int]:
     """Unpack the reports and return how many tests passed, failed and were skipped; a part without a report failed."""
     reports = folder / "reports"
     reports.mkdir()
-    subprocess.run(["tar", "-x", "-C", str(reports), "-f", str(folder / "results.img")], check=False)
+    subprocess.run(["tar", "-x", "-C", str(reports), "-f", str(folder / RESULTS)], check=False)
     passed = failed = skipped = 0
     for name in names:
         report = reports / name / "report.xml"
@@ -233,13 +259,13 @@ def main() -> int:
     disk = guest_disk()
     with tempfile.TemporaryDirectory(dir=HOSTS, prefix="run-") as place:
         folder = Path(place)
-        write_job(folder / "job.img", names, core=options.core)
-        with (folder / "results.img").open("wb") as file:
+        write_job(folder / JOB, names, core=options.core)
+        with (folder / RESULTS).open("wb") as file:
             file.truncate(RESULTS_BYTES)
         ended = run_guest(disk, folder, LIMIT_S[options.core])
         passed, failed, skipped = collect(folder, names)
         if options.keep:
-            for large in ("job.img", "results.img"):
+            for large in (OWN_DISK, JOB, RESULTS):
                 (folder / large).unlink()
             shutil.copytree(folder, options.keep, dirs_exist_ok=True)
     say(f"hosts: {time.monotonic() - started:.0f} s")

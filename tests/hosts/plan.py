@@ -25,6 +25,8 @@ class Part:
     """An expression of pytest's -k."""
 
 
+_UNITS_CORE = "stop_under_load or an_ingle_that_is_killed"
+
 # The latency of a neighbour and what a burst costs are judged by time, which says nothing under software emulation.
 PARTS = (
     Part(name="first-start", tests=("tests/hosts/test_first_start.py",), core=True, workers=0),
@@ -36,7 +38,7 @@ PARTS = (
         workers=0,
         select="not nothing_is_left",
     ),
-    Part(name="hostile", tests=("tests/security/test_hostile_functions.py",), core=True),
+    Part(name="hostile", tests=("tests/security/test_hostile_functions.py",)),
     Part(
         name="security",
         tests=("tests/security",),
@@ -51,8 +53,9 @@ PARTS = (
         ),
     ),
     Part(name="crashes", tests=("tests/system/test_crashes.py",), workers=0),
-    Part(name="unit", tests=("tests/hosts/test_unit.py",), core=True, workers=0),
-    Part(name="users-unit", tests=("tests/hosts/test_users_unit.py",), core=True, workers=0),
+    Part(name="unit", tests=("tests/hosts/test_unit.py",), core=True, workers=0, select=_UNITS_CORE),
+    Part(name="unit-more", tests=("tests/hosts/test_unit.py",), workers=0, select=f"not ({_UNITS_CORE})"),
+    Part(name="users-unit", tests=("tests/hosts/test_users_unit.py",), workers=0),
     Part(name="before-reboot", tests=("tests/hosts/test_before_reboot.py",), core=True, workers=0),
     Part(name="after-reboot", tests=("tests/hosts/test_after_reboot.py",), boot=2, core=True, workers=0),
 )
