@@ -1,16 +1,25 @@
 """Environments made a second, sustained, teardown included: no environment serves twice, and the pool soon is empty.
 
+    benchmarks/creation_rate.py [CHECKOUT]
+
 With --environment-hours 0 an environment is too old once it has served: each invocation takes a new one, which ends
-behind the answer. The clock stops when nothing of the last one is left.
+after the answer. The clock stops when nothing of the last one is left. Where another checkout is named, both Ingles run
+at once and are driven in turn, so that the machine's moods meet both alike.
 """
 
+import contextlib
+import dataclasses
 import json
+import os
+import statistics
+import sys
 import time
 import urllib.request
+from pathlib import Path
 
 import load
 import uvloop
-from harness import ECHO, Ingle, print_table, running_ingle
+from harness import ECHO, INGLE, Ingle, print_table, running_ingle
 from warm_invoke import signed_requests
 
 FUNCTIONS = 8
@@ -35,29 +44,91 @@ def until_gone(ingle: Ingle) -> None:
         time.sleep(0.02)
 
 
-def main(creations: int = 2000) -> None:
-    """Print the table."""
-    with running_ingle("--environment-hours", "0") as ingle:
+def busy_ms() -> int:
+    """Return the milliseconds that this machine's processors have worked so far (/proc/stat, proc(5))."""
+    user, nice, system, _, _, irq, softirq, *_ = map(int, Path("/proc/stat").read_text().split(maxsplit=9)[1:9])
+    return (user + nice + system + irq + softirq) * 1000 // os.sysconf("SC_CLK_TCK")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Round:
+    """What making and ending environments has shown once."""
+
+    count: int
+    seconds: float
+    processor_ms: float
+    median_ms: float
+
+    @property
+    def rate(self) -> float:
+        return self.count / self.seconds
+
+    @property
+    def cost_ms(self) -> float:
+        """Return the processor time of the whole machine for each environment, its caller's included."""
+        return self.processor_ms / self.count
+
+
+class Measured:
+    """One Ingle in which each invocation takes a new environment."""
+
+    def __init__(self, ingle: Ingle) -> None:
+        self.rounds: list[Round] = []
+        self._ingle = ingle
+        self._number = 0
         for number in range(FUNCTIONS):
             ingle.deploy(f"echo-{number}", {"app.py": ECHO})
             ingle.client().invoke(FunctionName=f"echo-{number}")
+
+    def round(self, creations: int) -> None:
+        """Have so many environments made and ended. Raises RuntimeError where an invocation fails or finds an old one."""
         each = creations // FUNCTIONS
-        batches = [signed_requests(ingle, f"echo-{at}", each, at * each) for at in range(FUNCTIONS)]
-        until_gone(ingle)
-        before = made(ingle)
-        started = time.perf_counter()
-        measured = uvloop.run(load.drive("127.0.0.1", ingle.port, batches))
-        until_gone(ingle)
-        seconds = time.perf_counter() - started
-        count = made(ingle) - before
-    if measured.failures:
-        raise RuntimeError(f"{measured.failures} of {measured.answers} invocations failed")
-    if count < measured.answers:
-        raise RuntimeError(f"{measured.answers} invocations were served by {count} environments")
-    rows = [(f"environments made and ended ({count} of them)", f"{count / seconds:.0f} /s", "100 /s"),
-            ("from the request to the answer, median", f"{measured.median_us / 1e3:.1f} ms", "")]  # fmt: skip
-    print_table("Creation", ("what", "measured", "promise"), rows)
+        self._number += creations
+        batches = [
+            signed_requests(self._ingle, f"echo-{at}", each, self._number + at * each) for at in range(FUNCTIONS)
+        ]
+        until_gone(self._ingle)
+        before, busy, started = made(self._ingle), busy_ms(), time.perf_counter()
+        measured = uvloop.run(load.drive("127.0.0.1", self._ingle.port, batches))
+        until_gone(self._ingle)
+        seconds, count = time.perf_counter() - started, made(self._ingle) - before
+        if measured.failures or count < measured.answers:
+            raise RuntimeError(f"{measured.failures} of {measured.answers} failed; {count} environments served them")
+        processor_ms, median_ms = busy_ms() - busy, measured.median_us / 1e3
+        self.rounds.append(Round(count=count, seconds=seconds, processor_ms=processor_ms, median_ms=median_ms))
+
+    def row(self) -> list[float]:
+        """Return the median rate, the latency in ms and the processor time of an environment in ms."""
+        return [
+            statistics.median(getattr(one, name) for one in self.rounds) for name in ("rate", "median_ms", "cost_ms")
+        ]
+
+
+def main(other: Path | None, creations: int = 2000, rounds: int = 7) -> None:
+    """Print the table: one long round alone, short ones in turn beside another checkout."""
+    programs = {"this checkout": INGLE}
+    if other is not None:
+        programs = {"the other checkout": other / ".venv" / "bin" / "ingle", **programs}
+    with contextlib.ExitStack() as stack:
+        measured = {
+            name: Measured(stack.enter_context(running_ingle("--environment-hours", "0", program=program)))
+            for name, program in programs.items()
+        }
+        for number in range(rounds if other is not None else 1):
+            for one in list(measured.values())[:: 1 if number % 2 else -1]:
+                one.round(creations // rounds if other is not None else creations)
+    header = (
+        "system",
+        "environments made and ended /s",
+        "from request to answer, median ms",
+        "processor time of each, ms",
+    )
+    rows = [(name, *(f"{value:.1f}" for value in one.row())) for name, one in measured.items()]
+    if other is not None:
+        theirs, ours = (one.row() for one in measured.values())
+        rows.append(("this / other", *(f"{b / a:.3f}" for a, b in zip(theirs, ours, strict=True))))
+    print_table("Creation (promised: 100 a second)", header, rows)
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None)
