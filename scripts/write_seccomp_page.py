@@ -1,4 +1,4 @@
-"""Writes docs/seccomp.md from the filter itself, so that the page can't differ from the program."""
+"""Writes docs/reference/seccomp.md from the filter itself, so that the page can't differ from the program."""
 
 import errno
 import sys
@@ -9,7 +9,7 @@ from ingle.spawner import call_arguments as arguments
 from ingle.spawner import seccomp
 from ingle.spawner.zygotes import interfaces
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "seccomp.md"
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "seccomp.md"
 
 
 def _code(names: Iterable[str]) -> str:
