@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup setup-dev demo check test test-hosts bench clean
+.PHONY: setup setup-dev demo docs check test test-hosts bench clean
 
 setup: $(VENV)/.base runtimes
 
@@ -27,6 +27,15 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.base
 
 demo: setup
 	@$(BIN)/ingle demo
+
+$(VENV)/.docs: requirements/docs.txt $(VENV)/.base
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/docs.txt
+	@touch $@
+
+# One site of all pages, in site/. A link that leads nowhere ends it.
+docs: $(VENV)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@echo "site/index.html"
 
 check: setup-dev
 	$(BIN)/ruff format --check src tests benchmarks examples scripts
@@ -52,4 +61,4 @@ bench: setup-dev
 	@for script in sigv4_verify artifact_open ready cold_start snapstart isolated creation_rate thousand recovery memory control_plane hot_reload command_time events warm_invoke; do $(BIN)/python benchmarks/$$script.py || exit 1; done
 
 clean:
-	rm -rf $(VENV) .runtimes .rivals .hosts
+	rm -rf $(VENV) .runtimes .rivals .hosts site

@@ -126,3 +126,9 @@ def test_every_link_leads_to_a_page_and_to_a_heading_of_it(page: str) -> None:
         led = (ROOT / page).parent / path if path else ROOT / page
         assert led.exists(), target
         assert not anchor or anchor in anchors_of(led.read_text()), target
+
+
+def test_every_page_stands_in_the_contents_of_the_site() -> None:
+    listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text()))
+    pages = {name.removeprefix("docs/") for name in PAGES if name.startswith("docs/")}
+    assert {name for name in pages if not name.startswith("decisions/")} == listed - {"index.md", "examples.md"}
