@@ -18,7 +18,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from harness import ECHO, ROOT, Ingle, print_table, running_ingle, touch_memory, zip_of
 
-from ingle.app.interpreters import find_runtimes
+from ingle.app.languages.interpreters import find_runtimes
 
 _PAUSE_S = 0.03  # between starts: none pays for what the one before left to be done behind it
 _REFILL_S = 0.1

@@ -20,7 +20,7 @@ from botocore.credentials import Credentials
 from harness import ECHO, ROOT, Ingle, print_table, running_ingle
 from rivals import Rival, rivals
 
-from ingle.app.interpreters import find_runtimes
+from ingle.app.languages.interpreters import find_runtimes
 
 CONNECTIONS = 2
 TARGET = "/2015-03-31/functions/{name}/invocations"

@@ -87,8 +87,8 @@ def mirror() -> str:
 
 def disk_key() -> str:
     """Return what the guest's disk depends on, as a name."""
-    locks = [path for path in (ROOT / "src/ingle/app/locks").rglob("*") if path.is_file()]
-    inputs = [*(ROOT / "requirements").iterdir(), *locks, ROOT / "src/ingle/app/fetching.py"]
+    locks = [path for path in (ROOT / "src/ingle/app/languages/locks").rglob("*") if path.is_file()]
+    inputs = [*(ROOT / "requirements").iterdir(), *locks, ROOT / "src/ingle/app/languages/fetching.py"]
     inputs += [GUEST / "prepare.sh", GUEST / "host-tests.service"]
     content = b"".join(path.read_bytes() for path in sorted(inputs))
     return hashlib.sha256(content + repr(PACKAGES).encode()).hexdigest()[:12]

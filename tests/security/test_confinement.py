@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from harness import free_port
 
-from ingle.app.confine import landlock_abi, tell_landlock
+from ingle.app.supervision.confine import landlock_abi, tell_landlock
 
 pytestmark = pytest.mark.skipif(not landlock_abi(), reason="needs a kernel with Landlock (Linux 5.13)")
 
 PROBE = """
 import sys
 from pathlib import Path
-from ingle.app.confine import confine
+from ingle.app.supervision.confine import confine
 assert confine(read=[Path(sys.argv[1])], write=[Path(sys.argv[2])])
 for path in sys.argv[3:]:
     try:
@@ -43,7 +43,7 @@ def test_a_confined_program_reaches_its_own_files_alone(tmp_path: Path) -> None:
 
 PORTS = """
 import socket, sys
-from ingle.app.confine import confine
+from ingle.app.supervision.confine import confine
 assert confine(read=(), write=(), bind=[int(sys.argv[1])], connect=[int(sys.argv[2])])
 for act in ("bind", "connect"):
     for port in map(int, sys.argv[1:4]):
@@ -92,7 +92,7 @@ def test_links_refuse_who_has_no_token(tmp_path: Path) -> None:
 SIGNALS = """
 import os, socket, sys
 from pathlib import Path
-from ingle.app.confine import confine
+from ingle.app.supervision.confine import confine
 child = os.fork()
 if child == 0:
     confine(read=(), write=())

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from harness import Ingle
 
-from ingle.app.doctor import host_runtimes
+from ingle.app.commands.doctor import host_runtimes
 from ingle.spawner.zygotes import interfaces
 
 NODES = [entry.name for entry in host_runtimes() if entry.name.startswith("nodejs")]

@@ -42,10 +42,10 @@ from ingle.control.services.lambda_ import (
     TaggableFunctions,
     Tags,
 )
-from ingle.control.services.lambda_.uploads import Uploads
+from ingle.control.services.lambda_.functions.uploads import Uploads
 from ingle.environments import Principal
 from ingle.functions import Function
-from ingle.functions.event_source import SETTLES_AFTER_MS
+from ingle.functions.events.event_source import SETTLES_AFTER_MS
 from ingle.keys import FileRootKey, Keyring
 from ingle.protocol import AwsError, load_service, rest_json
 from ingle.store import (

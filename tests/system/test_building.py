@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from harness import Ingle
 
-from ingle.app.doctor import host_runtimes
+from ingle.app.commands.doctor import host_runtimes
 from ingle.app.main import app
 from ingle.cli.dependencies import NotBuiltError, build, missing_packages
 

@@ -21,8 +21,8 @@ from harness import INGLE, Ingle, free_port, running_ingle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ingle.app.local_ca import CertificateFolder, use_own_certificate
-from ingle.app.tls_names import names_of
+from ingle.app.tls.local_ca import CertificateFolder, use_own_certificate
+from ingle.app.tls.tls_names import names_of
 from ingle.keys import FileRootKey
 
 FUNCTIONS = "/2015-03-31/functions/"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ingle.app.doctor import host_runtimes
+from ingle.app.commands.doctor import host_runtimes
 
 LOOK = """
 import os, resource, socket, subprocess, urllib.request

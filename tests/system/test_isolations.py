@@ -20,7 +20,7 @@ from tests.system.layers import lay
 from tests.system.test_extensions import log_of
 
 from ingle.app.config import NO_USE
-from ingle.app.delegation import find_delegated
+from ingle.app.supervision.delegation import find_delegated
 
 INSPECT = """
 import os, time

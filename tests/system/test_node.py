@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from harness import zip_of
 
-from ingle.app.doctor import host_runtimes
+from ingle.app.commands.doctor import host_runtimes
 
 NODES = [entry.name for entry in host_runtimes() if entry.name.startswith("nodejs")]
 IDENTIFIER = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"

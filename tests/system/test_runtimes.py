@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from harness import Ingle
 
+from ingle.app.commands.doctor import host_runtimes
 from ingle.app.config import packages_dir
-from ingle.app.doctor import host_runtimes
 
 PYTHON = """
 import importlib.util, spawner, sys, os, uuid, tempfile, ssl, json

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness import INGLE, Ingle, running_ingle
 
-from ingle.app.confine import landlock_abi
+from ingle.app.supervision.confine import landlock_abi
 
 HOSTILE = "import os\nopen({!r}, 'a').write(f'{{__name__}} {{os.getpid()}}\\n')\nraise ImportError('hostile')\n"
 NAMES = ("selectors", "json", "uvloop", "msgspec", "socket", "sitecustomize", "usercustomize", "startup")
@@ -52,7 +52,7 @@ def _programs(ingle: Ingle) -> list[int]:
 PROBE = """
 import sys
 from pathlib import Path
-from ingle.app.confine import confine
+from ingle.app.supervision.confine import confine
 sys.path[:0] = ["/", ""]
 assert confine(read=(), write=())
 for path in sys.argv[1:]:

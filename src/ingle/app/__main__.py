@@ -2,6 +2,6 @@
 
 import sys
 
-from ingle.app.programs import main
+from ingle.app.supervision.programs import main
 
 sys.exit(main(sys.argv[1]))

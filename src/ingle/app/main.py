@@ -17,7 +17,7 @@ from ingle.app.config import (
     Options,
     default_data_dir,
 )
-from ingle.app.isolation import decide_isolation
+from ingle.app.supervision.isolation import decide_isolation
 from ingle.cli.commands import CommandLine
 from ingle.cli.commands.options import PATH, data_option
 from ingle.cli.output import console, fail, say
@@ -73,7 +73,7 @@ def app() -> None:
               help="Seconds until a failed event is tried again.")  # fmt: skip
 def up(data: Path | None, **told: Any) -> None:
     """Serve Lambda until SIGTERM or Ctrl-C."""
-    from ingle.app.up import run_installation
+    from ingle.app.commands.up import run_installation
 
     try:
         raise SystemExit(run_installation(Options(data_dir=(data or default_data_dir()).absolute(), **told)))
@@ -85,7 +85,7 @@ def up(data: Path | None, **told: Any) -> None:
 @data_option
 def down(data: Path | None) -> None:
     """Stop a running Ingle after its invocations in flight."""
-    from ingle.app.down import stop_installation
+    from ingle.app.commands.down import stop_installation
 
     try:
         stop_installation((data or default_data_dir()).absolute())
@@ -98,7 +98,7 @@ def down(data: Path | None) -> None:
 @click.option("--port", default=DEFAULT_PORT, show_default=True, help="The port of every AWS API.")
 def unit(data: Path | None, port: int) -> None:
     """Print a systemd unit that runs Ingle."""
-    from ingle.app.unit import render_unit
+    from ingle.app.commands.unit import render_unit
 
     sys.stdout.write(render_unit((data or default_data_dir()).absolute(), port, is_root=os.geteuid() == 0))
 
@@ -108,7 +108,7 @@ def doctor() -> None:
     """Examine this host: what works, what doesn't, and how to get it."""
     from rich.table import Table
 
-    from ingle.app.doctor import examine, examine_host
+    from ingle.app.commands.doctor import examine, examine_host
 
     table = Table(box=None, pad_edge=False)
     for column in ("", "what", "seen", "how to get it"):
@@ -132,13 +132,13 @@ def runtimes(names: tuple[str, ...]) -> None:
     NAME is python3.12, nodejs22.x and the like; `all` stands for one of every interpreter that this host has.
     """
     from ingle.app.config import packages_dir
-    from ingle.app.runtimes import runtime_statuses
+    from ingle.app.languages.runtimes import runtime_statuses
 
     if not names:
         for status in runtime_statuses():
             say(f"{status.name:<16} {status.seen or status.remedy}")
         return
-    from ingle.app.fetching import fetch
+    from ingle.app.languages.fetching import fetch
 
     problems = fetch([name for name in names if name != "all"], packages_dir())
     for problem in problems:
@@ -161,7 +161,7 @@ def sign(archive: Path, key: Path, new_key: bool, profile: str, days: int | None
 
     The command prints the ARN by which a code signing config trusts the publisher.
     """
-    from ingle.app.signing import sign_file
+    from ingle.app.commands.signing import sign_file
 
     try:
         say(sign_file(archive, key, output or archive, profile, days, new_key=new_key))
@@ -183,7 +183,7 @@ def collect(data: Path | None, dry_run: bool) -> None:
     Each start does the same. What has been aside for seven days is deleted. What a function or layer names again, after the
     database was restored for example, is taken back.
     """
-    from ingle.app.artifacts import collect as act
+    from ingle.app.commands.artifacts import collect as act
 
     try:
         for line in act((data or default_data_dir()).absolute(), dry_run=dry_run):
@@ -197,7 +197,7 @@ def collect(data: Path | None, dry_run: bool) -> None:
 @click.option("--port", default=DEFAULT_PORT)
 def demo(data: Path | None, port: int) -> None:
     """Start, deploy examples/hello, invoke it, and go on serving."""
-    from ingle.app.demo import run_demo
+    from ingle.app.commands.demo import run_demo
 
     raise SystemExit(run_demo((data or default_data_dir()).absolute(), port))
 

@@ -1,5 +1,18 @@
 """What users declare: functions, versions, aliases, layers, concurrency settings, event source mappings."""
 
+from ingle.functions.access.policy import (
+    ResourcePolicy,
+    Statement,
+    parse_policy,
+    principal_of,
+    with_statement,
+    without_statement,
+)
+from ingle.functions.access.policy import allow as allow_statement
+from ingle.functions.access.policy import check_revision as check_policy_revision
+from ingle.functions.access.policy import render as render_policy
+from ingle.functions.access.public_access import lets_everybody_call
+from ingle.functions.access.service_access import ServiceCall, lets_service_invoke
 from ingle.functions.alias import Alias
 from ingle.functions.code_signing import CodeSigningConfig, check_publishers
 from ingle.functions.concurrency import Provisioned
@@ -32,32 +45,19 @@ from ingle.functions.errors import (
     VersionInUseError,
     VersionProvisionedError,
 )
-from ingle.functions.event_invoke import EventInvokeConfig
-from ingle.functions.event_source import NEXT as MAPPING_NEXT
-from ingle.functions.event_source import NO_POLLER, EventSourceMapping, MappingEvent, MappingState
-from ingle.functions.event_source_rules import KINDS, SETTINGS, check_settings, kind_of
-from ingle.functions.filter_pattern import check_pattern
+from ingle.functions.events.event_invoke import EventInvokeConfig
+from ingle.functions.events.event_source import NEXT as MAPPING_NEXT
+from ingle.functions.events.event_source import NO_POLLER, EventSourceMapping, MappingEvent, MappingState
+from ingle.functions.events.event_source_rules import KINDS, SETTINGS, check_settings, kind_of
+from ingle.functions.events.filter_pattern import check_pattern
 from ingle.functions.function import BEING_CREATED, LATEST, NOT_ON_LATEST, Code, Function, RuntimeManagement, Version
 from ingle.functions.layer import Layer, LayerUse, LayerVersion, check_layers, check_unzipped
-from ingle.functions.policy import (
-    ResourcePolicy,
-    Statement,
-    parse_policy,
-    principal_of,
-    with_statement,
-    without_statement,
-)
-from ingle.functions.policy import allow as allow_statement
-from ingle.functions.policy import check_revision as check_policy_revision
-from ingle.functions.policy import render as render_policy
-from ingle.functions.public_access import lets_everybody_call
 from ingle.functions.rules import (
     RESERVED_VARIABLES,
     check_runtime,
     check_snap_start,
     check_variables,
 )
-from ingle.functions.service_access import ServiceCall, lets_service_invoke
 from ingle.functions.tags import check_tags
 from ingle.functions.url import FunctionUrl, new_url_id
 

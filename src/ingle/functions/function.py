@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from ingle.artifacts import CodeSignature
+from ingle.functions.access.policy import ResourcePolicy
 from ingle.functions.alias import Alias
 from ingle.functions.concurrency import Provisioned, divide
 from ingle.functions.errors import (
@@ -20,9 +21,8 @@ from ingle.functions.errors import (
     VersionInUseError,
     VersionProvisionedError,
 )
-from ingle.functions.event_invoke import EventInvokeConfig
+from ingle.functions.events.event_invoke import EventInvokeConfig
 from ingle.functions.layer import LayerUse
-from ingle.functions.policy import ResourcePolicy
 from ingle.functions.url import FunctionUrl
 from ingle.values import FunctionArn
 

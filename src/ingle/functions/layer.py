@@ -3,8 +3,8 @@
 import msgspec
 
 from ingle.artifacts import CodeSignature
+from ingle.functions.access.policy import ResourcePolicy
 from ingle.functions.errors import InvalidSettingError
-from ingle.functions.policy import ResourcePolicy
 from ingle.values import LayerArn
 
 LAYERS_LIMIT = 5

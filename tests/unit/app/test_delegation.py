@@ -2,7 +2,7 @@
 
 import pytest
 
-from ingle.app.delegation import choose_group, own_group
+from ingle.app.supervision.delegation import choose_group, own_group
 
 UNIT = "/system.slice/ingle.service"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ingle.app.commands.remedies import cgroups_remedy, module_remedy, namespaces_remedy
 from ingle.app.config import ConfigurationError, prepare_data_dir
-from ingle.app.isolation import Host, Isolation, Lack, decide_isolation, isolation_before, keep_isolation
-from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
+from ingle.app.supervision.isolation import Host, Isolation, Lack, decide_isolation, isolation_before, keep_isolation
 
 NO_CGROUPS = Lack("cgroups", "none", "mount cgroup2")
 ROOT, USER = Host(is_root=True, lacks=[]), Host(is_root=False, lacks=[])

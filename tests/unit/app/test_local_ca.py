@@ -10,8 +10,8 @@ import pytest
 from cryptography import x509
 
 from ingle.app.config import ConfigurationError
-from ingle.app.local_ca import CertificateFolder, use_own_certificate
-from ingle.app.tls_names import host_addresses, names_of
+from ingle.app.tls.local_ca import CertificateFolder, use_own_certificate
+from ingle.app.tls.tls_names import host_addresses, names_of
 from ingle.keys import FileRootKey
 
 NOW = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ingle.app.supervised import Program
+from ingle.app.supervision.supervised import Program
 
 
 @pytest.fixture

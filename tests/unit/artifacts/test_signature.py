@@ -11,8 +11,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from ingle.app.commands.signing import sign_file
 from ingle.app.config import ConfigurationError
-from ingle.app.signing import sign_file
 from ingle.artifacts import CodeSignature, describe_publisher, read_archive, read_signature, sign_archive
 from ingle.artifacts.signature import SIGNATURE_ENTRY
 from ingle.functions import (

@@ -4,12 +4,7 @@ import msgspec
 import pytest
 from sample_functions import published
 
-from ingle.functions import (
-    Alias,
-    AliasProvisionedError,
-    InvalidSettingError,
-    VersionProvisionedError,
-)
+from ingle.functions import Alias, AliasProvisionedError, InvalidSettingError, VersionProvisionedError
 
 LIVE = Alias(name="live", function_version="1")
 

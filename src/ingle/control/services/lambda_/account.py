@@ -1,7 +1,7 @@
 """What an account has and may have: GetAccountSettings."""
 
 from ingle.control.api.request import Answered, Handler, Request
-from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
+from ingle.control.services.lambda_.functions.settings import ZIP_LIMIT_BYTES
 from ingle.store import FunctionRepository, LayerRepository
 
 

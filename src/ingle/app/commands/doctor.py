@@ -11,13 +11,13 @@ from pathlib import Path
 
 import msgspec
 
+from ingle.app.commands.remedies import cgroups_remedy, module_remedy, namespaces_remedy
 from ingle.app.config import packages_dir
-from ingle.app.confine import landlock_abi, tell_landlock
-from ingle.app.delegation import TREE, find_delegated
-from ingle.app.interpreters import find_runtimes
-from ingle.app.isolation import Host, Lack
-from ingle.app.remedies import cgroups_remedy, module_remedy, namespaces_remedy
-from ingle.app.runtimes import runtime_statuses
+from ingle.app.languages.interpreters import find_runtimes
+from ingle.app.languages.runtimes import runtime_statuses
+from ingle.app.supervision.confine import landlock_abi, tell_landlock
+from ingle.app.supervision.delegation import TREE, find_delegated
+from ingle.app.supervision.isolation import Host, Lack
 from ingle.artifacts import Entry, lay_out_image
 from ingle.spawner import syscalls
 from ingle.spawner.images import Images

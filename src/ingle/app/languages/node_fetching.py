@@ -15,7 +15,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from ingle.app.interpreters import find_nodes
+from ingle.app.languages.interpreters import find_nodes
 from ingle.cli.output import say
 
 _LOCK = Path(__file__).resolve().parent / "locks" / "nodejs"

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from ingle.app.config import ConfigurationError
-from ingle.app.delegation import TREE
+from ingle.app.supervision.delegation import TREE
 
 SANDBOX, ROOTLESS, PROCESS = "sandbox", "sandbox-rootless", "process"
 _STRENGTH = (PROCESS, ROOTLESS, SANDBOX)

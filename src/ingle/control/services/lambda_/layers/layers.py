@@ -7,9 +7,9 @@ import msgspec
 from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.code.code_store import Chosen, CodeStore
 from ingle.control.code.downloads import Downloads
+from ingle.control.services.lambda_.functions.uploads import Uploads
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.rendering import render_signature, render_time
-from ingle.control.services.lambda_.uploads import Uploads
 from ingle.functions import InvalidSettingError, Layer, LayerVersion, LayerVersionNotFoundError, check_layers
 from ingle.protocol import AwsError
 from ingle.store import LayerRepository

@@ -16,7 +16,7 @@ from ingle.cli.client import Client, make_client
 from ingle.cli.deployment import Declared, apply
 from ingle.cli.output import console, say
 
-_EXAMPLE = Path(__file__).resolve().parent.parent.parent.parent / "examples" / "hello" / "app.py"
+_EXAMPLE = Path(__file__).resolve().parents[4] / "examples" / "hello" / "app.py"
 _NAME = "hello"
 _WARM = 50
 
@@ -88,7 +88,7 @@ def _invoke(client: Client, **settings: str) -> tuple[float, str]:
 
 
 def _deploy(client: Client) -> str:
-    from ingle.app.doctor import host_runtimes
+    from ingle.app.commands.doctor import host_runtimes
 
     pythons = [entry.name for entry in host_runtimes() if entry.name.startswith("python")]
     if not pythons:

@@ -8,7 +8,7 @@ import fnmatch
 from collections.abc import Mapping
 from typing import Any
 
-from ingle.functions.policy import ResourcePolicy, Statement
+from ingle.functions.access.policy import ResourcePolicy, Statement
 
 _ACTION = "lambda:invokefunction"
 

@@ -12,17 +12,17 @@ from ingle.control.code.optimiser import Optimiser
 from ingle.control.events.event_queue import EventQueue
 from ingle.control.routes.publisher import Publisher
 from ingle.control.services.lambda_.code_signing import CodeSigning
-from ingle.control.services.lambda_.layers import choose_layers
-from ingle.control.services.lambda_.references import arn_of, find_function
-from ingle.control.services.lambda_.rendering import render_configuration
-from ingle.control.services.lambda_.settings import (
+from ingle.control.services.lambda_.functions.settings import (
     check_architectures,
     check_together,
     logging_of,
     refuse_unsupported,
     settings_of,
 )
-from ingle.control.services.lambda_.uploads import Uploads, check_source
+from ingle.control.services.lambda_.functions.uploads import Uploads, check_source
+from ingle.control.services.lambda_.layers.layers import choose_layers
+from ingle.control.services.lambda_.references import arn_of, find_function
+from ingle.control.services.lambda_.rendering import render_configuration
 from ingle.functions import (
     BEING_CREATED,
     LATEST,

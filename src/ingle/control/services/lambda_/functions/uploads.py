@@ -3,7 +3,7 @@
 from typing import Any
 
 from ingle.control.code.code_bucket import CodeBucket
-from ingle.control.services.lambda_.settings import ZIP_LIMIT_BYTES
+from ingle.control.services.lambda_.functions.settings import ZIP_LIMIT_BYTES
 from ingle.functions import InvalidSettingError
 from ingle.protocol import AwsError
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from ingle.app.config import OccupiedError, Options, cgroup_name, packages_dir
-from ingle.app.isolation import PROCESS, ROOTLESS, Isolation
-from ingle.app.settings import Programs
-from ingle.app.supervised import Ending, Program, python_command, surroundings
+from ingle.app.supervision.isolation import PROCESS, ROOTLESS, Isolation
+from ingle.app.supervision.settings import Programs
+from ingle.app.supervision.supervised import Ending, Program, python_command, surroundings
 from ingle.transport.lifeline import render_document
 
 _LOOK_AGAIN_S = 0.05

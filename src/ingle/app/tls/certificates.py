@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ingle.app.config import ConfigurationError, Options
 from ingle.app.front_ports import reach
-from ingle.app.local_ca import CertificateFolder, use_own_certificate
-from ingle.app.tls_names import names_of
+from ingle.app.tls.local_ca import CertificateFolder, use_own_certificate
+from ingle.app.tls.tls_names import names_of
 from ingle.control.root_key import open_root_key
 from ingle.values import IngleError
 

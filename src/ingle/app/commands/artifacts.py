@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from ingle.app.config import ConfigurationError
-from ingle.app.supervisor import lock
+from ingle.app.supervision.supervisor import lock
 from ingle.artifacts import CollectionPlan, FileChunks
 from ingle.control.code.code_store import plan_of_chunks
 from ingle.store import FunctionRepository, LayerRepository

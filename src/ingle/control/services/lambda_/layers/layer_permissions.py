@@ -5,7 +5,7 @@ import uuid
 import msgspec
 
 from ingle.control.api.request import Answered, Handler, Request
-from ingle.control.services.lambda_.layers import layer_arn_of
+from ingle.control.services.lambda_.layers.layers import layer_arn_of
 from ingle.functions import (
     InvalidSettingError,
     Layer,

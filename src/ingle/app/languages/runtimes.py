@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from ingle.app.config import packages_dir
-from ingle.app.interpreters import find_runtimes
+from ingle.app.languages.interpreters import find_runtimes
 from ingle.spawner.runtimes import Runtime
 from ingle.values import AWS_RUNTIMES, how_to_get_runtime
 

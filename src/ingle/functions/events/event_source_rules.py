@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ingle.functions.errors import InvalidSettingError
-from ingle.functions.filter_pattern import check_pattern
+from ingle.functions.events.filter_pattern import check_pattern
 
 FILTERS_LIMIT = 5
 _SERVICES = (

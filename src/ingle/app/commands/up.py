@@ -5,15 +5,7 @@ import contextlib
 import sys
 from pathlib import Path
 
-from ingle.app import sd_notify
-from ingle.app.certificates import (
-    authority_file,
-    check_certificate_options,
-    http_address,
-    https_address,
-    keep_certificate,
-    renew_certificate,
-)
+from ingle.app.commands.doctor import examine_host
 from ingle.app.config import (
     ISOLATIONS,
     NO_USE,
@@ -26,14 +18,22 @@ from ingle.app.config import (
     packages_dir,
     prepare_data_dir,
 )
-from ingle.app.delegation import occupy
-from ingle.app.doctor import examine_host
 from ingle.app.front_ports import Health, ask_health, bind_ports, reach
-from ingle.app.interpreters import find_runtimes
-from ingle.app.isolation import decide_isolation, isolation_before, keep_isolation
-from ingle.app.settings import build_settings
-from ingle.app.supervised import Ending
-from ingle.app.supervisor import Supervisor, lock
+from ingle.app.languages.interpreters import find_runtimes
+from ingle.app.supervision import sd_notify
+from ingle.app.supervision.delegation import occupy
+from ingle.app.supervision.isolation import decide_isolation, isolation_before, keep_isolation
+from ingle.app.supervision.settings import build_settings
+from ingle.app.supervision.supervised import Ending
+from ingle.app.supervision.supervisor import Supervisor, lock
+from ingle.app.tls.certificates import (
+    authority_file,
+    check_certificate_options,
+    http_address,
+    https_address,
+    keep_certificate,
+    renew_certificate,
+)
 from ingle.cli.output import console
 from ingle.transport.lifeline import SIGNALS
 

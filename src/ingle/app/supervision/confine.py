@@ -103,7 +103,7 @@ _LIBRARIES = ("stdlib", "platstdlib", "purelib", "platlib")
 
 def _own_files() -> list[Path]:
     """Return the interpreter's files and ours, by name: sys.path may hold whatever somebody's environment says."""
-    package = Path(__file__).resolve().parent.parent
+    package = Path(__file__).resolve().parents[2]
     base = {"base": sys.base_prefix, "platbase": sys.base_exec_prefix}
     libraries = [sysconfig.get_path(name, vars=base) for name in _LIBRARIES]
     libraries += [sysconfig.get_path(name) for name in _LIBRARIES]

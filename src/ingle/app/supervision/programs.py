@@ -15,7 +15,7 @@ import structlog
 import uvloop
 
 from ingle.app.config import NO_USE
-from ingle.app.confine import confine
+from ingle.app.supervision.confine import confine
 from ingle.spawner import syscalls
 from ingle.transport import Lifeline
 from ingle.transport.lifeline import disregard_signals

@@ -4,10 +4,10 @@ from typing import Any
 
 from ingle.control.api.request import Answered, Handler, Request
 from ingle.control.routes.publisher import Publisher
-from ingle.control.services.lambda_.concurrency import UNRESERVED_MINIMUM, claimed_by_others
 from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marker
 from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.control.services.lambda_.rendering import render_time
+from ingle.control.services.lambda_.settings.concurrency import UNRESERVED_MINIMUM, claimed_by_others
 from ingle.environments import ProvisionedLevel
 from ingle.functions import (
     LATEST,

@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from ingle.app.interpreters import NODE_NAMES, find_nodes, find_pythons
-from ingle.app.node_fetching import fetch_node
+from ingle.app.languages.interpreters import NODE_NAMES, find_nodes, find_pythons
+from ingle.app.languages.node_fetching import fetch_node
 from ingle.cli.output import say
 from ingle.values import how_to_get_runtime
 

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ingle.app.config import ConfigurationError
-from ingle.app.tls_names import Address
+from ingle.app.tls.tls_names import Address
 from ingle.keys import RootKey
 from ingle.sealing import OpenError
 

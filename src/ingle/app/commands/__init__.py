@@ -1,0 +1,1 @@
+"""What `ingle` does on this machine: up, down, doctor, demo, unit, and signing."""

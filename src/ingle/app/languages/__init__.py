@@ -1,0 +1,1 @@
+"""The runtimes that this host offers, and how their packages are fetched."""

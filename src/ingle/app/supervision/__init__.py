@@ -1,0 +1,1 @@
+"""The supervisor and its programs: settings, confinement, isolation, control groups, the init system."""

@@ -1,0 +1,1 @@
+"""Certificates: the local authority, the names they are for, and when they are made anew."""

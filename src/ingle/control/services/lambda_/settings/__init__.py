@@ -1,0 +1,1 @@
+"""Settings of a function beside its configuration: concurrency, events, recursion, runtime management."""

@@ -1,0 +1,1 @@
+"""Who may use a function: resource policies, public access, and what services may do."""
