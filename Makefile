@@ -34,7 +34,7 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.base
 
 # One site of all pages, in site/. A link that leads nowhere ends it.
 docs: $(VENV)/.docs
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html"
 
 check: setup-dev
