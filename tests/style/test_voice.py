@@ -126,3 +126,11 @@ def test_every_page_stands_in_the_contents_of_the_site() -> None:
     listed = set(re.findall(r"[\w/-]+\.md", (ROOT / "mkdocs.yml").read_text()))
     pages = {name.removeprefix("docs/") for name in PAGES if name.startswith("docs/")}
     assert {name for name in pages if not name.startswith("decisions/")} == listed - {"index.md", "examples.md"}
+
+
+def test_each_question_of_the_tour_has_a_file_that_exists() -> None:
+    answers = dict(re.findall(r"^\| (.+\?) \| `(.+)` \|$", (ROOT / "docs" / "tour.md").read_text(), re.M))
+    assert len(answers) >= 20
+    for question, file in answers.items():
+        assert file.startswith("src/ingle/"), question
+        assert (ROOT / file).is_file(), f"{question} {file}"
