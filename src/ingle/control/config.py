@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from ingle.transport import Links
+from ingle.links.tokens import Links
 
 
 class UrlSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,6 +58,7 @@ from ingle.control.services.logs import (
     SubscriptionFilters,
 )
 from ingle.keys import Keyring
+from ingle.links.endpoint import Endpoint
 from ingle.store import (
     CodeSigningRepository,
     EventRepository,
@@ -67,7 +68,7 @@ from ingle.store import (
     LogGroupRepository,
     SessionKeyRepository,
 )
-from ingle.transport import HttpClient, Intake, Lifeline, ServerLimits, serve_http, unix_listener
+from ingle.transport import Intake, Lifeline, ServerLimits, serve_http, unix_listener
 from ingle.values import SystemClock
 
 _log = structlog.get_logger("ingle.control")
@@ -83,7 +84,7 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     database, queue = open_databases(data_dir, settings.installation)
     repository = FunctionRepository(database)
     code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
-    gateway = HttpClient(str(run_dir / "gateway.sock"), token=settings.links.gateway)
+    gateway = Endpoint(address=str(run_dir / "gateway.sock"), token=settings.links.gateway).connect()
     layers = LayerRepository(database)
     now_ms = clock.now_ms()
     plan = await asyncio.to_thread(code.collect, list(repository.every()), list(layers.every()), now_ms)

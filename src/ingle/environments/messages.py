@@ -20,30 +20,6 @@ class VersionKey(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
 
 
-class StartEnvironment(msgspec.Struct, frozen=True, kw_only=True):
-    """Gateway to worker, POST /environments."""
-
-    version: VersionKey
-    initialization_type: str = ON_DEMAND
-
-
-class EnvironmentStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The worker's answer once init is over; `init_failed`: its first invocation begins with another init."""
-
-    environment_id: str
-    init_failed: bool
-    init_ns: int = 0
-    serves_once: bool = False
-    """Whether it is gone after its first invocation, for which it was made."""
-
-
-class NotStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The worker's answer where none could be started; `code` is what a caller is told, empty for the usual error."""
-
-    message: str
-    code: str = ""
-
-
 class TemplateReport(msgspec.Struct, frozen=True, kw_only=True):
     """Worker to control, POST /templates: a version's template is there, or isn't for a reason.
 
@@ -53,32 +29,6 @@ class TemplateReport(msgspec.Struct, frozen=True, kw_only=True):
     version: VersionKey
     reason: str = ""
     error: str = ""
-
-
-class EnvironmentReport(msgspec.Struct, frozen=True, kw_only=True):
-    """One environment as its worker sees it now; GET /environments answers a list of them.
-
-    None of memory and processor time: the host doesn't tell.
-    """
-
-    id: str
-    region: str
-    function: str
-    version: str
-    state: str
-    memory_bytes: int | None
-    cpu_us: int | None
-    age_s: float
-    invocations: int
-    tenant: str | None = None
-
-
-class PoolLevel(msgspec.Struct, frozen=True, kw_only=True):
-    """How many blank environments of a runtime are ready and how many shall be; GET /pools answers a list of them."""
-
-    runtime: str
-    ready: int
-    wanted: int
 
 
 class ProvisionedRequest(msgspec.Struct, frozen=True, kw_only=True):

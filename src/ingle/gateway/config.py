@@ -2,7 +2,7 @@
 
 import msgspec
 
-from ingle.transport import Links
+from ingle.links.tokens import Links
 
 
 class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,8 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
-from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
+from ingle.environments import VersionKey
+from ingle.links.gateway_worker import EnvironmentReport, EnvironmentStarted, PoolLevel
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
 from ingle.telemetry import INIT_SECONDS, INVOKE_SECONDS, DiskReport, Histogram, LogStatistics

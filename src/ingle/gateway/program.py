@@ -1,6 +1,7 @@
 """The gateway's program."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ from ingle.gateway.invocations.invoke import Invoker
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.urls.index import UrlIndex
 from ingle.gateway.urls.urls import Urls
+from ingle.links.endpoint import Endpoint
+from ingle.links.gateway_worker import WorkerClient
+from ingle.links.tokens import is_linked
 from ingle.routing import FunctionRoute, RoutingChange, RoutingSnapshot
 from ingle.transport import (
     Exchange,
@@ -36,7 +40,6 @@ from ingle.transport import (
     Intake,
     Lifeline,
     adopt_listener,
-    is_linked,
     serve_http,
     unix_listener,
 )
@@ -187,12 +190,15 @@ async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
     run_dir = Path(settings.run_dir)
     clock = SystemClock()
     control = HttpClient(str(run_dir / "control.sock"))
-    control_link = HttpClient(str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway)
+    control_link = Endpoint(
+        address=str(run_dir / "control-gateway.sock"), token=settings.links.control_gateway
+    ).connect()
     metrics = Metrics(settings.isolation)
     place = run_dir / "worker.sock"
     ages = Ages(idle_s=settings.idle_expiry_s, most_s=settings.environment_hours * 3600)
-    leading = HttpClient(str(place), token=settings.links.worker)
-    fleet = Fleet(leading, clock, ages, metrics, Scaling(), settings.concurrency_limit * 5 // 2)
+    fleet = Fleet(
+        _connect_worker(settings, place), clock, ages, metrics, Scaling(), settings.concurrency_limit * 5 // 2
+    )
     admission = Admission(limit=settings.concurrency_limit)
     authenticator = Authenticator(control_link, clock)
     intake = Intake(intake_limit_bytes())
@@ -203,7 +209,7 @@ async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
     door = ControlDoor(settings.links.gateway, routing, Deliveries(invoker, metrics))
     internal = await serve_http(door, unix_listener(run_dir / "gateway.sock"))
     await _fetch_routes(routing)
-    workers = Workers(place, settings.links.worker, fleet, routing.begin)
+    workers = Workers(place, partial(_connect_worker, settings), fleet, routing.begin)
     tasks = [asyncio.create_task(workers.follow()), asyncio.create_task(fleet.sweep())]
     observation = Observation(settings.account, authenticator, metrics, fleet, control_link)
     health = Health(settings.installation, settings.isolation, control_link, fleet)
@@ -220,6 +226,10 @@ async def serve_gateway(settings: GatewaySettings, lifeline: Lifeline) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _connect_worker(settings: GatewaySettings, path: Path) -> WorkerClient:
+    return WorkerClient(Endpoint(address=str(path), token=settings.links.worker))
 
 
 async def _fetch_routes(routing: Routing) -> None:

@@ -1,17 +1,15 @@
 """Bytes between processes: HTTP/1.1 server and client, Unix sockets, mutual TLS, handed-over listeners."""
 
 from ingle.transport.exchange import Exchange
-from ingle.transport.http_client import ClientResponse, ConnectionFailedError, HttpClient
+from ingle.transport.http_client import ClientResponse, ConnectionFailedError, HttpClient, TcpAddress
 from ingle.transport.http_server import BadRequestRenderer, Handler, HttpServer, serve_http
 from ingle.transport.intake import Holding, Intake, IntakeFullError, physical_memory_bytes
 from ingle.transport.lifeline import SIGNALS, Lifeline, was_signalled_within
 from ingle.transport.limits import ServerLimits
-from ingle.transport.links import LINK_HEADER, Links, is_linked
 from ingle.transport.listeners import adopt_listener, tcp_listener, unix_listener
-from ingle.transport.messages import BodyTooLargeError, DisconnectedError, Headers
+from ingle.transport.messages import BodyTooLargeError, DisconnectedError, Headers, IncomingBody, WriteGate
 
 __all__ = [
-    "LINK_HEADER",
     "SIGNALS",
     "BadRequestRenderer",
     "BodyTooLargeError",
@@ -24,13 +22,14 @@ __all__ = [
     "Holding",
     "HttpClient",
     "HttpServer",
+    "IncomingBody",
     "Intake",
     "IntakeFullError",
     "Lifeline",
-    "Links",
     "ServerLimits",
+    "TcpAddress",
+    "WriteGate",
     "adopt_listener",
-    "is_linked",
     "physical_memory_bytes",
     "serve_http",
     "tcp_listener",

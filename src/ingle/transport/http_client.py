@@ -1,17 +1,30 @@
 """An HTTP/1.1 client for the links between Ingle's programs: keep-alive connections, streaming both ways."""
 
 import asyncio
+import dataclasses
 import socket
+import ssl
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any, cast
 
 import httptools
 
-from ingle.transport.links import LINK_HEADER
 from ingle.transport.messages import DisconnectedError, Headers, IncomingBody, WriteGate
 from ingle.values import IngleError
 
 _TRAILER_LIMIT = 64
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class TcpAddress:
+    """Where a peer on another machine listens; the context holds its authority, and our own certificate."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext
+
+    def __repr__(self) -> str:
+        return f"TcpAddress({self.host}:{self.port})"
 
 
 class ConnectionFailedError(IngleError):
@@ -218,17 +231,16 @@ class _ClientConnection(asyncio.Protocol):
 
 
 class HttpClient:
-    """Requests to one peer, a Unix socket, over a pool of keep-alive connections; the last used is used first.
+    """Requests to one peer over a pool of keep-alive connections; the last used is used first.
 
-    `token` is sent as the link's token with every request.
+    An address that is a text is the path of a Unix socket. The headers `always` go with every request.
     """
 
-    def __init__(self, path: str, *, token: str = "") -> None:
-        self._path = path
+    def __init__(self, address: str | TcpAddress, *, always: Headers = ()) -> None:
+        self._address = address
         self._idle: list[_ClientConnection] = []
         self._all: set[_ClientConnection] = set()
-        link = b"%b: %b\r\n" % (LINK_HEADER, token.encode()) if token else b""
-        self._head = b" HTTP/1.1\r\nhost: ingle\r\n" + link
+        self._head = b" HTTP/1.1\r\nhost: ingle\r\n" + b"".join([b"%b: %b\r\n" % pair for pair in always])
         self._bare_head = b" HTTP/1.1\r\n"
 
     async def request(
@@ -243,11 +255,11 @@ class HttpClient:
         """Send a request and return the response as soon as its head is here.
 
         A body that is an iterator goes out chunked, or as it is where `headers` hold content-length. With `as_is` the
-        headers are sent just as given: no Host and no link token is added. Raises ConnectionFailedError where nothing
+        headers are sent just as given: nothing is added. Raises ConnectionFailedError where nothing
         was sent, DisconnectedError where the answer did not come.
         """
         pieces = [method, b" ", target, self._bare_head if as_is else self._head]
-        pieces.extend(b"%b: %b\r\n" % pair for pair in headers)
+        pieces += [b"%b: %b\r\n" % pair for pair in headers]
         if isinstance(body, bytes):
             pieces.append(b"content-length: %d\r\n\r\n" % len(body))
             pieces.append(body)
@@ -316,11 +328,16 @@ class HttpClient:
         return None
 
     async def _connect(self) -> _ClientConnection:
-        loop = asyncio.get_running_loop()
+        loop, address = asyncio.get_running_loop(), self._address
         try:
-            _, connection = await loop.create_unix_connection(lambda: _ClientConnection(self), self._path)
+            if isinstance(address, str):
+                _, connection = await loop.create_unix_connection(lambda: _ClientConnection(self), address)
+            else:
+                _, connection = await loop.create_connection(
+                    lambda: _ClientConnection(self), address.host, address.port, ssl=address.tls
+                )
         except (OSError, socket.gaierror) as error:
-            raise ConnectionFailedError(f"can't connect to {self._path}: {error.strerror}") from error
+            raise ConnectionFailedError(f"can't connect to {address}: {error.strerror}") from error
         self._all.add(connection)
         return connection
 

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from ingle.transport import Links
+from ingle.links.tokens import Links
 
 
 class RuntimeEntry(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from ingle.transport import HttpClient, Lifeline, serve_http, unix_listener
+from ingle.links.endpoint import Endpoint
+from ingle.links.gateway_worker import WorkerDoor
+from ingle.transport import Lifeline, serve_http, unix_listener
 from ingle.worker.apis.role_credentials import ContainerCredentials
 from ingle.worker.config import WorkerSettings
 from ingle.worker.door import Agent
@@ -62,7 +64,7 @@ async def serve_worker(settings: WorkerSettings, lifeline: Lifeline) -> None:
     """Run the worker until it is told to stop; then finish what is in flight and stop every environment."""
     run_dir = Path(settings.run_dir)
     loop = asyncio.get_running_loop()
-    control = HttpClient(str(run_dir / "control-worker.sock"), token=settings.links.control_worker)
+    control = Endpoint(address=str(run_dir / "control-worker.sock"), token=settings.links.control_worker).connect()
     driver = _make_driver(settings)
     await _connect(driver)
     loader = Loader(control, Path(settings.chunks_dir), driver)
@@ -70,8 +72,8 @@ async def serve_worker(settings: WorkerSettings, lifeline: Lifeline) -> None:
     credentials = ContainerCredentials()
     births = Births(driver, loader, shipper, settings.runtimes, credentials)
     environments = Environments(driver, births, credentials, Reports(control))
-    agent = Agent(environments, driver, settings.links.worker)
-    server = await serve_http(agent, unix_listener(run_dir / settings.socket))
+    agent = Agent(environments, driver)
+    server = await serve_http(WorkerDoor(settings.links.worker, agent), unix_listener(run_dir / settings.socket))
     tasks = [
         asyncio.create_task(shipper.run()),
         asyncio.create_task(environments.freeze_idle()),

@@ -8,19 +8,19 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 from http_wire import settle
 from memory_oracle import PIECE_BYTES, leaves_nothing
 from signing import sign
 
 from ingle.control.events.event_queue import Delivery, EventQueue
-from ingle.environments import NotStarted, VersionKey
+from ingle.environments import VersionKey
 from ingle.gateway.callers.authenticate import Authenticator
 from ingle.gateway.fleet.fleet import Ages, Fleet
 from ingle.gateway.fleet.scaling import Scaling
 from ingle.gateway.metrics import Metrics
 from ingle.keys import FileRootKey, Keyring
+from ingle.links.gateway_worker import Endpoint, WorkerClient
 from ingle.store import EventRepository, open_queue
 from ingle.transport import DisconnectedError, Exchange, HttpClient, HttpServer, Intake, serve_http, unix_listener
 from ingle.values import FunctionArn, IngleError, SystemClock
@@ -197,11 +197,11 @@ async def test_a_signature_that_nobody_can_check_leaves_no_memory(tmp_path: Path
 
 async def test_an_environment_that_does_not_start_leaves_no_memory(tmp_path: Path) -> None:
     key = VersionKey(account="000000000000", region="us-east-1", function="f", version="1", revision="r")
-    client = HttpClient(str(tmp_path / "worker"))
+    client = WorkerClient(Endpoint(address=str(tmp_path / "worker")))
     fleet = Fleet(client, SystemClock(), Ages(idle_s=60, most_s=600), Metrics(), Scaling(), tenant_limit=2)
 
     async def refuses(exchange: Exchange) -> None:
-        exchange.respond(503, (), msgspec.json.encode(NotStarted(message="no room", code="")))
+        exchange.respond(503, (), b'{"message":"no room"}')
 
     async def ask(source: random.Random) -> None:
         await holding(held(fleet.wait(key)))

@@ -10,12 +10,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from ingle.environments import Event, State, VersionKey, advance
 from ingle.gateway.fleet.admission import Admission
 from ingle.gateway.fleet.assignment import Environment, Pool
+from ingle.links.gateway_worker import Endpoint, WorkerClient
 from ingle.protocol import AwsError
-from ingle.transport import HttpClient
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
 
-WORKER = HttpClient("/nowhere")
+WORKER = WorkerClient(Endpoint(address="/nowhere"))
 FUNCTION = ("0", "r", "f")
 
 

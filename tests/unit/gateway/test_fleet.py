@@ -1,18 +1,18 @@
-"""The gateway's environments against a real worker socket that says what the test wants."""
+"""The gateway's environments against a worker that says what the test wants."""
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import msgspec
 import pytest
+from quiet_worker import QuietWorker
 
-from ingle.environments import EnvironmentStarted, NotStarted, State, VersionKey
+from ingle.environments import State, VersionKey
 from ingle.gateway.fleet.fleet import Ages, Fleet, NotStartedError
 from ingle.gateway.fleet.scaling import BURST, Scaling
 from ingle.gateway.metrics import Metrics
+from ingle.links.gateway_worker import EnvironmentStarted, MemoryWorker, StartEnvironment, StartRefusedError
 from ingle.protocol import AwsError
-from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="$LATEST", revision="r")
 
@@ -30,40 +30,39 @@ class Clock:
         return int(self.seconds * 1e9)
 
 
-class Worker:
+class Worker(QuietWorker):
     """Answers starts and deletions, and remembers them."""
 
     def __init__(self) -> None:
-        self.started = 0
+        super().__init__()
         self.deleted: list[str] = []
         self.refuses = self.fails = False
         self.code = ""
         self.serves_once = False
         self.changed = asyncio.Event()
 
-    def __call__(self, exchange: Exchange) -> None:
-        if exchange.method == b"DELETE":
-            self.deleted.append(exchange.target.rpartition(b"/")[2].decode())
-            exchange.respond(202, ())
-        elif self.fails:
-            exchange.respond(500, ())
-        elif self.refuses:
-            exchange.respond(503, (), msgspec.json.encode(NotStarted(message="no room", code=self.code)))
-        else:
-            self.started += 1
-            made = EnvironmentStarted(environment_id=str(self.started), init_failed=False, serves_once=self.serves_once)
-            exchange.respond(201, (), msgspec.json.encode(made))
+    async def end(self, identifier: bytes) -> None:
+        self.deleted.append(identifier.decode())
         self.changed.set()
+
+    async def start(self, wanted: StartEnvironment) -> EnvironmentStarted:
+        self.changed.set()
+        if self.fails:
+            raise RuntimeError("a mistake of ours")
+        if self.refuses:
+            raise StartRefusedError("no room", self.code)
+        self.started += 1
+        return EnvironmentStarted(environment_id=str(self.started), init_failed=False, serves_once=self.serves_once)
 
 
 class World:
     """A fleet, its worker, its clock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self) -> None:
         self.clock, self.worker = Clock(), Worker()
         self.scaling = Scaling()
         self.fleet = Fleet(
-            HttpClient(str(path)), self.clock, Ages(idle_s=60, most_s=600), Metrics(), self.scaling, tenant_limit=2
+            MemoryWorker(self.worker), self.clock, Ages(idle_s=60, most_s=600), Metrics(), self.scaling, tenant_limit=2
         )
 
     async def until_deleted(self, count: int) -> None:
@@ -73,13 +72,11 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path / "w.sock")
-    server = await serve_http(made.worker, unix_listener(tmp_path / "w.sock"))
+async def world() -> AsyncIterator[World]:
+    made = World()
     sweeping = asyncio.create_task(made.fleet.sweep())
     yield made
     sweeping.cancel()
-    await server.drain(0)
 
 
 async def test_an_environment_that_is_busy_while_the_sweep_comes_by_is_kept(world: World) -> None:
@@ -241,7 +238,7 @@ async def test_what_is_too_old_ends_once_it_has_served(world: World) -> None:
     assert (await world.fleet.wait(KEY)).identifier == "3"
 
 
-async def test_provisioned_environments_are_replaced_before_they_end(world: World, tmp_path: Path) -> None:
+async def test_provisioned_environments_are_replaced_before_they_end(world: World) -> None:
     function = (KEY.account, KEY.region, KEY.function)
     world.fleet.provision(function, {KEY: 2})
     async with asyncio.timeout(10):
@@ -257,13 +254,12 @@ async def test_provisioned_environments_are_replaced_before_they_end(world: Worl
 
 
 async def test_when_another_worker_leads_what_serves_goes_on_and_the_rest_is_made_anew(
-    world: World, tmp_path: Path
+    world: World,
 ) -> None:
     successor = Worker()
-    server = await serve_http(successor, unix_listener(tmp_path / "next.sock"))
     idle, busy = await asyncio.gather(world.fleet.wait(KEY), world.fleet.wait(KEY))
     world.fleet.give_back(idle)
-    world.fleet.lead(HttpClient(str(tmp_path / "next.sock")))
+    world.fleet.lead(MemoryWorker(successor))
     await world.until_deleted(1)
     assert busy.state is State.BUSY
     assert world.fleet.take_nowait(KEY) is None
@@ -272,4 +268,3 @@ async def test_when_another_worker_leads_what_serves_goes_on_and_the_rest_is_mad
     world.fleet.give_back(busy)
     await world.until_deleted(2)
     assert (world.worker.started, successor.deleted) == (2, [])
-    await server.drain(0)

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from ingle.environments import EnvironmentReport, EnvironmentStarted, PoolLevel, VersionKey
+from ingle.environments import VersionKey
 from ingle.gateway.metrics import FunctionMetrics, Metrics, WorkerFacts
+from ingle.links.gateway_worker import EnvironmentReport, EnvironmentStarted, PoolLevel
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
 from ingle.telemetry import DiskReport, Histogram, LogStatistics

@@ -9,13 +9,11 @@ import pytest
 from http_wire import echo, serving, settle
 
 from ingle.transport import (
-    LINK_HEADER,
     BodyTooLargeError,
     ConnectionFailedError,
     DisconnectedError,
     Exchange,
     HttpClient,
-    is_linked,
 )
 from ingle.values import STREAM_BUFFER_BYTES
 
@@ -94,22 +92,14 @@ async def test_a_request_says_who_asks_and_how_long_it_is(tmp_path: Path) -> Non
         await echo(exchange)
 
     async with serving(tmp_path / "s", handler):
-        client = HttpClient(str(tmp_path / "s"), token="secret")
+        client = HttpClient(str(tmp_path / "s"), always=((b"x-always", b"1"),))
         response = await client.request(b"POST", b"/a?b", ((b"name", b"value"),), b"body")
         assert (response.status, await response.read(100)) == (200, b"POST /a?b body")
-        link = (LINK_HEADER, b"secret")
-        assert heads == [[(b"host", b"ingle"), link, (b"name", b"value"), (b"content-length", b"4")]]
-        assert is_linked(heads[0], "secret")
+        always = (b"x-always", b"1")
+        assert heads == [[(b"host", b"ingle"), always, (b"name", b"value"), (b"content-length", b"4")]]
         await client.request(b"GET", b"/", ((b"host", b"as.is"),), as_is=True)
         assert heads[1] == [(b"host", b"as.is"), (b"content-length", b"0")]
         client.close()
-
-
-def test_a_link_is_known_by_its_token_alone() -> None:
-    assert not is_linked([(LINK_HEADER, b"")], "")
-    assert not is_linked([], "secret")
-    assert not is_linked([(LINK_HEADER, b"secre")], "secret")
-    assert not is_linked([(LINK_HEADER, b"x"), (LINK_HEADER, b"secret")], "secret")
 
 
 async def test_a_connection_that_was_closed_meanwhile_is_not_used_again(tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 import asyncio
 from pathlib import Path
 
-from ingle.transport import HttpClient, serve_http, unix_listener
-from ingle.transport.links import LINK_HEADER
+import pytest
+
+from ingle.links.gateway_worker import Endpoint, WorkerClient, WorkerDoor, WorkerLeaving
+from ingle.transport import DisconnectedError, HttpClient, serve_http, unix_listener
 from ingle.worker.apis.role_credentials import ContainerCredentials
 from ingle.worker.door import Agent
 from ingle.worker.drivers import ProcessDriver
@@ -19,20 +21,21 @@ async def test_a_gateway_that_is_gone_takes_no_change_away_from_its_successor(tm
     control, driver, credentials = HttpClient("nobody"), ProcessDriver(tmp_path, insecure=True), ContainerCredentials()
     births = Births(driver, Loader(control, tmp_path, driver), LogShipper(control), [], credentials)
     environments = Environments(driver, births, credentials, Reports(control))
-    server = await serve_http(Agent(environments, driver, "token"), unix_listener(tmp_path / "w.sock"))
-    request = b"GET /environments/changes HTTP/1.1\r\nhost: x\r\n%b: token\r\n\r\n" % LINK_HEADER
+    path = tmp_path / "w.sock"
+    server = await serve_http(WorkerDoor("token", Agent(environments, driver)), unix_listener(path))
+    endpoint = Endpoint(address=str(path), token="token")
     async with asyncio.timeout(10):
-        for is_last in (False, True):
-            reader, writer = await asyncio.open_unix_connection(tmp_path / "w.sock")
-            writer.write(request)
-            await reader.readuntil(b'{"event":"hello"}\n')
-            if not is_last:
-                writer.close()
-                await writer.wait_closed()
-                while server.tasks:
-                    await asyncio.sleep(0.001)
+        first = WorkerClient(endpoint)
+        listening = asyncio.ensure_future(anext(first.changes()))
+        while not server.tasks:
+            await asyncio.sleep(0.001)
+        first.close()
+        with pytest.raises(DisconnectedError):
+            await listening
+        while server.tasks:
+            await asyncio.sleep(0.001)
+        successor = WorkerClient(endpoint)
         environments.leave()
-        await reader.readuntil(b'{"event":"leaving"}\n')
-        writer.close()
-        await writer.wait_closed()
+        assert await anext(successor.changes()) == WorkerLeaving()
+        successor.close()
     await server.drain(0)

@@ -3,18 +3,17 @@
 import asyncio
 import gc
 import weakref
-from collections.abc import AsyncIterator
 from functools import partial
-from pathlib import Path
 
 import msgspec
 import pytest
 from assignments import KEY, sample_assignment
+from quiet_worker import QuietWorker
 
-from ingle.environments import StartEnvironment, State
+from ingle.environments import State
 from ingle.gateway.fleet.templates import Templates, wanted_templates
+from ingle.links.gateway_worker import MemoryWorker
 from ingle.routing import FunctionRoute, VersionRoute
-from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 from ingle.worker.environment.beginnings import RestoreFailedError, check_restored
 from ingle.worker.host.ahead import Ahead
 from ingle.worker.journal.platform_events import TIMEOUT, failed
@@ -30,19 +29,11 @@ A, B = (
 
 
 @pytest.fixture
-async def told(tmp_path: Path) -> AsyncIterator[tuple[Templates, "asyncio.Queue[str]"]]:
+async def told() -> tuple[Templates, "asyncio.Queue[str]"]:
     """Templates, and what their worker hears."""
-    heard: asyncio.Queue[str] = asyncio.Queue()
-
-    async def serve(exchange: Exchange) -> None:
-        key = msgspec.json.decode(await exchange.read(4096), type=StartEnvironment).version
-        heard.put_nowait(f"{exchange.method.decode()} {key.function}:{key.version}")
-        exchange.respond(202, ())
-
-    server = await serve_http(serve, unix_listener(tmp_path / "worker.sock"))
-    worker = HttpClient(str(tmp_path / "worker.sock"))
-    yield Templates(lambda: worker), heard
-    await server.drain(0)
+    handler = QuietWorker()
+    worker = MemoryWorker(handler)
+    return Templates(lambda: worker), handler.heard
 
 
 async def test_a_worker_hears_once_of_what_is_wanted_and_of_what_is_not_any_more(
@@ -50,14 +41,14 @@ async def test_a_worker_hears_once_of_what_is_wanted_and_of_what_is_not_any_more
 ) -> None:
     templates, heard = told
     templates.want(wanted_templates([A]))
-    assert await heard.get() == "POST a:1"
+    assert await heard.get() == "want a:1"
     templates.want(wanted_templates([A, B]))
-    assert await heard.get() == "POST b:1"
+    assert await heard.get() == "want b:1"
     templates.want(wanted_templates([B]))
-    assert await heard.get() == "DELETE a:1"
+    assert await heard.get() == "forget a:1"
     templates.forget()
     templates.want(wanted_templates([B]))
-    assert await heard.get() == "POST b:1"
+    assert await heard.get() == "want b:1"
     assert heard.empty()
 
 

@@ -9,8 +9,8 @@ import msgspec
 from ingle.app.config import Installation, Options, packages_dir
 from ingle.control import ControlSettings, UrlSettings
 from ingle.gateway import GatewaySettings
+from ingle.links.tokens import Links
 from ingle.spawner.runtimes import Runtime
-from ingle.transport import Links
 from ingle.worker import RuntimeEntry, WorkerSettings
 
 

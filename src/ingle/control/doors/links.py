@@ -24,11 +24,13 @@ from ingle.environments import (
     VersionKey,
 )
 from ingle.functions import Function, Version
+from ingle.links.invocation import parse_invocation
+from ingle.links.tokens import is_linked
 from ingle.protocol import sigv4
 from ingle.queues import EventNotKeptError, QueueFullError
 from ingle.store import FunctionRepository
 from ingle.telemetry import LogBatchFacts, read_disk
-from ingle.transport import Exchange, is_linked
+from ingle.transport import Exchange
 from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, FunctionArn, parse_function_arn
 
 _log = structlog.get_logger("ingle.control")
@@ -78,17 +80,14 @@ class GatewayLink:
 
     async def _accept(self, exchange: Exchange) -> None:
         """Keep an event; the answer comes once it is durable."""
-        payload = await exchange.read(EVENT_LIMIT_BYTES)
-        told = dict(exchange.headers)
-        arn = parse_function_arn(told[b"x-ingle-arn"].decode())
+        event = parse_invocation(exchange.headers, await exchange.read(EVENT_LIMIT_BYTES))
+        arn = parse_function_arn(event.arn.decode())
         if self._functions.find(arn.account, arn.region, arn.name) is None:
             exchange.respond(404, ())
             return
         try:
-            delivery = Delivery(
-                trace=told[b"x-amzn-trace-id"], payload=payload, tenant=told.get(b"x-amz-tenant-id", b"")
-            )
-            await self._events.accept(arn, told[b"x-ingle-request-id"].decode(), delivery)
+            delivery = Delivery(trace=event.trace, payload=event.payload, tenant=event.tenant.encode())
+            await self._events.accept(arn, event.request_id.decode(), delivery)
         except QueueFullError as error:
             exchange.respond(429, (), str(error).encode())
         except EventNotKeptError:

@@ -16,6 +16,7 @@ from ingle.control.events.destinations import Destinations
 from ingle.control.events.event_queue import Delivery, EventQueue, Onward
 from ingle.control.events.processor import Processor
 from ingle.functions import LATEST, EventInvokeConfig, Function
+from ingle.links.invocation import Invocation, render_invocation
 from ingle.queues import (
     Agenda,
     Answered,
@@ -238,15 +239,15 @@ class Dispatcher:
 
     async def _invoke(self, lane: _Lane, event: QueuedEvent, delivery: Delivery) -> tuple[Outcome, Answered | None]:
         """Return how an attempt went, and what the function answered where a destination may want to know."""
-        headers = [
-            (b"x-ingle-request-id", event.request_id.encode()),
-            (b"x-ingle-arn", str(event.arn).encode()),
-            (b"x-amzn-trace-id", delivery.trace),
-        ]
-        if delivery.tenant:
-            headers.append((b"x-amz-tenant-id", delivery.tenant))
+        invocation = Invocation(
+            request_id=event.request_id.encode(),
+            arn=str(event.arn).encode(),
+            trace=delivery.trace,
+            tenant=delivery.tenant.decode(),
+            payload=delivery.payload,
+        )
         began_s = time.monotonic()
-        answer = await self._gateway.request(b"POST", b"/deliveries", headers, delivery.payload)
+        answer = await self._gateway.request(b"POST", b"/deliveries", render_invocation(invocation), delivery.payload)
         body = bytearray()
         keeps = self._destinations.are_configured(event)
         async for chunk in answer.chunks():

@@ -4,7 +4,8 @@ from typing import Protocol
 
 from ingle.gateway.answers.relay import relay
 from ingle.gateway.answers.streaming import relay_events
-from ingle.transport import ClientResponse, Exchange, Headers
+from ingle.links.gateway_worker import Answer
+from ingle.transport import Exchange, Headers
 
 
 class Reply(Protocol):
@@ -17,7 +18,7 @@ class Reply(Protocol):
         """Answer with what is here as a whole."""
         ...
 
-    async def relay(self, answer: ClientResponse, headers: Headers) -> None:
+    async def relay(self, answer: Answer, headers: Headers) -> None:
         """Answer with what is still coming, and take it to its end, whether or not the caller is still there."""
         ...
 
@@ -34,7 +35,7 @@ class PlainReply:
     def respond(self, headers: Headers, body: bytes) -> None:
         self._exchange.respond(200, headers, body)
 
-    async def relay(self, answer: ClientResponse, headers: Headers) -> None:
+    async def relay(self, answer: Answer, headers: Headers) -> None:
         await relay(answer, self._exchange, 200, headers)
 
 
@@ -50,5 +51,5 @@ class EventReply:
     def respond(self, headers: Headers, body: bytes) -> None:
         raise RuntimeError("a stream is relayed")
 
-    async def relay(self, answer: ClientResponse, headers: Headers) -> None:
+    async def relay(self, answer: Answer, headers: Headers) -> None:
         await relay_events(answer, self._exchange, 200, headers)

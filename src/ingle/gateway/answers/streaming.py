@@ -4,13 +4,13 @@ Each piece that the worker passes on is a PayloadChunk. InvokeComplete ends them
 error: the status is 200 whatever happens once the function has begun to answer.
 """
 
-import base64
 import contextlib
 
 import msgspec
 
+from ingle.links.gateway_worker import Answer
 from ingle.protocol import event_stream
-from ingle.transport import ClientResponse, DisconnectedError, Exchange, Headers
+from ingle.transport import DisconnectedError, Exchange, Headers
 from ingle.values import RESPONSE_LIMIT_BYTES
 
 PREFIX = b"/2021-11-15/functions/"
@@ -28,7 +28,7 @@ class _Ending(msgspec.Struct, kw_only=True, omit_defaults=True):
     log_result: str = msgspec.field(name="LogResult", default="")
 
 
-async def relay_events(answer: ClientResponse, exchange: Exchange, status: int, headers: Headers) -> None:
+async def relay_events(answer: Answer, exchange: Exchange, status: int, headers: Headers) -> None:
     """Stream a worker's answer to a client as events; what comes when the client has gone is read and dropped."""
     kept = [pair for pair in headers if pair[0] not in _TOLD_AT_THE_END]
     exchange.start(status, [*kept, (b"content-type", event_stream.CONTENT_TYPE)])
@@ -42,20 +42,19 @@ async def relay_events(answer: ClientResponse, exchange: Exchange, status: int, 
     exchange.finish()
 
 
-async def _relay_chunks(answer: ClientResponse, exchange: Exchange) -> _Ending:
+async def _relay_chunks(answer: Answer, exchange: Exchange) -> _Ending:
     """Pass the payload on and return how it ended; an answer that is an error as a whole has no payload."""
-    error = answer.header(b"x-amz-function-error")
-    if error is not None:
+    error = answer.function_error
+    if error:
         details = await answer.read(RESPONSE_LIMIT_BYTES)
-        log = answer.header(b"x-amz-log-result") or b""
-        return _Ending(error_code=error.decode(), error_details=_text(details), log_result=log.decode())
+        return _Ending(error_code=error.decode(), error_details=_text(details), log_result=answer.log_result.decode())
     async for piece in answer.chunks():
         await _write(exchange, event_stream.render_event(_CHUNK, piece))
-    told = dict([*answer.headers, *answer.trailers])
+    ending = answer.ending
     return _Ending(
-        error_code=told.get(b"x-ingle-error-code", b"").decode(),
-        error_details=_text(base64.b64decode(told.get(b"x-ingle-error-details", b""))),
-        log_result=told.get(b"x-amz-log-result", b"").decode(),
+        error_code=ending.error_code.decode(),
+        error_details=_text(ending.error_details),
+        log_result=ending.log_result.decode(),
     )
 
 

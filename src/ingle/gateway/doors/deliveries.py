@@ -2,8 +2,9 @@
 
 from ingle.gateway.answers.reply import PlainReply
 from ingle.gateway.doors.front_door import answer_error
-from ingle.gateway.invocations.invoke import TENANT, Invoker
+from ingle.gateway.invocations.invoke import Invoker
 from ingle.gateway.metrics import Metrics
+from ingle.links.invocation import parse_invocation
 from ingle.protocol import AwsError
 from ingle.transport import Exchange
 from ingle.values import EVENT_LIMIT_BYTES, parse_function_arn
@@ -20,13 +21,10 @@ class Deliveries:
 
     async def run(self, exchange: Exchange) -> None:
         """Answer one delivery."""
-        payload = await exchange.read(EVENT_LIMIT_BYTES)
-        told = dict(exchange.headers)
-        names = (b"x-ingle-request-id", b"x-ingle-arn", b"x-amzn-trace-id", TENANT)
-        headers = [(name, told[name]) for name in names if name in told]
-        arn = parse_function_arn(told[b"x-ingle-arn"].decode())
+        invocation = parse_invocation(exchange.headers, await exchange.read(EVENT_LIMIT_BYTES))
+        arn = parse_function_arn(invocation.arn.decode())
         try:
-            await self._invoker.run_event(arn, headers, payload, PlainReply(exchange))
+            await self._invoker.run_event(arn, invocation, PlainReply(exchange))
         except AwsError as error:
             self._metrics.refused(error)
             answer_error(exchange, error)

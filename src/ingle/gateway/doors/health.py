@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from ingle.gateway.fleet.fleet import Fleet
+from ingle.links.gateway_worker import LinkRefusedError, Worker
 from ingle.telemetry import DiskReport
 from ingle.transport import Exchange, HttpClient
 from ingle.values import IngleError
@@ -23,8 +24,8 @@ class Health:
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer 200 where an invocation would be served, else 503 and why not."""
-        control, control_problem = await _ask("control", self._control)
-        _, worker_problem = await _ask("worker", self._fleet.worker)
+        control, control_problem = await _ask_control(self._control)
+        worker_problem = await _ask_worker(self._fleet.worker)
         problems = [problem for problem in (control_problem, worker_problem) if problem]
         status = "unavailable" if problems else "ok"
         disk = _read_disk(control)
@@ -36,14 +37,24 @@ class Health:
         exchange.respond(503 if status == "unavailable" else 200, ((b"content-type", b"application/json"),), body)
 
 
-async def _ask(name: str, link: HttpClient) -> tuple[bytes, str]:
-    """Return what a program says of itself, and what is wrong with it: nothing where it is well."""
+async def _ask_control(link: HttpClient) -> tuple[bytes, str]:
+    """Return what control says of itself, and what is wrong with it: nothing where it is well."""
     try:
         response = await link.request(b"GET", b"/health")
         told = await response.read(4096)
     except IngleError:
-        return b"", f"{name} can't be reached"
-    return told, "" if response.status == 200 else f"{name} is not ready"
+        return b"", "control can't be reached"
+    return told, "" if response.status == 200 else "control is not ready"
+
+
+async def _ask_worker(worker: Worker) -> str:
+    """Return what is wrong with the worker: nothing where it is well."""
+    try:
+        return "" if await worker.is_ready() else "worker is not ready"
+    except LinkRefusedError:
+        return "worker is not ready"
+    except IngleError:
+        return "worker can't be reached"
 
 
 def _read_disk(told: bytes) -> DiskReport | None:

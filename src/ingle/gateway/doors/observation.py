@@ -7,14 +7,16 @@ names another host (DNS rebinding); a proxy on this machine says for whom it ask
 
 import contextlib
 import ipaddress
+from collections.abc import Awaitable
+from typing import TypeVar
 
 import msgspec
 
-from ingle.environments import EnvironmentReport, PoolLevel
 from ingle.gateway.callers.authenticate import Authenticator
 from ingle.gateway.callers.decision_cache import authorize
 from ingle.gateway.fleet.fleet import Fleet
 from ingle.gateway.metrics import CONTENT_TYPE, Metrics, WorkerFacts
+from ingle.links.gateway_worker import LinkRefusedError
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
 from ingle.telemetry import DiskReport, LogStatistics
@@ -22,8 +24,8 @@ from ingle.transport import Exchange, HttpClient
 from ingle.values import MIB, IngleError
 
 METRICS, ENVIRONMENTS, POOLS = b"/metrics", b"/environments", b"/pools"
+_T = TypeVar("_T")
 PATHS = (METRICS, ENVIRONMENTS, POOLS)
-_ANSWER_LIMIT_BYTES = 16 * MIB
 _BY_PROXY = frozenset({b"forwarded", b"x-forwarded-for", b"x-real-ip", b"via"})
 _AUTHORIZATION = b"authorization"
 
@@ -50,7 +52,10 @@ class Observation:
             )
             exchange.respond(200, ((b"content-type", CONTENT_TYPE),), text)
         else:
-            exchange.respond(200, ((b"content-type", b"application/json"),), await self._ask(exchange.target))
+            worker = self._fleet.worker
+            is_pools = exchange.target == POOLS
+            told = await (_tell(worker.report_pools()) if is_pools else _tell(worker.report_environments()))
+            exchange.respond(200, ((b"content-type", b"application/json"),), msgspec.json.encode(told))
 
     async def _check_signed(self, exchange: Exchange) -> None:
         if exchange.header(_AUTHORIZATION) is None:
@@ -60,8 +65,8 @@ class Observation:
 
     async def _facts(self) -> WorkerFacts:
         with contextlib.suppress(AwsError):
-            environments = msgspec.json.decode(await self._ask(ENVIRONMENTS), type=list[EnvironmentReport])
-            pools = msgspec.json.decode(await self._ask(POOLS), type=list[PoolLevel])
+            environments = await _tell(self._fleet.worker.report_environments())
+            pools = await _tell(self._fleet.worker.report_pools())
             return WorkerFacts(is_up=True, environments=environments, pools=pools)
         return WorkerFacts()
 
@@ -83,15 +88,14 @@ class Observation:
             return msgspec.json.decode(await answer.read(MIB), type=DiskReport)
         return None
 
-    async def _ask(self, target: bytes) -> bytes:
-        try:
-            answer = await self._fleet.worker.request(b"GET", target)
-            body = await answer.read(_ANSWER_LIMIT_BYTES)
-        except IngleError:
-            raise AwsError("ServiceUnavailableException", "The worker can't be reached; try again.") from None
-        if answer.status != 200:
-            raise AwsError("ServiceUnavailableException", "The worker has no answer; try again.")
-        return body
+
+async def _tell(call: Awaitable[_T]) -> _T:
+    try:
+        return await call
+    except LinkRefusedError:
+        raise AwsError("ServiceUnavailableException", "The worker has no answer; try again.") from None
+    except IngleError:
+        raise AwsError("ServiceUnavailableException", "The worker can't be reached; try again.") from None
 
 
 def is_local(exchange: Exchange) -> bool:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ingle.environments import Event, State, VersionKey, advance
-from ingle.transport import HttpClient
+from ingle.links.gateway_worker import Worker
 
 
 @dataclasses.dataclass(slots=True, eq=False)
@@ -20,18 +20,17 @@ class Environment:
 
     identifier: str
     key: VersionKey
-    worker: HttpClient
+    worker: Worker
     state: State
     born_ns: int = 0
     idle_since_ns: int = 0
     is_provisioned: bool = False
     """Whether it is one of those that are kept initialised, whether or not anybody needs them."""
-    path: bytes = b""
-    settled_path: bytes = b""
+    name: bytes = b""
+    """The identifier as it goes over the link."""
 
     def __post_init__(self) -> None:
-        self.path = b"/environments/%b/invocations" % self.identifier.encode()
-        self.settled_path = b"/environments/%b/settled" % self.identifier.encode()
+        self.name = self.identifier.encode()
 
 
 class Pool:

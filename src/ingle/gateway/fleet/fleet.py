@@ -5,17 +5,13 @@ import dataclasses
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-import msgspec
 import structlog
 
 from ingle.environments import (
     ON_DEMAND,
     PROVISIONED,
-    EnvironmentStarted,
     Event,
-    NotStarted,
     ProvisionedLevel,
-    StartEnvironment,
     State,
     VersionKey,
     advance,
@@ -25,8 +21,8 @@ from ingle.gateway.fleet.assignment import Environment, Pool
 from ingle.gateway.fleet.provisioning import Stock, plan
 from ingle.gateway.fleet.scaling import Scaling
 from ingle.gateway.metrics import Metrics
+from ingle.links.gateway_worker import LinkRefusedError, StartEnvironment, StartRefusedError, Worker
 from ingle.protocol import AwsError
-from ingle.transport import HttpClient
 from ingle.values import Clock, IngleError
 
 _log = structlog.get_logger("ingle.gateway")
@@ -67,7 +63,7 @@ class Fleet:
 
     def __init__(
         self,
-        worker: HttpClient,
+        worker: Worker,
         clock: Clock,
         ages: Ages,
         metrics: Metrics,
@@ -96,8 +92,7 @@ class Fleet:
 
     async def _prepare(self, runtime: str) -> None:
         try:
-            response = await self.worker.request(b"POST", b"/prepare", (), runtime.encode())
-            await response.read(1024)
+            await self.worker.prepare(runtime)
         except IngleError:
             self._prepared.discard(runtime)
 
@@ -170,13 +165,12 @@ class Fleet:
         """Have the worker make and initialise an environment. Raises IngleError."""
         wanted = StartEnvironment(version=key, initialization_type=initialization_type)
         worker, born_ns = self.worker, self._clock.monotonic_ns()
-        response = await worker.request(b"POST", b"/environments", (), msgspec.json.encode(wanted))
-        body = await response.read(65536)
-        if response.status == 503:
-            raise _not_started(msgspec.json.decode(body, type=NotStarted))
-        if response.status != 201:
-            raise NotStartedError("The environment could not be started: the worker has failed.")
-        started = msgspec.json.decode(body, type=EnvironmentStarted)
+        try:
+            started = await worker.start(wanted)
+        except StartRefusedError as refusal:
+            raise _not_started(refusal) from None
+        except LinkRefusedError:
+            raise NotStartedError("The environment could not be started: the worker has failed.") from None
         self._metrics.environment_started(key, started)
         if started.serves_once and initialization_type == ON_DEMAND:  # soon it is gone again: that isn't growth
             self._scaling.give_back(_function(key))
@@ -313,13 +307,13 @@ class Fleet:
                 pool.idle, pool.ready = [], []
                 pool.provisioned.clear()
 
-    def lead(self, worker: HttpClient) -> None:
+    def lead(self, worker: Worker) -> None:
         """Have environments made by a worker from now on; what another one has made is to be replaced."""
         self.worker = worker
         self._prepared.clear()
         self._retire_idle()
 
-    def lose_worker(self, worker: HttpClient) -> None:
+    def lose_worker(self, worker: Worker) -> None:
         """Every environment of a worker is gone; those that wait get new ones."""
         lost = [one for one in self._known.values() if one.worker is worker]
         for environment in lost:
@@ -332,8 +326,7 @@ class Fleet:
     async def _delete(self, environment: Environment) -> None:
         self._known.pop(environment.identifier, None)
         try:
-            response = await environment.worker.request(b"DELETE", b"/environments/" + environment.identifier.encode())
-            await response.read(1024)
+            await environment.worker.end(environment.name)
         except IngleError:
             _log.warning("environment.not_deleted", environment=environment.identifier)
 
@@ -364,7 +357,7 @@ def _function(key: VersionKey) -> FunctionKey:
     return key.account, key.region, key.function
 
 
-def _not_started(told: NotStarted) -> AwsError:
-    if told.code:
-        return AwsError(told.code, told.message)
-    return NotStartedError(f"The environment could not be started: {told.message[:200]}")
+def _not_started(refusal: StartRefusedError) -> AwsError:
+    if refusal.code:
+        return AwsError(refusal.code, str(refusal))
+    return NotStartedError(f"The environment could not be started: {str(refusal)[:200]}")

@@ -7,10 +7,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-import msgspec
-
 from ingle.gateway.fleet.fleet import Fleet
-from ingle.transport import HttpClient
+from ingle.links.gateway_worker import EnvironmentGone, Worker
 from ingle.values import IngleError
 
 _PAUSE_S = 0.05
@@ -19,9 +17,9 @@ _PAUSE_S = 0.05
 class Workers:
     """Has the fleet know which worker leads, and what becomes of the environments of each."""
 
-    def __init__(self, place: Path, token: str, fleet: Fleet, begin: Callable[[], None]) -> None:
+    def __init__(self, place: Path, connect: Callable[[Path], Worker], fleet: Fleet, begin: Callable[[], None]) -> None:
         self._place = place
-        self._token = token
+        self._connect = connect
         self._fleet = fleet
         self._begin = begin
         """Has a worker that has just begun to lead hold what the functions need."""
@@ -41,11 +39,10 @@ class Workers:
 
     async def _follow(self, path: Path, is_leaving: asyncio.Event) -> None:
         """Follow one worker until it is gone; it starts clean, as it or we may have been restarted."""
-        worker = HttpClient(str(path), token=self._token)
+        worker = self._connect(path)
         self._fleet.lead(worker)
         try:
-            answer = await worker.request(b"POST", b"/reset")
-            await answer.read(1024)
+            await worker.reset()
             self._begin()
             await self._hear(worker, is_leaving)
         except IngleError:
@@ -54,15 +51,10 @@ class Workers:
             self._fleet.lose_worker(worker)
             is_leaving.set()
 
-    async def _hear(self, worker: HttpClient, is_leaving: asyncio.Event) -> None:
+    async def _hear(self, worker: Worker, is_leaving: asyncio.Event) -> None:
         """Hear of environments that end by themselves, and that the worker will have no others."""
-        changes = await worker.request(b"GET", b"/environments/changes")
-        pending = b""
-        async for piece in changes.chunks():
-            *lines, pending = (pending + piece).split(b"\n")
-            for line in lines:
-                told = msgspec.json.decode(line, type=dict[str, str])
-                if told["event"] == "gone":
-                    self._fleet.drop_by_id(told["environment_id"])
-                elif told["event"] == "leaving":
-                    is_leaving.set()
+        async for change in worker.changes():
+            if isinstance(change, EnvironmentGone):
+                self._fleet.drop_by_id(change.environment_id)
+            else:
+                is_leaving.set()

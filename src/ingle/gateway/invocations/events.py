@@ -1,7 +1,8 @@
 """Asynchronous invocations: handed to control, which makes them durable and has them delivered here later."""
 
+from ingle.links.invocation import Invocation, render_invocation
 from ingle.protocol import AwsError
-from ingle.transport import Headers, HttpClient
+from ingle.transport import HttpClient
 from ingle.values import EVENT_LIMIT_BYTES, IngleError
 
 
@@ -11,11 +12,12 @@ class Events:
     def __init__(self, control: HttpClient) -> None:
         self._control = control
 
-    async def accept(self, headers: Headers, payload: bytes) -> bool:
+    async def accept(self, invocation: Invocation) -> bool:
         """Return True once an event is durable, False where control has no such function.
 
-        `headers` are those of its deliveries. Raises AwsError.
+        Raises AwsError.
         """
+        payload = invocation.payload
         if len(payload) > EVENT_LIMIT_BYTES:
             raise AwsError(
                 "RequestEntityTooLargeException",
@@ -23,7 +25,7 @@ class Events:
                 " bytes)",
             )
         try:
-            answer = await self._control.request(b"POST", b"/events", headers, payload)
+            answer = await self._control.request(b"POST", b"/events", render_invocation(invocation), payload)
             told = await answer.read(1024)
         except IngleError:
             raise AwsError("ServiceUnavailableException", "The control plane is starting; try again.") from None

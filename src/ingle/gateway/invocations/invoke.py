@@ -23,9 +23,10 @@ from ingle.gateway.invocations.events import Events
 from ingle.gateway.invocations.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.invocations.settling import Settling
 from ingle.gateway.metrics import Metrics
+from ingle.links.gateway_worker import Answer, CannotServeError, Fate, Invocation
 from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
-from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange, Intake
+from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange, Headers, Intake
 from ingle.values import (
     PAYLOAD_LIMIT_BYTES,
     FunctionArn,
@@ -43,14 +44,8 @@ _CONTEXT_LIMIT = 3583
 _TRACE = re.compile(rb"[\x20-\x7e]{1,1024}")
 """A trace id that is passed on. A longer header could be the one too much for the worker's limit, behind ours."""
 TENANT = b"x-amz-tenant-id"
-_PASSED_ON = (b"x-amz-function-error", b"x-amz-log-result", b"content-type")
-_FATE = b"x-ingle-environment"
-"""What becomes of an environment that has answered: it is `gone`, or still `settling`; else it is idle."""
 _check_json = msgspec.json.Decoder().decode
 _Routes = dict[tuple[str, str, str], FunctionRoute]
-EventHeaders = list[tuple[bytes, bytes]]
-STREAM = (b"x-ingle-stream", b"1")
-"""Tells the worker to pass a streamed answer on as it comes."""
 
 
 class _Undelivered(Exception):
@@ -126,21 +121,31 @@ class Invoker:
         self._version(arn, draw)
         kind = _kind(exchange)
         payload = _check_payload(body)
-        headers = _event_headers(exchange, arn)
-        tenant = self._tenant(exchange, arn)
-        if tenant:
-            headers.insert(3, (TENANT, tenant.encode()))
+        wants_stream = _wants_stream(exchange)
+        invocation = Invocation(
+            request_id=new_request_id().encode(),
+            arn=str(arn).encode(),
+            trace=trace_of(exchange),
+            payload=payload,
+            wants_tail=_wants_tail(exchange),
+            wants_stream=wants_stream,
+            client_context=_client_context(exchange),
+            tenant=self._tenant(exchange, arn),
+        )
         if kind == b"DryRun":
-            exchange.respond(204, ((b"x-amzn-requestid", headers[0][1]),))
+            exchange.respond(204, ((b"x-amzn-requestid", invocation.request_id),))
         elif kind == b"Event":
-            if not await self._events.accept(headers[: 4 if tenant else 3], payload):
-                raise _not_found(arn)
-            exchange.respond(202, ((b"x-amzn-requestid", headers[0][1]), (b"x-amzn-trace-id", headers[2][1])))
+            await self._accept(exchange, arn, invocation)
         else:
-            reply = EventReply(exchange) if _wants_stream(exchange) else PlainReply(exchange)
-            await self.run(arn, draw, headers, payload, reply)
+            reply = EventReply(exchange) if wants_stream else PlainReply(exchange)
+            await self.run(arn, draw, invocation, reply)
 
-    async def run(self, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes, reply: Reply) -> None:
+    async def _accept(self, exchange: Exchange, arn: FunctionArn, invocation: Invocation) -> None:
+        if not await self._events.accept(invocation):
+            raise _not_found(arn)
+        exchange.respond(202, ((b"x-amzn-requestid", invocation.request_id), (b"x-amzn-trace-id", invocation.trace)))
+
+    async def run(self, arn: FunctionArn, draw: float, invocation: Invocation, reply: Reply) -> None:
         """Admit an invocation, have an environment serve it, and answer. Raises AwsError.
 
         `draw`, at random from [0, 1), decides which version of a weighted alias serves.
@@ -151,7 +156,7 @@ class Invoker:
             self._admission.admit(function, version, time.monotonic())
         except AwsError as refusal:
             await self._admit_late(function, version, refusal)
-        await self._run_admitted(arn, version, draw, headers, payload, reply)
+        await self._run_admitted(arn, version, draw, invocation, reply)
 
     async def _admit_late(self, function: FunctionKey, version: str, refusal: AwsError) -> None:
         """Admit what was refused, as soon as an environment has settled that is about to. Raises AwsError."""
@@ -159,20 +164,20 @@ class Invoker:
             raise refusal
         self._admission.admit(function, version, time.monotonic())
 
-    async def run_event(self, arn: FunctionArn, headers: EventHeaders, payload: bytes, reply: Reply) -> None:
+    async def run_event(self, arn: FunctionArn, invocation: Invocation, reply: Reply) -> None:
         """Do as `run` does for a queued event. Raises AwsError."""
         draw = random.random()  # noqa: S311
         version = self._version(arn, draw).version
         self._admission.admit_event((arn.account, arn.region, arn.name), version)
-        await self._run_admitted(arn, version, draw, headers, payload, reply)
+        await self._run_admitted(arn, version, draw, invocation, reply)
 
     async def _run_admitted(
-        self, arn: FunctionArn, version: str, draw: float, headers: EventHeaders, payload: bytes, reply: Reply
+        self, arn: FunctionArn, version: str, draw: float, invocation: Invocation, reply: Reply
     ) -> None:
         began_ns = time.monotonic_ns()
         counted = self._metrics.of(arn.region, arn.name)
         try:
-            await self._serve(reply, arn, draw, headers, payload)
+            await self._serve(reply, arn, draw, invocation)
         except AwsError as error:
             counted.service_errors += error.status >= 500
             raise
@@ -230,85 +235,73 @@ class Invoker:
             )
         return ""
 
-    async def _serve(self, reply: Reply, arn: FunctionArn, draw: float, headers: EventHeaders, payload: bytes) -> None:
-        tenant = next((value.decode() for name, value in headers if name == TENANT), "")
+    async def _serve(self, reply: Reply, arn: FunctionArn, draw: float, invocation: Invocation) -> None:
         for pause_s in (*_PAUSES_S, None):
-            key = _key(arn, self._version(arn, draw), tenant)
+            key = _key(arn, self._version(arn, draw), invocation.tenant)
             try:
                 environment = self._fleet.take_nowait(key) or await self._fleet.wait(key)
-                await self._deliver(reply, environment, headers, payload)
+                await self._deliver(reply, environment, invocation)
             except _Undelivered:
                 continue
             except NotStartedError:
                 # The worker or its spawner may be coming back, or the revision has just been replaced.
                 if pause_s is None:
                     raise
-                if _key(arn, self._version(arn, draw), tenant) == key:
+                if _key(arn, self._version(arn, draw), invocation.tenant) == key:
                     await asyncio.sleep(pause_s)
                 continue
             return
         raise AwsError("ServiceException", "No environment of the function stayed long enough to serve.")
 
-    async def _deliver(self, reply: Reply, environment: Environment, headers: EventHeaders, payload: bytes) -> None:
+    async def _deliver(self, reply: Reply, environment: Environment, invocation: Invocation) -> None:
         try:
-            answer = await environment.worker.request(b"POST", environment.path, headers, payload)
+            answer = await environment.worker.invoke(environment.name, invocation)
+        except CannotServeError:
+            self._fleet.discard(environment)
+            raise _Undelivered from None
         except ConnectionFailedError:
             self._fleet.drop(environment)
             raise _Undelivered from None
         except DisconnectedError:
             self._fleet.discard(environment)
             raise AwsError("ServiceException", "The worker was lost while the function ran.") from None
-        if answer.status != 200:
-            self._fleet.discard(environment)
-            raise _Undelivered
-        made = [
-            (b"x-amzn-requestid", headers[0][1]),
-            (b"x-amz-executed-version", environment.key.version.encode()),
-            (b"x-amzn-trace-id", headers[2][1]),
-        ]
-        fate = b""
-        for pair in answer.headers:
-            if pair[0] in _PASSED_ON:
-                made.append(pair)
-                if pair[0] == b"x-amz-function-error":
-                    self._metrics.of(environment.key.region, environment.key.function).function_errors += 1
-            elif pair[0] == _FATE:
-                fate = pair[1]
+        if answer.function_error:
+            self._metrics.of(environment.key.region, environment.key.function).function_errors += 1
+        made = _reply_headers(invocation, environment.key.version, answer)
         body = answer.body_nowait
         if body is not None and not reply.is_streaming:
-            if fate == b"settling":
+            fate = answer.fate
+            if fate is Fate.SETTLING:
                 try:
                     reply.respond(made, body)
                 finally:
                     await self._settle(environment, fate)
             else:
-                self._settle_nowait(environment, is_gone=fate == b"gone")
+                self._settle_nowait(environment, fate)
                 reply.respond(made, body)
             return
         try:
             await reply.relay(answer, made)
         finally:
-            if answer.body.ended and answer.body.failure is None:
-                await self._settle(environment, dict(answer.trailers).get(_FATE, fate))
+            if answer.is_whole:
+                await self._settle(environment, answer.ending.fate)
             else:
                 self._fleet.discard(environment)
 
-    def _settle_nowait(self, environment: Environment, *, is_gone: bool) -> None:
-        if is_gone:
+    def _settle_nowait(self, environment: Environment, fate: Fate) -> None:
+        if fate is Fate.GONE:
             self._fleet.drop(environment)
         else:
             self._fleet.give_back(environment)
 
-    async def _settle(self, environment: Environment, fate: bytes) -> None:
+    async def _settle(self, environment: Environment, fate: Fate) -> None:
         """Take an environment back as soon as it can serve again: its extensions may take their time behind the answer."""
-        is_gone = fate == b"gone"
-        if fate == b"settling":
+        if fate is Fate.SETTLING:
             key = environment.key
             function = (key.account, key.region, key.function)
             self._settling.begin(function)
             try:
-                settled = await environment.worker.request(b"GET", environment.settled_path)
-                is_gone = settled.status != 204
+                fate = Fate.IDLE if await environment.worker.settle(environment.name) else Fate.GONE
             except BaseException as error:
                 self._fleet.discard(environment)
                 if isinstance(error, IngleError):
@@ -316,7 +309,7 @@ class Invoker:
                 raise
             finally:
                 self._settling.end(function)
-        self._settle_nowait(environment, is_gone=is_gone)
+        self._settle_nowait(environment, fate)
 
 
 def _key(arn: FunctionArn, version: VersionRoute, tenant: str) -> VersionKey:
@@ -364,32 +357,42 @@ def _check_payload(body: bytes) -> bytes:
     return body
 
 
-def event_headers(exchange: Exchange, arn: FunctionArn) -> EventHeaders:
-    """Return what the worker is told of every invocation: request id, ARN and trace id, in this order."""
+def trace_of(exchange: Exchange) -> bytes:
+    """Return the trace header that a caller has given, or a new one."""
     given = exchange.header(b"x-amzn-trace-id")
-    trace = given if given is not None and _TRACE.fullmatch(given) else _new_trace()
-    request_id = new_request_id().encode()
-    return [(b"x-ingle-request-id", request_id), (b"x-ingle-arn", str(arn).encode()), (b"x-amzn-trace-id", trace)]
+    return given if given is not None and _TRACE.fullmatch(given) else _new_trace()
 
 
-def _event_headers(exchange: Exchange, arn: FunctionArn) -> EventHeaders:
-    """Return what the worker is told of one that Invoke asks for."""
-    headers = event_headers(exchange, arn)
+def _wants_tail(exchange: Exchange) -> bool:
     log_type = exchange.header(b"x-amz-log-type")
-    if log_type == b"Tail":
-        headers.append((b"x-ingle-tail", b"1"))
-    elif log_type not in (None, b"None"):
+    if log_type not in (None, b"None", b"Tail"):
         check_member({"enum": ("None", "Tail")}, log_type or b"", "logType")
-    if _wants_stream(exchange):
-        headers.append(STREAM)
+    return log_type == b"Tail"
+
+
+def _client_context(exchange: Exchange) -> bytes:
     context = exchange.header(b"x-amz-client-context")
-    if context is not None:
-        headers.append((b"x-amz-client-context", _check_context(context)))
+    return _check_context(context) if context is not None else b""
+
+
+def _reply_headers(invocation: Invocation, version: str, answer: Answer) -> Headers:
+    """Return what a caller is told beside the answer itself."""
+    headers = [
+        (b"x-amzn-requestid", invocation.request_id),
+        (b"x-amz-executed-version", version.encode()),
+        (b"x-amzn-trace-id", invocation.trace),
+    ]
+    if answer.content_type:
+        headers.append((b"content-type", answer.content_type))
+    if answer.function_error:
+        headers.append((b"x-amz-function-error", answer.function_error))
+    if answer.log_result:
+        headers.append((b"x-amz-log-result", answer.log_result))
     return headers
 
 
 def _check_context(context: bytes) -> bytes:
-    """Return the context in its plain form: decoded and encoded anew, so that it holds no line break of the caller's."""
+    """Return the context decoded and encoded anew, so that it holds no line break of the caller's."""
     try:
         decoded = _check_json(base64.b64decode(context, validate=True)) if len(context) <= _CONTEXT_LIMIT else None
         plain = msgspec.json.encode(decoded) if isinstance(decoded, dict) else b""
@@ -397,7 +400,7 @@ def _check_context(context: bytes) -> bytes:
         plain = b""
     if not plain:
         raise AwsError("InvalidRequestContentException", "Client context must be a valid Base64-encoded JSON object.")
-    return base64.b64encode(plain)
+    return plain
 
 
 def _new_trace() -> bytes:

@@ -12,7 +12,8 @@ from ingle.gateway.urls.response import (
     interpret,
     interpret_prelude,
 )
-from ingle.transport import ClientResponse, DisconnectedError, Exchange, Headers
+from ingle.links.gateway_worker import Answer
+from ingle.transport import DisconnectedError, Exchange, Headers
 from ingle.values import RESPONSE_LIMIT_BYTES
 
 Header = tuple[bytes, bytes]
@@ -50,7 +51,7 @@ class BufferedReply(_UrlReply):
                 response = interpret(body)
         self._send(response, headers)
 
-    async def relay(self, answer: ClientResponse, headers: Headers) -> None:
+    async def relay(self, answer: Answer, headers: Headers) -> None:
         try:
             body = await answer.read(RESPONSE_LIMIT_BYTES)
         except DisconnectedError:
@@ -69,7 +70,7 @@ class StreamedReply(_UrlReply):
     def respond(self, headers: Headers, body: bytes) -> None:
         raise RuntimeError("a stream is relayed")
 
-    async def relay(self, answer: ClientResponse, headers: Headers) -> None:
+    async def relay(self, answer: Answer, headers: Headers) -> None:
         pieces = answer.chunks()
         try:
             response = await self._begin(answer, pieces)
@@ -84,17 +85,15 @@ class StreamedReply(_UrlReply):
         finally:
             answer.close()
 
-    async def _begin(self, answer: ClientResponse, pieces: AsyncIterator[bytes]) -> UrlResponse:
+    async def _begin(self, answer: Answer, pieces: AsyncIterator[bytes]) -> UrlResponse:
         """Return the head of the response, and what came of the body with it."""
-        kind = answer.header(b"content-type") or b"application/octet-stream"
-        if _has_failed(answer.headers):
+        kind = answer.content_type or b"application/octet-stream"
+        if answer.function_error:
             return _FAILED
         if kind.partition(b";")[0].strip().lower() != PRELUDE_TYPE:
             first = await anext(pieces, b"")
-            if not first and _has_broken_off(
-                answer
-            ):  # AWS's client for Node.js tells in this way of what fails at once
-                return _FAILED
+            if not first and answer.ending.error_code:
+                return _FAILED  # AWS's client for Node.js tells in this way of what fails at once
             return UrlResponse(status=200, headers=[(b"content-type", kind)], body=first)
         held = b""
         async for piece in pieces:
@@ -108,7 +107,7 @@ class StreamedReply(_UrlReply):
         raise MalformedAnswerError("the prelude has no end")
 
     async def _pass_on(
-        self, response: UrlResponse, answer: ClientResponse, pieces: AsyncIterator[bytes], headers: Headers
+        self, response: UrlResponse, answer: Answer, pieces: AsyncIterator[bytes], headers: Headers
     ) -> None:
         self._count(response.status)
         self._exchange.start(response.status, self._head(response, headers))
@@ -119,7 +118,7 @@ class StreamedReply(_UrlReply):
         except DisconnectedError:
             self._exchange.abort()
             return
-        if _has_broken_off(answer):
+        if answer.ending.error_code:
             self._exchange.abort()  # nothing else tells the caller that something is missing
         else:
             self._exchange.finish()
@@ -132,10 +131,6 @@ class StreamedReply(_UrlReply):
 
 def _has_failed(headers: Headers) -> bool:
     return any(name == b"x-amz-function-error" for name, _ in headers)
-
-
-def _has_broken_off(answer: ClientResponse) -> bool:
-    return any(name == b"x-ingle-error-code" for name, _ in answer.trailers)
 
 
 async def _drop(pieces: AsyncIterator[bytes]) -> None:

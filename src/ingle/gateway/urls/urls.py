@@ -11,13 +11,14 @@ from ingle.gateway.callers.authenticate import Authenticator
 from ingle.gateway.callers.decision_cache import authorize
 from ingle.gateway.callers.intake import read_payload, request_too_large
 from ingle.gateway.fleet.admission import FunctionKey
-from ingle.gateway.invocations.invoke import STREAM, Invoker, event_headers
+from ingle.gateway.invocations.invoke import Invoker, trace_of
 from ingle.gateway.metrics import Metrics
 from ingle.gateway.urls import cors
 from ingle.gateway.urls.event import Signer, UrlRequest, render_event
 from ingle.gateway.urls.index import UrlIndex
 from ingle.gateway.urls.paths import is_navigation, sandboxed, split_target
 from ingle.gateway.urls.reply import BufferedReply, Shaper, StreamedReply
+from ingle.links.gateway_worker import Invocation
 from ingle.protocol import AwsError, rest_json, sigv4
 from ingle.routing import UrlRoute
 from ingle.transport import Exchange, Intake
@@ -125,7 +126,7 @@ class Urls:
         shape: Shaper,
     ) -> None:
         signer = await self._check_signer(exchange, body, arn) if url.auth_type != "NONE" else None
-        told = event_headers(exchange, arn)
+        request_id, trace = new_request_id(), trace_of(exchange)
         tls = exchange.tls
         request = UrlRequest(
             url_id=url.url_id,
@@ -137,8 +138,8 @@ class Urls:
             body=body,
             source_ip=exchange.peer.rpartition(":")[0],
             tls=tls,
-            request_id=told[0][1].decode(),
-            trace_id=told[2][1].decode("latin-1"),
+            request_id=request_id,
+            trace_id=trace.decode("latin-1"),
             now_ms=self._clock.now_ms(),
             signer=signer,
         )
@@ -150,7 +151,10 @@ class Urls:
         reply = (StreamedReply if is_streamed else BufferedReply)(
             exchange, shape, partial(self._count, (arn.account, arn.region, arn.name))
         )
-        await self._invoker.run(arn, draw, [*told, STREAM] if is_streamed else told, event, reply)
+        invocation = Invocation(
+            request_id=request_id.encode(), arn=str(arn).encode(), trace=trace, payload=event, wants_stream=is_streamed
+        )
+        await self._invoker.run(arn, draw, invocation, reply)
 
     async def _check_signer(self, exchange: Exchange, body: bytes, arn: FunctionArn) -> Signer:
         principal, signed = await self._authenticator.authenticate(exchange, body)

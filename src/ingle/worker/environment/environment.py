@@ -21,7 +21,7 @@ from ingle.worker.drivers import RUNTIME, Exit, RunningEnvironment, SpawnError
 from ingle.worker.environment import blame, shutdown
 from ingle.worker.environment.beginnings import Beginning, Duration
 from ingle.worker.environment.initialization import Initialization, begin_limit_s
-from ingle.worker.environment.invocation import Invocation
+from ingle.worker.environment.invocation import ServedInvocation
 from ingle.worker.environment.serving import Serving
 from ingle.worker.journal.journal import Journal
 from ingle.worker.journal.log_capture import LogCapture
@@ -233,7 +233,7 @@ class Environment:
 
     # invocations
 
-    def invoke(self, invocation: Invocation) -> None:
+    def invoke(self, invocation: ServedInvocation) -> None:
         """Serve an invocation."""
         before = self.state
         self.state = advance(before, Event.INVOKE_STARTED)
@@ -246,7 +246,7 @@ class Environment:
         else:
             self._deliver()
 
-    def _init_again(self, invocation: Invocation) -> None:
+    def _init_again(self, invocation: ServedInvocation) -> None:
         """Begin with an init within the invocation's own time ("suppressed init", execution reference, section 2)."""
 
         def begin(_: object = None) -> None:

@@ -1,63 +1,56 @@
 """One invocation as the worker sees it."""
 
-import base64
 import time
 from typing import Any
 
 import msgspec
 
-from ingle.transport import Exchange, Headers
+from ingle.links.gateway_worker import Caller, Invocation
 from ingle.worker.apis.extensions import INVOKE
 from ingle.worker.journal.platform_events import SUCCESS, Outcome, Span
 
 JSON = (b"content-type", b"application/json")
 
 
-class Invocation:
-    """An event on its way to the runtime, and the gateway's exchange that waits for the answer."""
+class ServedInvocation:
+    """An invocation on its way to the runtime and back, and the caller who waits for the answer."""
 
     __slots__ = (
         "answer_began_ns",
         "answered_ns",
-        "arn",
         "arrived_ns",
-        "client_context",
-        "exchange",
+        "asked",
+        "caller",
         "held",
         "is_started",
         "is_told",
         "outcome",
-        "payload",
         "produced_bytes",
         "request_id",
         "runtime_done_ns",
         "started_ns",
-        "trace_id",
-        "wants_stream",
-        "wants_tail",
     )
 
-    def __init__(self, exchange: Exchange, payload: bytes) -> None:
-        self.exchange = exchange
-        self.payload = payload
-        self.request_id = exchange.header(b"x-ingle-request-id") or b""
-        self.arn = exchange.header(b"x-ingle-arn") or b""
-        self.client_context = exchange.header(b"x-amz-client-context")
-        self.trace_id = exchange.header(b"x-amzn-trace-id") or b""
-        self.wants_tail = exchange.header(b"x-ingle-tail") is not None
-        self.wants_stream = exchange.header(b"x-ingle-stream") is not None
-        """Whether a streamed answer is passed on as it comes; else it is told whole."""
+    def __init__(self, asked: Invocation, caller: Caller) -> None:
+        self.asked = asked
+        self.caller = caller
+        self.request_id = asked.request_id
         self.arrived_ns = self.started_ns = time.monotonic_ns()
         self.answer_began_ns = self.answered_ns = self.runtime_done_ns = 0
         self.outcome = SUCCESS
-        self.held: tuple[Headers, bytes] | None = None
-        """The answer's headers and body, until the gateway gets them."""
+        self.held: bytes | None = None
+        """The answer, until the gateway gets it."""
         self.produced_bytes = 0
         """How much of an answer the runtime has given."""
         self.is_told = False
         """Whether its START is written."""
         self.is_started = False
         """Whether the runtime has begun a streamed answer: no other answer is taken."""
+
+    @property
+    def trace_id(self) -> str:
+        """The trace header's value."""
+        return self.asked.trace.decode("latin-1")
 
     def begin_duration(self) -> None:
         """The runtime has the event: what follows is the duration that is reported."""
@@ -87,11 +80,11 @@ class Invocation:
             JSON,
             (b"lambda-runtime-aws-request-id", self.request_id),
             (b"lambda-runtime-deadline-ms", b"%d" % self.deadline_ms(timeout_s)),
-            (b"lambda-runtime-invoked-function-arn", self.arn),
-            (b"lambda-runtime-trace-id", self.trace_id),
+            (b"lambda-runtime-invoked-function-arn", self.asked.arn),
+            (b"lambda-runtime-trace-id", self.asked.trace),
         ]
-        if self.client_context is not None:
-            headers.append((b"lambda-runtime-client-context", base64.b64decode(self.client_context)))
+        if self.asked.client_context:
+            headers.append((b"lambda-runtime-client-context", self.asked.client_context))
         if tenant:
             headers.append((b"lambda-runtime-aws-tenant-id", tenant.encode()))
         return headers
@@ -102,10 +95,10 @@ class Invocation:
             "eventType": INVOKE,
             "deadlineMs": self.deadline_ms(timeout_s),
             "requestId": self.request_id.decode(),
-            "invokedFunctionArn": self.arn.decode(),
+            "invokedFunctionArn": self.asked.arn.decode(),
         }
-        if self.trace_id:
-            event["tracing"] = {"type": "X-Amzn-Trace-Id", "value": self.trace_id.decode("latin-1")}
+        if self.asked.trace:
+            event["tracing"] = {"type": "X-Amzn-Trace-Id", "value": self.trace_id}
         return msgspec.json.encode(event)
 
     def spans_of_runtime(self) -> list[Span]:

@@ -12,13 +12,14 @@ import time
 from typing import Protocol
 
 from ingle.environments import Assignment
-from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
+from ingle.links.gateway_worker import Fate
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker.apis import error_payloads
 from ingle.worker.apis.replies import refuse_size
 from ingle.worker.environment.alarm import Alarm
 from ingle.worker.environment.beginnings import Duration
-from ingle.worker.environment.invocation import JSON, Invocation
+from ingle.worker.environment.invocation import JSON, ServedInvocation
 from ingle.worker.environment.streaming import EXIT_GRACE_S, end_of_stream, take_stream, trailer_error
 from ingle.worker.journal.journal import Journal
 from ingle.worker.journal.log_capture import LogCapture
@@ -34,10 +35,6 @@ from ingle.worker.journal.platform_events import (
     failed,
 )
 
-_UNHANDLED = (b"x-amz-function-error", b"Unhandled")
-_GONE = (b"x-ingle-environment", b"gone")
-_SETTLING = (b"x-ingle-environment", b"settling")
-"""The answer is whole, but the environment can't serve yet: the gateway asks when it can."""
 _PATIENCE_S = 0.01
 """How long an answer waits for a runtime that has asked at once so far: on a busy machine that takes milliseconds."""
 _LAST_LOOK_S = 0.001
@@ -102,7 +99,7 @@ class Serving:
     """The invocation that an environment serves, or none; its exchange is answered whatever happens."""
 
     def __init__(self, host: Host, capture: LogCapture, journal: Journal) -> None:
-        self.invocation: Invocation | None = None
+        self.invocation: ServedInvocation | None = None
         self.is_delivered = False
         """Whether the runtime has the event and has not answered it yet."""
         self._host = host
@@ -114,16 +111,16 @@ class Serving:
         self._is_prompt = True
         """Whether runtime and extensions have asked for their next event in time, the last time."""
 
-    def begin(self, invocation: Invocation, *, follows_init: bool) -> None:
+    def begin(self, invocation: ServedInvocation, *, follows_init: bool) -> None:
         """An invocation has come: from now on it takes its time. Its START comes after the init that it begins with."""
         self.invocation = invocation
-        if invocation.wants_tail:
+        if invocation.asked.wants_tail:
             self._journal.begin_tail()
         if not follows_init:
             self._tell_start(invocation)
         self._timeout.set(self._host.assignment.timeout_s)
 
-    def _tell_start(self, invocation: Invocation) -> None:
+    def _tell_start(self, invocation: ServedInvocation) -> None:
         if invocation.is_told:
             return
         invocation.is_told = True
@@ -132,7 +129,7 @@ class Serving:
             Start(
                 request_id=invocation.request_id.decode(),
                 version=assignment.version.version,
-                trace_id=invocation.trace_id.decode("latin-1"),
+                trace_id=invocation.trace_id,
                 tenant=assignment.version.tenant,
             )
         )
@@ -148,7 +145,7 @@ class Serving:
         if self._host.has_extensions:
             self._host.tell_extensions(invocation.event_for_extensions(assignment.timeout_s))
         headers = invocation.event_headers(assignment.timeout_s, assignment.version.tenant)
-        exchange.respond(200, headers, invocation.payload)
+        exchange.respond(200, headers, invocation.asked.payload)
 
     @property
     def is_waiting(self) -> bool:
@@ -170,11 +167,11 @@ class Serving:
 
     def succeeded(self, body: bytes) -> None:
         self._note_size(body)
-        self._finish(SUCCESS, (JSON,), body)
+        self._finish(SUCCESS, body)
 
     def failed(self, body: bytes, error_type: str) -> None:
         self._note_size(body)
-        self._finish(failed(error_type), (JSON, _UNHANDLED), body)
+        self._finish(failed(error_type), body)
 
     def _note_size(self, body: bytes) -> None:
         if self.invocation is not None and not self.invocation.is_started:
@@ -192,7 +189,7 @@ class Serving:
         try:
             body = await take_stream(exchange, invocation, lambda: self.invocation is invocation)
         except BodyTooLargeError:
-            limit = STREAM_LIMIT_BYTES if invocation.wants_stream else RESPONSE_LIMIT_BYTES
+            limit = STREAM_LIMIT_BYTES if invocation.asked.wants_stream else RESPONSE_LIMIT_BYTES
             refuse_size(exchange, limit)
             self.answered_too_much(limit)
             return
@@ -208,7 +205,7 @@ class Serving:
             self.succeeded(body)
         exchange.respond(202, (JSON,), b'{"status":"OK"}\n')
 
-    async def _stream_broke_off(self, invocation: Invocation) -> None:
+    async def _stream_broke_off(self, invocation: ServedInvocation) -> None:
         """The answer has broken off: mostly because the runtime has ended, which is then what the caller is told."""
         await asyncio.sleep(EXIT_GRACE_S)
         if self.invocation is invocation:
@@ -230,10 +227,10 @@ class Serving:
             if not is_answered:
                 invocation.end_answer(outcome)
             self._end(invocation, outcome)
-            is_settling = (_SETTLING,) if self._host.has_extensions else ()
-            fate = (_GONE,) if is_last or self._host.is_replaced else is_settling
+            settling = Fate.SETTLING if self._host.has_extensions else Fate.IDLE
+            fate = Fate.GONE if is_last or self._host.is_replaced else settling
             if not is_answered:
-                self._answer(invocation, (JSON, _UNHANDLED, *fate), body)
+                self._answer(invocation, body, fate)
             else:
                 self._answer_held(invocation, fate)
             if is_last:
@@ -251,9 +248,9 @@ class Serving:
             invocation.end_answer(outcome)
         self._end(invocation, outcome)
         if not is_answered:
-            self._answer(invocation, (JSON, _UNHANDLED, _GONE), body)
+            self._answer(invocation, body, Fate.GONE)
         else:
-            self._answer_held(invocation, (_GONE,))
+            self._answer_held(invocation, Fate.GONE)
 
     def cut(self) -> None:
         """End the invocation, if there is one, without an answer: the platform has cut it, and the gateway says so."""
@@ -266,7 +263,7 @@ class Serving:
             return
         invocation.end_answer(outcome)
         self._end(invocation, outcome)
-        invocation.exchange.abort()
+        invocation.caller.cut()
 
     def settle(self) -> None:
         """End an invocation that has its answer, once runtime and extensions have asked for the next."""
@@ -280,57 +277,57 @@ class Serving:
             self._is_prompt = time.monotonic_ns() - invocation.answered_ns < _PATIENCE_S * 1e9
             self._end(invocation, invocation.outcome)
             if self._is_last:
-                self._answer_held(invocation, (_GONE,))
+                self._answer_held(invocation, Fate.GONE)
                 self._host.retire()
             else:
                 self._host.served()
-                self._answer_held(invocation, ())
+                self._answer_held(invocation, Fate.IDLE)
 
     def _timed_out(self) -> None:
         if self.invocation is not None:
             body = error_payloads.timed_out(self.invocation.request_id.decode(), self._host.assignment.timeout_s)
             self.break_off(TIMEOUT, body)
 
-    def _finish(self, outcome: Outcome, headers: Headers, body: bytes) -> None:
+    def _finish(self, outcome: Outcome, body: bytes) -> None:
         """Keep what the runtime has answered for the moment that it is free again, or that patience ends."""
         invocation = self.invocation
         if invocation is None:
             return
         self.is_delivered = False
         invocation.end_answer(outcome)
-        invocation.held = (headers, body)
-        if invocation.wants_tail:  # which ends with REPORT
+        invocation.held = body
+        if invocation.asked.wants_tail:  # which ends with REPORT
             return
         if self._is_prompt:
             self._patience.set(_PATIENCE_S)
         else:
-            self._answer_held(invocation, (_SETTLING,))
+            self._answer_held(invocation, Fate.SETTLING)
 
     def _look_again(self) -> None:
         if self.invocation is not None:
             self._loop.call_later(_LAST_LOOK_S, self._lose_patience, self.invocation)
 
-    def _lose_patience(self, invocation: Invocation) -> None:
+    def _lose_patience(self, invocation: ServedInvocation) -> None:
         """The runtime has more to do: the caller does not wait for that."""
         if invocation.held is not None:
             self._is_prompt = False
-            self._answer_held(invocation, (_SETTLING,))
+            self._answer_held(invocation, Fate.SETTLING)
 
-    def _answer(self, invocation: Invocation, headers: Headers, body: bytes) -> None:
-        if invocation.wants_tail:
-            headers = (*headers, (b"x-amz-log-result", base64.b64encode(self._journal.take_tail())))
-        if invocation.exchange.answered:
-            invocation.exchange.finish(end_of_stream(headers, invocation.outcome, body))
+    def _answer(self, invocation: ServedInvocation, body: bytes, fate: Fate) -> None:
+        log = base64.b64encode(self._journal.take_tail()) if invocation.asked.wants_tail else b""
+        caller, outcome = invocation.caller, invocation.outcome
+        if caller.has_begun:
+            caller.end(end_of_stream(outcome, body, fate, log))
         else:
-            invocation.exchange.respond(200, headers, body)
+            caller.answer(body, fate, has_failed=outcome.is_failure, log_result=log)
 
-    def _answer_held(self, invocation: Invocation, fate: Headers) -> None:
+    def _answer_held(self, invocation: ServedInvocation, fate: Fate) -> None:
         """Give the answer that has waited for the end of the invocation, if one has."""
         if invocation.held is not None:
-            (headers, body), invocation.held = invocation.held, None
-            self._answer(invocation, (*headers, *fate), body)
+            body, invocation.held = invocation.held, None
+            self._answer(invocation, body, fate)
 
-    def _end(self, invocation: Invocation, outcome: Outcome) -> None:
+    def _end(self, invocation: ServedInvocation, outcome: Outcome) -> None:
         """Nothing of the invocation goes on: write END and REPORT."""
         self.invocation = None
         self.is_delivered = False
@@ -353,12 +350,12 @@ class Serving:
                 init_ms=duration.milliseconds if duration is not None else None,
                 is_restored=duration is not None and duration.is_restore,
                 spans=spans,
-                trace_id=invocation.trace_id.decode("latin-1"),
+                trace_id=invocation.trace_id,
                 tenant=assignment.version.tenant,
             )
         )
 
-    def _runtime_is_done(self, invocation: Invocation, outcome: Outcome) -> None:
+    def _runtime_is_done(self, invocation: ServedInvocation, outcome: Outcome) -> None:
         invocation.runtime_done_ns = time.monotonic_ns()
         has_spans = self._host.has_extensions and not outcome.is_failure
         self._journal.tell(
@@ -368,7 +365,7 @@ class Serving:
                 duration_ms=invocation.duration_ms,
                 produced_bytes=invocation.produced_bytes,
                 spans=invocation.spans_of_runtime() if has_spans else (),
-                trace_id=invocation.trace_id.decode("latin-1"),
+                trace_id=invocation.trace_id,
                 tenant=self._host.assignment.version.tenant,
             )
         )

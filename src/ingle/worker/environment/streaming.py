@@ -9,10 +9,11 @@ import binascii
 import contextlib
 from collections.abc import Callable
 
-from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange, Headers
+from ingle.links.gateway_worker import Ending, Fate
+from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker.apis import error_payloads
-from ingle.worker.environment.invocation import Invocation
+from ingle.worker.environment.invocation import ServedInvocation
 from ingle.worker.journal.platform_events import TIMEOUT, Outcome
 
 EXIT_GRACE_S = 0.1
@@ -25,22 +26,20 @@ _CODES = {
     "Runtime.TruncatedResponse": b"Runtime.TruncatedResponse",
     "Function.ResponseSizeTooLarge": b"Function.ResponseSizeTooLarge",
 }
-_SAID_OTHERWISE = (b"content-type", b"x-amz-function-error")
 
 
-async def take_stream(exchange: Exchange, invocation: Invocation, is_current: Callable[[], bool]) -> bytes:
+async def take_stream(exchange: Exchange, invocation: ServedInvocation, is_current: Callable[[], bool]) -> bytes:
     """Pass an answer on as it comes, each side waiting for the other; return it instead where the caller wants it whole.
 
     What comes once `is_current` is false is nobody's answer and dropped; what comes when the caller is gone is taken
     and dropped, because the function goes on. Raises BodyTooLargeError, or DisconnectedError where it breaks off.
     """
-    if not invocation.wants_stream:
+    if not invocation.asked.wants_stream:
         body = await exchange.read(RESPONSE_LIMIT_BYTES)
         invocation.produced_bytes = len(body)
         return body
-    caller = invocation.exchange
-    content_type = exchange.header(b"content-type") or b"application/octet-stream"
-    caller.start(200, ((b"content-type", content_type),))
+    caller = invocation.caller
+    caller.begin(exchange.header(b"content-type") or b"application/octet-stream")
     sent = 0
     async for piece in exchange.chunks():
         sent += len(piece)
@@ -50,7 +49,7 @@ async def take_stream(exchange: Exchange, invocation: Invocation, is_current: Ca
         if sent > STREAM_LIMIT_BYTES:
             raise BodyTooLargeError(f"the stream is larger than {STREAM_LIMIT_BYTES} bytes")
         with contextlib.suppress(DisconnectedError):
-            if not caller.is_disconnected:
+            if not caller.is_gone:
                 await caller.write(piece)
     return b""
 
@@ -69,14 +68,9 @@ def trailer_error(exchange: Exchange) -> tuple[bytes, str] | None:
     return body or error_payloads.render_payload(given.decode("latin-1"), message), error_payloads.fit_type(given)
 
 
-def end_of_stream(headers: Headers, outcome: Outcome, body: bytes) -> list[tuple[bytes, bytes]]:
-    """Return the trailers that tell the gateway how a stream ended.
-
-    `headers` and `body` are what would have been the answer had no byte flowed.
-    """
-    trailers = [pair for pair in headers if pair[0] not in _SAID_OTHERWISE]
-    if outcome.is_failure:
-        code = b"Sandbox.Timedout" if outcome == TIMEOUT else _CODES.get(outcome.error_type, b"Unhandled")
-        trailers.append((b"x-ingle-error-code", code))
-        trailers.append((b"x-ingle-error-details", base64.b64encode(body)))
-    return trailers
+def end_of_stream(outcome: Outcome, body: bytes, fate: Fate, log_result: bytes) -> Ending:
+    """Return what the gateway is told of how a stream ended; `body` would have been the answer had no byte flowed."""
+    if not outcome.is_failure:
+        return Ending(fate=fate, log_result=log_result)
+    code = b"Sandbox.Timedout" if outcome == TIMEOUT else _CODES.get(outcome.error_type, b"Unhandled")
+    return Ending(fate=fate, error_code=code, error_details=body, log_result=log_result)

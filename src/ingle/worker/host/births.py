@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from ingle.environments import SNAP_START, Assignment, StartEnvironment, VersionKey
+from ingle.environments import SNAP_START, Assignment, VersionKey
+from ingle.links.gateway_worker import StartEnvironment
 from ingle.values import missing_runtime
 from ingle.worker.apis.role_credentials import ContainerCredentials
 from ingle.worker.config import RuntimeEntry

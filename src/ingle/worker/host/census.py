@@ -4,7 +4,8 @@ import asyncio
 import dataclasses
 import time
 
-from ingle.environments import PROVISIONED, EnvironmentReport
+from ingle.environments import PROVISIONED
+from ingle.links.gateway_worker import EnvironmentReport
 from ingle.worker.drivers import RunningEnvironment
 from ingle.worker.environment.environment import Environment
 from ingle.worker.host.retirement import Idle

@@ -10,13 +10,14 @@ from typing import Any
 
 import structlog
 
-from ingle.environments import (
-    Assignment,
+from ingle.environments import Assignment, State, VersionKey
+from ingle.links.gateway_worker import (
+    Change,
+    EnvironmentGone,
     EnvironmentStarted,
     PoolLevel,
     StartEnvironment,
-    State,
-    VersionKey,
+    WorkerLeaving,
 )
 from ingle.values import MIB, IngleError
 from ingle.worker.apis.role_credentials import ContainerCredentials
@@ -56,7 +57,7 @@ class Environments:
         self._ahead_pace = Pace(at_once=max(2, os.cpu_count() or 1), counts_s=_AHEAD_COUNTS_S)
         self._starting = 0
         self._is_leaving = False
-        self.changes: asyncio.Queue[dict[str, str]] = asyncio.Queue()
+        self.changes: asyncio.Queue[Change] = asyncio.Queue()
         """What the gateway is told."""
         self.census = Census()
 
@@ -184,7 +185,7 @@ class Environments:
     def leave(self) -> None:
         """Tell the gateway that there will be no others, and drop what was made ahead."""
         self._is_leaving = True
-        self.changes.put_nowait({"event": "leaving"})
+        self.changes.put_nowait(WorkerLeaving())
         self._ahead.drop(lambda _: True)
 
     # what environments tell
@@ -204,7 +205,7 @@ class Environments:
     def left(self, environment: Environment) -> None:
         self._running.pop(environment.identifier.encode(), None)
         self.census.remove(environment)
-        self.changes.put_nowait({"event": "gone", "environment_id": environment.identifier})
+        self.changes.put_nowait(EnvironmentGone(environment_id=environment.identifier))
         self._spawn(self._births.release(environment.assignment.version))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
