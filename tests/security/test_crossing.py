@@ -16,7 +16,7 @@ from harness import Ingle, running_ingle
 from tests.system.test_front_door import FUNCTIONS, signed
 
 from ingle.spawner import messages
-from ingle.spawner.messages import Kind
+from ingle.spawner.messages import Detach, Failed, Level, Spawn, Stop
 
 RUNTIME = """
 import socket, threading, time
@@ -208,21 +208,22 @@ def test_a_second_worker_reaches_nothing_of_the_first(ingle: Ingle, deploy: Any,
         second.settimeout(10)
         second.connect(str(ingle.data_dir / "run" / "spawner.sock"))
         for number in range(1, 200):
-            messages.send(second, Kind.STOP, number)
-            messages.send(second, Kind.DETACH, number)
+            messages.send(second, Stop(number))
+            messages.send(second, Detach(number))
         pipes = [os.pipe() for _ in range(3)]
         link, its_link = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         memory = os.memfd_create("configuration")
         given = [memory, *(write for _, write in pipes), its_link.fileno()]
         for image in range(1, 20):
-            messages.send(second, Kind.SPAWN, 1000 + image, 0, 128, 512, image, 0, descriptors=given)
+            wanted = Spawn(token=1000 + image, runtime=0, memory_mib=128, tmp_mib=512, code=image, layers=0)
+            messages.send(second, wanted, given)
         refused: set[int] = set()
         while len(refused) < 19:
             told = messages.receive(second)
             assert told is not None
-            assert told[0] in (Kind.FAILED, Kind.LEVEL)
-            if told[0] == Kind.FAILED:
-                refused.add(told[1][0])
+            assert isinstance(told.message, Failed | Level)
+            if isinstance(told.message, Failed):
+                refused.add(told.message.token)
         for descriptor in (memory, *(end for pipe in pipes for end in pipe)):
             os.close(descriptor)
         link.close()

@@ -14,7 +14,7 @@ import sys
 
 from . import messages, signals
 from .cgroups import Groups
-from .messages import Kind
+from .messages import Attach, Detach, Failed, Message, Prepare, Spawn, Stop
 from .operations import Operations
 from .runtimes import Runtime
 from .user_namespaces import is_root_of_the_host
@@ -78,36 +78,37 @@ class Spawner:
 
     def _hear(self, peer: socket.socket) -> None:
         try:
-            message = messages.receive(peer)
+            received = messages.receive(peer)
         except OSError:
-            message = None
-        if message is None:
+            received = None
+        if received is None:
             self._selector.unregister(peer)
             peer.close()
             self._operations.leave(peer)
             return
-        kind, values, descriptors = message
+        message, descriptors = received
         try:
-            self._carry_out(peer, kind, values, descriptors)
+            self._carry_out(peer, message, descriptors)
         except (OSError, LookupError, ValueError) as error:
-            _complain(f"message {kind} failed: {error}")
-            with contextlib.suppress(OSError):
-                messages.send(peer, Kind.FAILED, values[0])
+            _complain(f"{type(message).__name__} failed: {error}")
+            if isinstance(message, (Attach, Spawn)):
+                with contextlib.suppress(OSError):
+                    messages.send(peer, Failed(message.token))
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
 
-    def _carry_out(self, peer: socket.socket, kind: int, values: list[int], descriptors: list[int]) -> None:
-        if kind == Kind.PREPARE:
-            self._operations.prepare(values[0])
-        elif kind == Kind.ATTACH:
-            self._operations.attach(peer, values[0], descriptors[0])
-        elif kind == Kind.DETACH:
-            self._operations.detach(peer, values[0])
-        elif kind == Kind.SPAWN and len(descriptors) in (5, 6):
-            self._operations.spawn(peer, values, descriptors)
-        elif kind == Kind.STOP:
-            self._operations.stop(peer, values[0])
+    def _carry_out(self, peer: socket.socket, message: Message, descriptors: list[int]) -> None:
+        if isinstance(message, Prepare):
+            self._operations.prepare(message.runtime)
+        elif isinstance(message, Attach):
+            self._operations.attach(peer, message.token, descriptors[0])
+        elif isinstance(message, Detach):
+            self._operations.detach(peer, message.image)
+        elif isinstance(message, Spawn) and len(descriptors) in (5, 6):
+            self._operations.spawn(peer, message, descriptors)
+        elif isinstance(message, Stop):
+            self._operations.stop(peer, message.identifier)
         else:
             raise ValueError("not a message for the spawner")
 

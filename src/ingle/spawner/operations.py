@@ -10,13 +10,28 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from . import messages, syscalls
 from .cgroups import Group, Groups, favor_migrations
 from .images import Images, check_sealed
 from .memory_images import MemoryImages
-from .messages import Kind
+from .messages import (
+    Assign,
+    Attached,
+    Born,
+    Create,
+    Created,
+    Exited,
+    Failed,
+    Level,
+    Message,
+    NotCreated,
+    Reaped,
+    Spawn,
+    Spawned,
+)
 from .networks import Networks
 from .pool import FLOOR, Demand, target
 from .runtimes import Runtime
@@ -66,11 +81,11 @@ class Zygote:
 
 
 class Order:
-    """What a worker asked for: its token, limits and image numbers, and descriptors for the environment's init."""
+    """What a worker asked for, and descriptors for the environment's init."""
 
-    def __init__(self, owner: socket.socket, values: list[int], descriptors: list[int]) -> None:
+    def __init__(self, owner: socket.socket, wanted: Spawn, descriptors: list[int]) -> None:
         self.owner = owner
-        self.token, self.runtime, self.memory_mib, self.tmp_mib, self.code, self.layers = values
+        self.wanted = wanted
         self.descriptors = descriptors
 
 
@@ -114,7 +129,7 @@ class Operations:
     ) -> None:
         self._selector = selector
         self._place = place
-        self._runtimes = runtimes
+        self._runtimes = {runtime.fingerprint: runtime for runtime in runtimes}
         self._packages = packages
         self._rootless = rootless
         self._groups = groups
@@ -158,7 +173,7 @@ class Operations:
         number, unpacking = self._images.begin(image)
         if unpacking < 0:
             self._attached[number] = owner
-            _tell(owner, Kind.ATTACHED, token, number)
+            _tell(owner, Attached(token, number))
         else:
             self._selector.register(
                 unpacking, selectors.EVENT_READ, lambda: self._hear_unpacked(owner, token, number, unpacking)
@@ -171,39 +186,39 @@ class Operations:
             self._images.finish(number)
         except OSError as error:
             sys.stderr.write(f"spawner: {error}\n")
-            _tell(owner, Kind.FAILED, token)
+            _tell(owner, Failed(token))
             return
         if owner not in self.workers:
             self._images.detach(number)
             return
         self._attached[number] = owner
-        _tell(owner, Kind.ATTACHED, token, number)
+        _tell(owner, Attached(token, number))
 
     def detach(self, owner: socket.socket, number: int) -> None:
         if self._attached.get(number) is owner:
             del self._attached[number]
             self._images.detach(number)
 
-    def spawn(self, owner: socket.socket, values: list[int], descriptors: list[int]) -> None:
-        """Give a worker an environment: token, runtime, memory MiB, /tmp MiB, code image, layers image (0: none).
+    def spawn(self, owner: socket.socket, wanted: Spawn, descriptors: list[int]) -> None:
+        """Give a worker an environment.
 
         The descriptors are its configuration, the write ends for output, telemetry and extensions' output, and the
         link to its init; for a copy also the image that it becomes, which nobody can change any more.
         """
         for image in descriptors[5:]:
             check_sealed(image)
-        order = Order(owner, values, descriptors)
-        if any(self._attached.get(image) is not owner for image in (order.code, order.layers) if image):
+        order = Order(owner, wanted, descriptors)
+        if any(self._attached.get(image) is not owner for image in (wanted.code, wanted.layers) if image):
             raise LookupError("the worker has no such image")
-        self._demand.setdefault(order.runtime, Demand()).taken(time.monotonic())
+        self._demand.setdefault(wanted.runtime, Demand()).taken(time.monotonic())
         self._last_order = time.monotonic()
-        blanks = self._blanks.get(order.runtime)
+        blanks = self._blanks.get(wanted.runtime)
         if blanks:
             self._assign(blanks.pop(), order)
             return
         order.descriptors = [os.dup(descriptor) for descriptor in descriptors]
         try:
-            self._create(order.runtime, order)
+            self._create(wanted.runtime, order)
         except BaseException:
             _close_all(order.descriptors)
             raise
@@ -237,16 +252,22 @@ class Operations:
                 stack.callback(os.close, network)
                 passed += [environment.namespace[1], network]
             elif order is not None:  # without root nobody can mount them from outside
-                images = [order.code, order.layers]
+                images = [order.wanted.code, order.wanted.layers]
                 for image in filter(None, images):
                     passed.append(self._images.mount_descriptor(image))
                     stack.callback(os.close, passed[-1])
             entrances = group.entrances() if group is not None else []
             for entrance in entrances:
                 stack.callback(os.close, entrance)
-            tmp_mib = order.tmp_mib if order is not None else _BLANK_TMP_MIB
-            values = [environment.identifier, tmp_mib, int(self._rootless), *map(bool, images), len(entrances)]
-            messages.send(zygote.link, Kind.CREATE, *map(int, values), descriptors=[*passed, *entrances])
+            creation = Create(
+                identifier=environment.identifier,
+                tmp_mib=order.wanted.tmp_mib if order is not None else _BLANK_TMP_MIB,
+                is_rootless=int(self._rootless),
+                has_code=int(bool(images[0])),
+                has_layers=int(bool(images[1])),
+                groups=len(entrances),
+            )
+            messages.send(zygote.link, creation, [*passed, *entrances])
 
     def _advance(self, environment: Environment) -> None:
         """An environment has come a step further: give it to whom it was made for, or keep it."""
@@ -263,7 +284,7 @@ class Operations:
                 self._assign(environment, order)
             except OSError as error:
                 sys.stderr.write(f"spawner: an environment could not be assigned: {error}\n")
-                _tell(order.owner, Kind.FAILED, order.token)
+                _tell(order.owner, Failed(order.wanted.token))
         if order is not None:
             _close_all(order.descriptors)
 
@@ -271,10 +292,10 @@ class Operations:
         """Make a blank environment somebody's: limits, code, and the worker's link to its init."""
         try:
             if environment.group is not None:
-                environment.group.limit(order.memory_mib)
+                environment.group.limit(order.wanted.memory_mib)
             if not self._rootless:
                 self._furnish(environment, order)
-            messages.send(environment.orders, Kind.ASSIGN, descriptors=order.descriptors)
+            messages.send(environment.orders, Assign(), order.descriptors)
         except BaseException:
             environment.is_doomed = True
             _kill(environment)
@@ -286,13 +307,14 @@ class Operations:
         if environment.group is not None:
             passed += [*environment.group.descriptors(), environment.group.peak_descriptor()]
         passed = [descriptor for descriptor in passed if descriptor >= 0]
-        _tell(order.owner, Kind.SPAWNED, order.token, environment.identifier, environment.pid, descriptors=passed)
+        _tell(order.owner, Spawned(order.wanted.token, environment.identifier, environment.pid), passed)
         _close_all(passed)
         environment.listener = -1
 
     def _furnish(self, environment: Environment, order: Order) -> None:
         """Mount code and layers in an environment's own mount namespace, which nothing of a customer's has seen yet."""
-        places = [(image, place) for image, place in ((order.code, _TASK), (order.layers, _LAYERS)) if image]
+        wanted = order.wanted
+        places = [(image, place) for image, place in ((wanted.code, _TASK), (wanted.layers, _LAYERS)) if image]
         mounts = [(self._images.mount_descriptor(image), place) for image, place in places]
         try:
             with open(f"/proc/{environment.pid}/ns/mnt") as namespace:
@@ -300,9 +322,9 @@ class Operations:
             try:
                 for mount, place in mounts:
                     syscalls.move_mount(mount, place)
-                if order.tmp_mib != _BLANK_TMP_MIB:
+                if wanted.tmp_mib != _BLANK_TMP_MIB:
                     flags = syscalls.MS_REMOUNT | syscalls.MS_NOSUID | syscalls.MS_NODEV
-                    syscalls.mount("none", "/tmp", None, flags, f"size={order.tmp_mib}m")
+                    syscalls.mount("none", "/tmp", None, flags, f"size={wanted.tmp_mib}m")
             finally:
                 syscalls.setns(self._mounts, syscalls.CLONE_NEWNS)
         finally:
@@ -350,29 +372,29 @@ class Operations:
         if self._levels.get(runtime) != level:
             self._levels[runtime] = level
             for worker in self.workers:
-                _tell(worker, Kind.LEVEL, runtime, *level)
+                _tell(worker, Level(runtime, *level))
 
     # what zygotes say
 
     def _hear_zygote(self, runtime: int, zygote: Zygote) -> None:
-        message = messages.receive(zygote.link)
-        if message is None:
+        received = _received(zygote.link)
+        if received is None:
             self._lose_zygote(runtime, zygote)
             return
-        kind, values, _ = message
-        if kind == Kind.CREATED:
-            environment = self._environments[values[0]]
-            environment.pid = values[1]
+        message = received.message
+        if isinstance(message, Created):
+            environment = self._environments[message.identifier]
+            environment.pid = message.pid
             self._living[runtime, environment.pid] = environment
             with contextlib.suppress(ProcessLookupError):
-                environment.handle = os.pidfd_open(values[1])
+                environment.handle = os.pidfd_open(message.pid)
             self._advance(environment)
             if environment.is_doomed:
                 _kill(environment)
-        elif kind == Kind.FAILED:
-            self._end(self._environments[values[0]])
-        elif kind == Kind.REAPED:
-            buried = self._living.get((runtime, values[0]))
+        elif isinstance(message, NotCreated):
+            self._end(self._environments[message.identifier])
+        elif isinstance(message, Reaped):
+            buried = self._living.get((runtime, message.pid))
             if buried is not None:
                 self._end(buried)
 
@@ -390,13 +412,13 @@ class Operations:
         """An environment's init says that it is born; what it says later, it says to its worker."""
         if environment.identifier not in self._environments:  # its zygote has taken it along, a moment ago
             return
-        message = messages.receive(environment.orders)
-        if message is None or environment.is_born:  # it has ended: the zygote will tell, too
+        received = _received(environment.orders)
+        if received is None or environment.is_born:  # it has ended: the zygote will tell, too
             self._selector.unregister(environment.orders)
             return
-        environment.is_born = True
-        if message[2]:
-            environment.listener = message[2][0]
+        environment.is_born = isinstance(received.message, Born)
+        if received.descriptors:
+            environment.listener = received.descriptors[0]
         self._advance(environment)
 
     def _end(self, environment: Environment) -> None:
@@ -407,9 +429,9 @@ class Operations:
         self._clean_up(environment)
         if environment.is_told:
             if not environment.is_doomed and environment.owner is not None:
-                _tell(environment.owner, Kind.EXITED, environment.identifier, int(out_of_memory), peak)
+                _tell(environment.owner, Exited(environment.identifier, int(out_of_memory), peak))
         elif environment.order is not None:
-            _tell(environment.order.owner, Kind.FAILED, environment.order.token)
+            _tell(environment.order.owner, Failed(environment.order.wanted.token))
             _close_all(environment.order.descriptors)
 
     def _clean_up(self, environment: Environment) -> None:
@@ -457,9 +479,18 @@ class Operations:
             self._groups.remove()
 
 
-def _tell(worker: socket.socket, kind: int, *values: int, descriptors: list[int] | None = None) -> None:
+def _tell(worker: socket.socket, message: Message, descriptors: Sequence[int] = ()) -> None:
     with contextlib.suppress(OSError):  # a worker that is gone is noticed by its closed link
-        messages.send(worker, kind, *values, descriptors=descriptors or [])
+        messages.send(worker, message, descriptors)
+
+
+def _received(link: socket.socket) -> messages.Received | None:
+    """Return the next message; None where the peer is gone, or says what is no message."""
+    try:
+        return messages.receive(link)
+    except OSError as error:
+        sys.stderr.write(f"spawner: {error}\n")
+        return None
 
 
 def _kill(environment: Environment) -> None:

@@ -8,9 +8,9 @@ from ingle.links.tokens import Links
 
 
 class RuntimeEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A runtime that the host offers; `index` is its number in the spawner's table."""
+    """A runtime that the host offers; the spawner knows it by its `fingerprint`."""
 
-    index: int
+    fingerprint: int
     name: str
     interpreter: str
 

@@ -219,7 +219,7 @@ def examine() -> list[Check]:
 def host_runtimes() -> list[RuntimeEntry]:
     """Return the runtimes of this host, numbered as `ingle up` would number them."""
     found = find_runtimes(str(packages_dir()))
-    return [RuntimeEntry(index=at, name=one.name, interpreter=one.interpreter) for at, one in enumerate(found)]
+    return [RuntimeEntry(fingerprint=one.fingerprint, name=one.name, interpreter=one.interpreter) for one in found]
 
 
 def examine_host() -> Host:

@@ -38,7 +38,7 @@ def build_settings(
     def links(*names: str) -> Links:
         return Links(**{name: token[name] for name in names})
 
-    runtimes = [RuntimeEntry(index=at, name=one.name, interpreter=one.interpreter) for at, one in enumerate(found)]
+    runtimes = [RuntimeEntry(fingerprint=one.fingerprint, name=one.name, interpreter=one.interpreter) for one in found]
     return Programs(
         control=ControlSettings(
             data_dir=str(options.data_dir),

@@ -12,6 +12,7 @@ import socket
 from collections.abc import Callable
 
 from .. import networks, syscalls
+from ..messages import Create
 from . import init, rootless
 from .init import GROUP_ID, USER_ID
 
@@ -31,15 +32,15 @@ _SPARED = -500
 class Birth:
     """What an environment is made of: integers and descriptors from the spawner."""
 
-    def __init__(self, values: list[int], descriptors: list[int]) -> None:
-        self.identifier, self.tmp_mib, self.is_rootless, has_code, has_layers, cgroups = values
+    def __init__(self, wanted: Create, descriptors: list[int]) -> None:
+        self.identifier, self.tmp_mib, self.is_rootless = wanted.identifier, wanted.tmp_mib, bool(wanted.is_rootless)
         rest = list(descriptors)
         self.orders = rest.pop(0)
         self.user_namespace = -1 if self.is_rootless else rest.pop(0)
         self.network = -1 if self.is_rootless else rest.pop(0)
-        self.code = rest.pop(0) if has_code else -1
-        self.layers = rest.pop(0) if has_layers else -1
-        self.cgroups = rest[:cgroups]
+        self.code = rest.pop(0) if wanted.has_code else -1
+        self.layers = rest.pop(0) if wanted.has_layers else -1
+        self.cgroups = rest[: wanted.groups]
         self.descriptors = descriptors
 
 

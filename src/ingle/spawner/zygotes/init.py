@@ -18,7 +18,21 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .. import messages, seccomp, signals, syscalls
-from ..messages import Kind
+from ..messages import (
+    Assign,
+    Born,
+    Connect,
+    Empty,
+    Ended,
+    Link,
+    Message,
+    Pause,
+    Reset,
+    Resume,
+    Socket,
+    Start,
+    Terminate,
+)
 from . import interfaces
 from .rehearsal import rehearse
 
@@ -51,16 +65,16 @@ def serve(orders: int, listener: int, run: Run) -> None:
     link = _give_up(orders, listener, lists_interfaces=lists_interfaces)
     waiting = _fork_waiting(run, lists_interfaces=lists_interfaces)
     given = [_FIRST_LOOSE] if listener >= 0 else []
-    messages.send(link, Kind.BORN, descriptors=given)
+    messages.send(link, Born(), given)
     for descriptor in given:
         os.close(descriptor)
     assigned = messages.receive(link)
-    if assigned is None or assigned[0] != Kind.ASSIGN:
+    if assigned is None or not isinstance(assigned.message, Assign):
         os._exit(0)
     numbers = (_CONFIGURATION, _OUTPUT, _TELEMETRY, _EXTENSIONS, _WORKER, _IMAGE)
-    _place(dict(zip(numbers, assigned[2])))  # noqa: B905 - 3.9
+    _place(dict(zip(numbers, assigned.descriptors)))  # noqa: B905 - 3.9
     link.close()
-    images = [_IMAGE] if len(assigned[2]) == len(numbers) else []
+    images = [_IMAGE] if len(assigned.descriptors) == len(numbers) else []
     _Init(run, waiting, images, lists_interfaces=lists_interfaces).run()
 
 
@@ -142,19 +156,19 @@ def _become(waiting: socket.socket, run: Run, *, lists_interfaces: bool) -> None
         interfaces.confine(waiting, _FILTER)
     rehearse()
     order = messages.receive(waiting)
-    if order is None:
+    if order is None or not isinstance(order.message, Start):
         os._exit(0)
     for number in (signal.SIGTERM, signal.SIGHUP):  # what is blank outlives a signal to the host's whole unit
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
     waiting.detach()
-    _, values, (configuration, output, *rest) = order
+    configuration, output, *rest = order.descriptors
     moved = [fcntl.fcntl(fd, fcntl.F_DUPFD, 64) for fd in (0, output, output, configuration, *rest)]
     for target, source in enumerate(moved):
         os.dup2(source, target, inheritable=target in (0, 1, 2, 4))
     os.closerange(len(moved), 128)
     os.chdir("/var/task")
-    run(3, values[0])
+    run(3, order.message.number)
     os._exit(0)
 
 
@@ -208,26 +222,26 @@ class _Init:
                 if order is None:
                     os._exit(0)
                 try:
-                    self._carry_out(order[0], order[1][0])
+                    self._carry_out(order.message)
                 except OSError as error:
-                    sys.stderr.write(f"init: order {order[0]}: {error}\n")
+                    sys.stderr.write(f"init: {type(order.message).__name__}: {error}\n")
             if self._requests is not None:
                 self._requests.answer(events)
 
-    def _carry_out(self, kind: int, number: int) -> None:
-        if kind == Kind.START:
-            self._start(number)
-        elif kind == Kind.TERMINATE:
-            for pid in [pid for pid, known in self._numbers.items() if known == number]:
+    def _carry_out(self, order: Message) -> None:
+        if isinstance(order, Start):
+            self._start(order.number)
+        elif isinstance(order, Terminate):
+            for pid in [pid for pid, known in self._numbers.items() if known == order.number]:
                 os.kill(pid, signal.SIGTERM)
-        elif kind == Kind.RESET:
+        elif isinstance(order, Reset):
             self._kill_all()
-            self._tell(Kind.EMPTY)
-        elif kind == Kind.CONNECT:
+            self._tell(Empty())
+        elif isinstance(order, Connect):
             with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
-                self._tell(Kind.SOCKET, number, descriptors=[made.fileno()])
-        elif kind in (Kind.PAUSE, Kind.RESUME):
-            _signal_all(signal.SIGSTOP if kind == Kind.PAUSE else signal.SIGCONT)
+                self._tell(Socket(), [made.fileno()])
+        elif isinstance(order, (Pause, Resume)):
+            _signal_all(signal.SIGSTOP if isinstance(order, Pause) else signal.SIGCONT)
 
     def _start(self, number: int) -> None:
         pid, link = self._waiting or _fork_waiting(self._run, lists_interfaces=self._requests is not None)
@@ -240,9 +254,9 @@ class _Init:
         with link, ours, theirs:
             images = self._images if number == RUNTIME else []
             descriptors = [_CONFIGURATION, output, _TELEMETRY, theirs.fileno(), *images]
-            messages.send(link, Kind.START, number, descriptors=descriptors)
+            messages.send(link, Start(number), descriptors)
             if number == RUNTIME:
-                self._tell(Kind.LINK, number, descriptors=[ours.fileno()])
+                self._tell(Link(), [ours.fileno()])
 
     def _kill_all(self) -> None:
         """Kill everything but ourselves; nothing of it is left on return."""
@@ -269,11 +283,11 @@ class _Init:
     def _ended(self, pid: int, status: int, peak_kib: int) -> None:
         number = self._numbers.pop(pid, None)
         if number is not None:
-            self._tell(Kind.ENDED, number, status, peak_kib)
+            self._tell(Ended(number, status, peak_kib))
 
-    def _tell(self, kind: int, *values: int, descriptors: Sequence[int] = ()) -> None:
+    def _tell(self, message: Message, descriptors: Sequence[int] = ()) -> None:
         with contextlib.suppress(OSError):  # a worker that is gone is noticed by its closed link
-            messages.send(self._worker, kind, *values, descriptors=descriptors)
+            messages.send(self._worker, message, descriptors)
 
 
 def _signal_all(number: int) -> None:

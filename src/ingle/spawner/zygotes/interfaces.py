@@ -21,7 +21,7 @@ import struct
 from collections.abc import Iterable
 
 from .. import call_arguments, messages, seccomp, syscalls
-from ..messages import Kind
+from ..messages import Heard
 
 
 def version_of(release: str) -> tuple[int, int]:
@@ -88,7 +88,7 @@ def confine(link: socket.socket, instead: bytes) -> None:
     except OSError:
         syscalls.install_filter(instead)
         return
-    messages.send(link, Kind.HEARD, descriptors=[listener])
+    messages.send(link, Heard(), [listener])
     os.close(listener)
 
 
@@ -126,7 +126,7 @@ class Requests:
         self._poller.unregister(number)
         with self._links.pop(number) as link:
             told = messages.receive(link)
-        for listener in told[2] if told is not None else ():
+        for listener in told.descriptors if told is not None else ():
             self._listeners[listener] = None
             self._poller.register(listener, select.POLLIN)
 

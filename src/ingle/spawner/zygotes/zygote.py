@@ -16,7 +16,7 @@ import sys
 from collections.abc import Callable
 
 from .. import messages, signals, syscalls
-from ..messages import Kind
+from ..messages import Create, Created, NotCreated, Ready, Reaped, Received
 from . import environment, launch, memory_image, root, rootless
 from .init import GROUP_ID, USER_ID
 from .rehearsal import rehearse
@@ -76,7 +76,7 @@ def go_on(arguments: list[str]) -> None:
 def _announce(link: socket.socket, own_pid_namespace: int, run: Callable[[int, int], None]) -> None:
     gc.collect()
     gc.freeze()
-    messages.send(link, Kind.READY)
+    messages.send(link, Ready())
     _serve(link, own_pid_namespace, run)
 
 
@@ -101,10 +101,10 @@ def _serve(link: socket.socket, own_pid_namespace: int, run: Callable[[int, int]
             os.read(wake_read, 4096)
             _reap(link)
         if link.fileno() in ready:
-            message = messages.receive(link)
-            if message is None:
+            received = messages.receive(link)
+            if received is None:
                 os._exit(0)
-            _create(link, own_pid_namespace, message, run, (wake_read, wake_write))
+            _create(link, own_pid_namespace, received, run, (wake_read, wake_write))
 
 
 def _reap(link: socket.socket) -> None:
@@ -115,17 +115,18 @@ def _reap(link: socket.socket) -> None:
             return
         if pid == 0:
             return
-        messages.send(link, Kind.REAPED, pid)
+        messages.send(link, Reaped(pid))
 
 
 def _create(
     link: socket.socket,
     own_pid_namespace: int,
-    message: tuple[int, list[int], list[int]],
+    received: Received,
     run: Callable[[int, int], None],
     wake: tuple[int, int],
 ) -> None:
-    birth = environment.Birth(message[1], message[2])
+    assert isinstance(received.message, Create)
+    birth = environment.Birth(received.message, received.descriptors)
 
     def child() -> None:
         signal.set_wakeup_fd(-1)
@@ -142,9 +143,9 @@ def _create(
         )
     except OSError as error:  # the host is short of something; the next one may succeed
         sys.stderr.write(f"zygote: {error}\n")
-        messages.send(link, Kind.FAILED, birth.identifier)
+        messages.send(link, NotCreated(birth.identifier))
     else:
-        messages.send(link, Kind.CREATED, birth.identifier, pid)
+        messages.send(link, Created(birth.identifier, pid))
     finally:
         for descriptor in birth.descriptors:
             os.close(descriptor)

@@ -7,7 +7,20 @@ import socket
 from collections.abc import Callable
 
 from ingle.spawner import messages
-from ingle.spawner.messages import Kind
+from ingle.spawner.messages import (
+    Connect,
+    Empty,
+    Ended,
+    Link,
+    Message,
+    Pause,
+    Received,
+    Reset,
+    Resume,
+    Socket,
+    Start,
+    Terminate,
+)
 from ingle.worker.drivers.contract import SpawnError
 from ingle.worker.drivers.own_figures import OwnFigures
 
@@ -46,32 +59,33 @@ class InitLink:
         with contextlib.suppress(BlockingIOError):
             for _ in range(_AT_ONCE):
                 try:
-                    message = messages.receive(self._link)
+                    received = messages.receive(self._link)
                 except BlockingIOError:
                     raise
                 except OSError:
-                    message = None
-                if message is None:
+                    received = None
+                if received is None:
                     self._lose()
                     return
-                self._take(*message)
+                self._take(received)
 
-    def _take(self, kind: int, values: list[int], descriptors: list[int]) -> None:
-        if kind == Kind.ENDED:
+    def _take(self, received: Received) -> None:
+        message, descriptors = received
+        if isinstance(message, Ended):
             if self._figures is not None:
-                self._figures.ended(values[2] * 1024)
-            self.on_end(values[0], values[1])
-        elif kind == Kind.EMPTY and self._empty is not None:
+                self._figures.ended(message.peak_kib * 1024)
+            self.on_end(message.number, message.status)
+        elif isinstance(message, Empty) and self._empty is not None:
             if not self._empty.done():
                 self._empty.set_result(True)
-        elif kind == Kind.SOCKET and self._sockets and descriptors:
+        elif isinstance(message, Socket) and self._sockets and descriptors:
             waiting = self._sockets.pop(0)
             made = socket.socket(fileno=descriptors.pop(0))
             if waiting.done():
                 made.close()
             else:
                 waiting.set_result(made)
-        elif kind == Kind.LINK and descriptors:
+        elif isinstance(message, Link) and descriptors:
             made = socket.socket(fileno=descriptors.pop(0))
             made.setblocking(False)
             self.on_link(made)
@@ -89,15 +103,15 @@ class InitLink:
                 waiting.set_exception(ConnectionRefusedError("the environment is gone"))
         self._sockets.clear()
 
-    def _order(self, kind: int, number: int = 0) -> None:
+    def _order(self, order: Message) -> None:
         with contextlib.suppress(OSError):  # one that is gone is noticed by its exit
-            messages.send(self._link, kind, number)
+            messages.send(self._link, order)
 
     def start(self, number: int) -> None:
-        self._order(Kind.START, number)
+        self._order(Start(number))
 
     def terminate(self, number: int) -> None:
-        self._order(Kind.TERMINATE, number)
+        self._order(Terminate(number))
 
     async def reset(self) -> None:
         if self._is_lost:
@@ -105,7 +119,7 @@ class InitLink:
         self.thaw()
         if self._empty is None or self._empty.done():
             self._empty = self._loop.create_future()
-            self._order(Kind.RESET)
+            self._order(Reset())
         if not await asyncio.shield(self._empty):
             raise SpawnError("the environment is gone")
 
@@ -114,7 +128,7 @@ class InitLink:
             raise ConnectionRefusedError("the environment is gone")
         waiting: asyncio.Future[socket.socket] = self._loop.create_future()
         self._sockets.append(waiting)
-        self._order(Kind.CONNECT)
+        self._order(Connect())
         try:
             made = await waiting
         finally:
@@ -128,14 +142,14 @@ class InitLink:
         return made
 
     def freeze(self) -> None:
-        self._set(self._frozen, Kind.PAUSE)
+        self._set(self._frozen, Pause())
 
     def thaw(self) -> None:
-        self._set(self._thawed, Kind.RESUME)
+        self._set(self._thawed, Resume())
 
-    def _set(self, state: bytes, kind: int) -> None:
+    def _set(self, state: bytes, order: Message) -> None:
         if self._freezer < 0:
-            self._order(kind)
+            self._order(order)
             return
         with contextlib.suppress(OSError):  # its group is gone
             os.pwrite(self._freezer, state, 0)

@@ -8,11 +8,23 @@ import os
 import platform
 import socket
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ingle.spawner import messages
-from ingle.spawner.messages import Kind
+from ingle.spawner.messages import (
+    Attach,
+    Attached,
+    Detach,
+    Exited,
+    Failed,
+    Message,
+    Prepare,
+    Received,
+    Spawn,
+    Spawned,
+    Stop,
+)
 from ingle.worker.drivers.contract import EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.init_link import InitLink
 from ingle.worker.drivers.own_figures import OwnFigures
@@ -26,8 +38,7 @@ _ORDERS = 64
 
 @dataclasses.dataclass(slots=True)
 class _Reply:
-    kind: int
-    values: list[int]
+    message: Attached | Spawned | Failed
     descriptors: list[int]
     exited: "asyncio.Future[Exit] | None" = None
     """Of an environment that was spawned: its end, which may be known before anybody looks."""
@@ -72,7 +83,7 @@ class SandboxDriver:
         self._levels: dict[int, Level] = {}
         self._orders = asyncio.Semaphore(_ORDERS)
         self._is_writable = asyncio.Event()
-        self._unsent: deque[tuple[int, ...]] = deque()
+        self._unsent: deque[Message] = deque()
         """Messages that wait until the spawner has read some of those before."""
         self.lost = asyncio.Event()
         self.makes_copies = platform.machine() == "x86_64"
@@ -94,36 +105,41 @@ class SandboxDriver:
         assert self._link is not None
         for _ in range(64):
             try:
-                message = messages.receive(self._link)
+                received = messages.receive(self._link)
             except BlockingIOError:
                 return
             except OSError:
-                message = None
-            if message is None:
+                received = None
+            if received is None:
                 self._lose()
                 return
-            self._take(_Reply(*message))
+            self._take(received)
 
-    def _take(self, reply: _Reply) -> None:
-        kind, values = reply.kind, reply.values
-        if kind == Kind.LEVEL:
-            self._levels[values[0]] = Level(ready=values[1], wanted=values[2])
-            return
-        if kind == Kind.EXITED:
-            exited = self._exits.pop(values[0], None)
-            if exited is not None and not exited.done():
-                exited.set_result(Exit(out_of_memory=bool(values[1]), peak_memory_bytes=values[2]))
-            return
-        waiting = self._waiting.pop(values[0], None)
+    def _take(self, received: Received) -> None:
+        message = received.message
+        match message:
+            case messages.Level():
+                self._levels[message.runtime] = Level(ready=message.ready, wanted=message.wanted)
+            case Exited():
+                exited = self._exits.pop(message.identifier, None)
+                if exited is not None and not exited.done():
+                    out_of_memory = bool(message.out_of_memory)
+                    exited.set_result(Exit(out_of_memory=out_of_memory, peak_memory_bytes=message.peak_bytes))
+            case Attached() | Spawned() | Failed():
+                self._take_answer(_Reply(message, received.descriptors))
+
+    def _take_answer(self, reply: _Reply) -> None:
+        message = reply.message
+        waiting = self._waiting.pop(message.token, None)
         if waiting is not None and not waiting.done():
-            if kind == Kind.SPAWNED:  # its end may be the very next message
-                reply.exited = self._exits[values[1]] = asyncio.get_running_loop().create_future()
+            if isinstance(message, Spawned):  # its end may be the very next message
+                reply.exited = self._exits[message.identifier] = asyncio.get_running_loop().create_future()
             waiting.set_result(reply)
             return
         for descriptor in reply.descriptors:
             os.close(descriptor)
-        if kind == Kind.SPAWNED:
-            self._stop(values[1])
+        if isinstance(message, Spawned):
+            self._stop(message.identifier)
 
     def _lose(self) -> None:
         link, self._link = self._link, None
@@ -145,17 +161,17 @@ class SandboxDriver:
         self._levels.clear()
         self.lost.set()
 
-    def _send(self, *message: int) -> None:
+    def _send(self, message: Message) -> None:
         """Send a message without descriptors, in a while if need be."""
-        if not self._is_writable.is_set() or not self._try_to_send(*message):
+        if not self._is_writable.is_set() or not self._try_to_send(message):
             self._unsent.append(message)
 
-    def _try_to_send(self, kind: int, *values: int, descriptors: list[int] | None = None) -> bool:
+    def _try_to_send(self, message: Message, descriptors: Sequence[int] = ()) -> bool:
         """Send a message now; return whether there was room for it."""
         if self._link is None:
             raise SpawnError("the spawner is not there")
         try:
-            messages.send(self._link, kind, *values, descriptors=descriptors or [])
+            messages.send(self._link, message, descriptors)
         except BlockingIOError:
             self._is_writable.clear()
             asyncio.get_running_loop().add_writer(self._link.fileno(), self._became_writable)
@@ -169,19 +185,21 @@ class SandboxDriver:
             return
         asyncio.get_running_loop().remove_writer(self._link.fileno())
         with contextlib.suppress(SpawnError):  # its reader will notice, too
-            while self._unsent and self._try_to_send(*self._unsent[0]):
+            while self._unsent and self._try_to_send(self._unsent[0]):
                 self._unsent.popleft()
         if not self._unsent:
             self._is_writable.set()
 
-    async def _ask(self, kind: int, *values: int, descriptors: list[int]) -> _Reply:
+    def _new_token(self) -> int:
         self._token += 1
-        token = self._token
+        return self._token
+
+    async def _ask(self, wanted: Attach | Spawn, descriptors: list[int]) -> _Reply:
         waiting: asyncio.Future[_Reply] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = waiting
+        self._waiting[wanted.token] = waiting
         try:
             await self._is_writable.wait()
-            while not self._try_to_send(kind, token, *values, descriptors=descriptors):
+            while not self._try_to_send(wanted, descriptors):
                 await self._is_writable.wait()
             async with asyncio.timeout(_ANSWER_S):
                 reply = await waiting
@@ -189,30 +207,39 @@ class SandboxDriver:
             self._lose()
             raise SpawnError("the spawner does not answer") from None
         finally:
-            self._waiting.pop(token, None)
+            self._waiting.pop(wanted.token, None)
             del waiting  # an error in it names the frames that it went through: they must not name it
-        if reply.kind == Kind.FAILED:
+        if isinstance(reply.message, Failed):
             raise SpawnError("the spawner could not do it; its log says why")
         return reply
 
     async def prepare(self, runtime: int) -> None:
-        self._send(Kind.PREPARE, runtime)
+        self._send(Prepare(runtime))
 
     def pool_levels(self) -> Mapping[int, Level]:
         return self._levels
 
     async def attach(self, image: int) -> int:
-        return (await self._ask(Kind.ATTACH, descriptors=[image])).values[1]
+        reply = await self._ask(Attach(self._new_token()), [image])
+        assert isinstance(reply.message, Attached)
+        return reply.message.image
 
     async def detach(self, image: int) -> None:
-        self._send(Kind.DETACH, image)
+        self._send(Detach(image))
 
     async def spawn(self, spec: EnvironmentSpec) -> RunningEnvironment:
         async with self._orders:
             return await self._order(spec)
 
     async def _order(self, spec: EnvironmentSpec) -> RunningEnvironment:
-        values = (spec.runtime, spec.memory_mib, spec.ephemeral_mib, spec.image, spec.opt_image)
+        wanted = Spawn(
+            token=self._new_token(),
+            runtime=spec.runtime,
+            memory_mib=spec.memory_mib,
+            tmp_mib=spec.ephemeral_mib,
+            code=spec.image,
+            layers=spec.opt_image,
+        )
         with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
             try:
                 configuration = _closed_by(theirs, sealed_memory(spec.configuration))
@@ -228,16 +255,18 @@ class SandboxDriver:
                 raise SpawnError(f"the worker has no descriptor left: {error.strerror}") from error
             passed = [configuration, output_write, telemetry_write, extensions_write, its_link.fileno()]
             passed += [spec.template] if spec.template >= 0 else []
-            reply = await self._ask(Kind.SPAWN, *values, descriptors=passed)
+            reply = await self._ask(wanted, passed)
+            spawned = reply.message
+            assert isinstance(spawned, Spawned)
             if not reply.descriptors:
-                self._stop(reply.values[1])
+                self._stop(spawned.identifier)
                 raise SpawnError("the spawner's answer came without its descriptors: too many are open")
             ours.pop_all()
         assert reply.exited is not None
-        identifier, init = reply.values[1:3]
+        identifier = spawned.identifier
         listener_number, *watched = reply.descriptors
         freezer, memory, processor, peak = [*watched, -1, -1, -1, -1][:4]
-        figures = OwnFigures(init) if peak < 0 else None
+        figures = OwnFigures(spawned.pid) if peak < 0 else None
         listener = socket.socket(fileno=listener_number)
         listener.setblocking(False)
         return RunningEnvironment(
@@ -257,7 +286,7 @@ class SandboxDriver:
 
     def _stop(self, identifier: int) -> None:
         with contextlib.suppress(SpawnError):
-            self._send(Kind.STOP, identifier)
+            self._send(Stop(identifier))
 
     async def close(self) -> None:
         self._lose()

@@ -92,7 +92,7 @@ class Births:
         }
         running = await self._driver.spawn(
             EnvironmentSpec(
-                runtime=runtime.index,
+                runtime=runtime.fingerprint,
                 memory_mib=assignment.memory_mib,
                 ephemeral_mib=assignment.ephemeral_mib,
                 image=grant.image,

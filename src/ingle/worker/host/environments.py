@@ -68,7 +68,7 @@ class Environments:
         """Warm up a runtime's zygote."""
         entry = self._births.runtimes.get(runtime)
         if entry is not None:
-            await self._driver.prepare(entry.index)
+            await self._driver.prepare(entry.fingerprint)
 
     async def start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         """Start an environment and run its init. Raises IngleError where it can't be had."""
@@ -235,9 +235,9 @@ class Environments:
         """Return the levels of the blank pools."""
         levels = self._driver.pool_levels()
         return [
-            PoolLevel(runtime=one.name, ready=levels[one.index].ready, wanted=levels[one.index].wanted)
+            PoolLevel(runtime=one.name, ready=levels[one.fingerprint].ready, wanted=levels[one.fingerprint].wanted)
             for one in self._births.runtimes.values()
-            if one.index in levels
+            if one.fingerprint in levels
         ]
 
     async def stop_all(self) -> None:
