@@ -15,7 +15,8 @@ from ingle.control.code.superseded import SupersededCode
 from ingle.control.config import ControlSettings
 from ingle.control.databases import open_databases
 from ingle.control.doors.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
-from ingle.control.doors.links import GatewayLink, WorkerLink
+from ingle.control.doors.gateway_door import GatewayLink
+from ingle.control.doors.worker_door import WorkerDesk
 from ingle.control.events.dispatcher import Dispatcher
 from ingle.control.events.event_queue import EventQueue
 from ingle.control.events.log_subscriptions import LogSubscriptions
@@ -58,6 +59,7 @@ from ingle.control.services.logs import (
     SubscriptionFilters,
 )
 from ingle.keys import Keyring
+from ingle.links import worker_control
 from ingle.links.endpoint import Endpoint
 from ingle.store import (
     CodeSigningRepository,
@@ -156,7 +158,9 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
         settings.links.control_gateway, identities, repository, publisher, events, log_store, data_dir
     )
     snap_starts = SnapStarts(repository, publisher)
-    worker_link = WorkerLink(settings.links.control_worker, publisher, code, sessions, log_store, snap_starts, clock)
+    worker_link = worker_control.ControlDoor(
+        settings.links.control_worker, WorkerDesk(publisher, code, sessions, log_store, snap_starts, clock)
+    )
     servers = [
         await serve_http(front, unix_listener(run_dir / "control.sock"), limits=limits),
         await serve_http(gateway_link, unix_listener(run_dir / "control-gateway.sock")),

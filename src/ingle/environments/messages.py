@@ -20,17 +20,6 @@ class VersionKey(msgspec.Struct, frozen=True, kw_only=True):
     tenant: str = ""
 
 
-class TemplateReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Worker to control, POST /templates: a version's template is there, or isn't for a reason.
-
-    `error` says which one it was where init has failed.
-    """
-
-    version: VersionKey
-    reason: str = ""
-    error: str = ""
-
-
 class ProvisionedRequest(msgspec.Struct, frozen=True, kw_only=True):
     """Control to gateway, POST /provisioned: what is there of a function's provisioned concurrency?"""
 
@@ -50,12 +39,6 @@ class ProvisionedLevel(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
 
 
-class GrantRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Worker to control, POST /grants."""
-
-    version: VersionKey
-
-
 class RoleCredentials(msgspec.Struct, frozen=True, kw_only=True):
     """Temporary credentials of a function's execution role."""
 
@@ -66,13 +49,6 @@ class RoleCredentials(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"RoleCredentials({self.access_key_id})"
-
-
-class CredentialsRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Worker to control, POST /credentials: so many of a version's execution role, each for one environment."""
-
-    version: VersionKey
-    count: int
 
 
 class Assignment(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,25 +121,3 @@ class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
 
     def __repr__(self) -> str:
         return f"SigningKey({self.principal})"
-
-
-class LogRecords(msgspec.Struct, frozen=True, kw_only=True):
-    """Events of one stream: `data` holds `count` frames of u64 epoch milliseconds, u32 length, UTF-8 message."""
-
-    account: str
-    region: str
-    group: str
-    stream: str
-    first_ms: int
-    last_ms: int
-    count: int
-    data: bytes
-
-    def __repr__(self) -> str:
-        return f"LogRecords({self.stream}, {self.count} events)"
-
-
-class LogBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Worker to control, POST /logs, as msgpack."""
-
-    records: list[LogRecords]

@@ -4,8 +4,8 @@ import asyncio
 import contextlib
 from pathlib import Path
 
-from ingle.links.endpoint import Endpoint
 from ingle.links.gateway_worker import WorkerDoor
+from ingle.links.worker_control import ControlClient, Endpoint
 from ingle.transport import Lifeline, serve_http, unix_listener
 from ingle.worker.apis.role_credentials import ContainerCredentials
 from ingle.worker.config import WorkerSettings
@@ -64,7 +64,7 @@ async def serve_worker(settings: WorkerSettings, lifeline: Lifeline) -> None:
     """Run the worker until it is told to stop; then finish what is in flight and stop every environment."""
     run_dir = Path(settings.run_dir)
     loop = asyncio.get_running_loop()
-    control = Endpoint(address=str(run_dir / "control-worker.sock"), token=settings.links.control_worker).connect()
+    control = ControlClient(Endpoint(address=str(run_dir / "control-worker.sock"), token=settings.links.control_worker))
     driver = _make_driver(settings)
     await _connect(driver)
     loader = Loader(control, Path(settings.chunks_dir), driver)

@@ -4,9 +4,10 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from quiet_control import QuietControl
 
 from ingle.links.gateway_worker import Endpoint, WorkerClient, WorkerDoor, WorkerLeaving
-from ingle.transport import DisconnectedError, HttpClient, serve_http, unix_listener
+from ingle.transport import DisconnectedError, serve_http, unix_listener
 from ingle.worker.apis.role_credentials import ContainerCredentials
 from ingle.worker.door import Agent
 from ingle.worker.drivers import ProcessDriver
@@ -18,7 +19,7 @@ from ingle.worker.templates.templates import Reports
 
 
 async def test_a_gateway_that_is_gone_takes_no_change_away_from_its_successor(tmp_path: Path) -> None:
-    control, driver, credentials = HttpClient("nobody"), ProcessDriver(tmp_path, insecure=True), ContainerCredentials()
+    driver, credentials, control = ProcessDriver(tmp_path, insecure=True), ContainerCredentials(), QuietControl()
     births = Births(driver, Loader(control, tmp_path, driver), LogShipper(control), [], credentials)
     environments = Environments(driver, births, credentials, Reports(control))
     path = tmp_path / "w.sock"

@@ -1,17 +1,17 @@
 """Which versions' code a worker keeps in memory, and when it lets go of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import cast
 
 import msgspec
 import pytest
+from quiet_control import QuietControl
 
 from ingle.artifacts import FileChunks, seal_object
-from ingle.environments import Assignment, CredentialsRequest, GrantRequest, RoleCredentials, VersionKey
+from ingle.environments import Assignment, RoleCredentials, VersionKey
+from ingle.links.worker_control import MemoryControl
 from ingle.sealing import new_data_key
-from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 from ingle.worker.drivers import Driver
 from ingle.worker.host.loader import Loader
 
@@ -41,37 +41,38 @@ def key(function: str, revision: int) -> VersionKey:
     )
 
 
+class GrantingControl(QuietControl):
+    """Grants everything that is asked for."""
+
+    def __init__(self, manifest: bytes, data_key: bytes) -> None:
+        self._manifest = manifest
+        self._data_key = data_key
+        self._given = 0
+
+    async def grant(self, version: VersionKey) -> Assignment:
+        return Assignment(
+            version=version, runtime="python3.11", handler="h", timeout_s=3, memory_mib=128, ephemeral_mib=512,
+            environment={}, log_group="g", manifest=self._manifest, data_key=self._data_key, context=CONTEXT,
+            expires_at_ms=1 << 60, credentials=ROLE,
+        )  # fmt: skip
+
+    async def give_credentials(self, version: VersionKey, count: int) -> list[RoleCredentials]:
+        first, self._given = self._given, self._given + count
+        return [msgspec.structs.replace(ROLE, access_key_id=f"k{one}") for one in range(first, self._given)]
+
+
 @pytest.fixture
 def images() -> Images:
     return Images()
 
 
 @pytest.fixture
-async def loader(tmp_path: Path, images: Images) -> AsyncIterator[Loader]:
+async def loader(tmp_path: Path, images: Images) -> Loader:
     """A loader whose control grants everything."""
     data_key, chunks = new_data_key(), FileChunks(tmp_path / "chunks")
     manifest = seal_object([b"image"], data_key, CONTEXT, chunks).encode()
-
-    given: list[RoleCredentials] = []
-
-    async def control(exchange: Exchange) -> None:
-        if exchange.target == b"/credentials":
-            count = msgspec.json.decode(await exchange.read(1 << 20), type=CredentialsRequest).count
-            first = len(given)
-            given.extend(msgspec.structs.replace(ROLE, access_key_id=f"k{first + one}") for one in range(count))
-            exchange.respond(200, (), msgspec.json.encode(given[-count:]))
-            return
-        wanted = msgspec.json.decode(await exchange.read(1 << 20), type=GrantRequest).version
-        assignment = Assignment(
-            version=wanted, runtime="python3.11", handler="h", timeout_s=3, memory_mib=128, ephemeral_mib=512,
-            environment={}, log_group="g", manifest=manifest, data_key=data_key.secret, context=CONTEXT,
-            expires_at_ms=1 << 60, credentials=ROLE,
-        )  # fmt: skip
-        exchange.respond(200, (), msgspec.json.encode(assignment))
-
-    server = await serve_http(control, unix_listener(tmp_path / "control.sock"))
-    yield Loader(HttpClient(str(tmp_path / "control.sock")), tmp_path / "chunks", cast(Driver, images))
-    await server.drain(1.0)
+    control = GrantingControl(manifest, data_key.secret)
+    return Loader(MemoryControl(control), tmp_path / "chunks", cast(Driver, images))
 
 
 async def test_a_revision_that_another_has_followed_goes_with_its_last_environment(

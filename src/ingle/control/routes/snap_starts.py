@@ -3,7 +3,7 @@
 import structlog
 
 from ingle.control.routes.publisher import Publisher
-from ingle.environments import TemplateReport
+from ingle.links.worker_control import TemplateReport
 from ingle.store import FunctionRepository
 
 _log = structlog.get_logger("ingle.control")

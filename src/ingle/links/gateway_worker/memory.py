@@ -1,8 +1,7 @@
 """The link without a wire: for tests and simulations, in which the test breaks it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from typing import Any, TypeVar
+from collections.abc import AsyncIterator
 
 from ingle.environments import VersionKey
 from ingle.links.gateway_worker.calls import CannotServeError, StartRefusedError, WorkerHandler
@@ -16,11 +15,8 @@ from ingle.links.gateway_worker.messages import (
     StartEnvironment,
 )
 from ingle.links.invocation import Invocation
-from ingle.links.link import LinkRefusedError
-from ingle.transport import ConnectionFailedError, DisconnectedError, IncomingBody, WriteGate
-
-_LOST = "the link is cut"
-_T = TypeVar("_T")
+from ingle.links.memory import LOST, MemoryLink
+from ingle.transport import DisconnectedError, IncomingBody, WriteGate
 
 
 class MemoryExchange:
@@ -56,7 +52,7 @@ class MemoryExchange:
     async def write(self, piece: bytes) -> None:
         """Give a piece; returns when the one before has been taken. Raises DisconnectedError."""
         if self._body.ended:
-            raise DisconnectedError(_LOST)
+            raise DisconnectedError(LOST)
         if piece:
             self._body.feed(piece)
             self._body.hold()
@@ -70,8 +66,8 @@ class MemoryExchange:
 
     def cut(self) -> None:
         """Leave the gateway without an answer, or without the rest of one."""
-        self._body.end(_LOST)
-        self._gate.fail(_LOST)
+        self._body.end(LOST)
+        self._gate.fail(LOST)
         self.is_gone = True
         self.begun.set()
 
@@ -113,21 +109,17 @@ class MemoryExchange:
             self.cut()
 
 
-class MemoryWorker:
-    """A worker in the same process; it implements `Worker`, where the calls are described.
-
-    An order goes on at the worker when its caller gives up or the link is cut, as one does that was sent.
-    """
+class MemoryWorker(MemoryLink):
+    """A worker in the same process; it implements `Worker`, where the calls are described."""
 
     def __init__(self, handler: WorkerHandler) -> None:
+        super().__init__(StartRefusedError)
         self._handler = handler
-        self._lost = asyncio.Event()
         self._exchanges: set[MemoryExchange] = set()
-        self._tasks: set[asyncio.Task[Any]] = set()
 
     def cut(self) -> None:
         """Break the link for good: what waits fails, and so does every further call."""
-        self._lost.set()
+        super().cut()
         for exchange in tuple(self._exchanges):
             exchange.close()
 
@@ -144,32 +136,8 @@ class MemoryWorker:
             exchange.close()
             raise
         if not exchange.has_begun:
-            raise DisconnectedError(_LOST)
+            raise DisconnectedError(LOST)
         return exchange
-
-    def _check(self) -> None:
-        if self._lost.is_set():
-            raise ConnectionFailedError(_LOST)
-
-    async def _order(self, call: Coroutine[Any, Any, _T]) -> _T:
-        if self._lost.is_set():
-            call.close()
-        self._check()
-        task, lost = asyncio.ensure_future(call), asyncio.ensure_future(self._lost.wait())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        try:
-            await asyncio.wait((task, lost), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            lost.cancel()
-        if self._lost.is_set():
-            raise DisconnectedError(_LOST)
-        try:
-            return task.result()
-        except StartRefusedError:
-            raise
-        except Exception:
-            raise LinkRefusedError(500) from None
 
     async def start(self, wanted: StartEnvironment) -> EnvironmentStarted:
         """Start an environment. Raises StartRefusedError."""
@@ -227,7 +195,7 @@ class MemoryWorker:
             while True:
                 await asyncio.wait((change, lost), return_when=asyncio.FIRST_COMPLETED)
                 if not change.done():
-                    raise DisconnectedError(_LOST)
+                    raise DisconnectedError(LOST)
                 yield change.result()
                 change = asyncio.ensure_future(_next(changes))
         finally:

@@ -9,26 +9,15 @@ from pathlib import Path
 import msgspec
 
 from ingle.artifacts import FileChunks, Manifest, open_to_memfd
-from ingle.environments import (
-    Assignment,
-    CredentialsRequest,
-    GrantRequest,
-    RoleCredentials,
-    VersionKey,
-    opt_context,
-)
+from ingle.environments import Assignment, RoleCredentials, VersionKey, opt_context
+from ingle.links.worker_control import Control, NotGrantedError
 from ingle.sealing import DataKey
-from ingle.transport import HttpClient
-from ingle.values import MIB, IngleError, SystemClock
+from ingle.values import IngleError, SystemClock
 from ingle.worker.drivers import Driver, SpawnError
 
 _KEPT_IDLE = 32
 _KEYS, _FEW_KEYS = 16, 4
 """How many environments' credentials are fetched at a time, and with how few left."""
-
-
-class NotGrantedError(IngleError):
-    """Control does not let this worker run that version (now)."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -46,7 +35,7 @@ class _Loaded:
 class Loader:
     """Keeps the versions that environments of this worker use, and a few that they used last."""
 
-    def __init__(self, control: HttpClient, chunks_dir: Path, driver: Driver) -> None:
+    def __init__(self, control: Control, chunks_dir: Path, driver: Driver) -> None:
         self._control = control
         self._chunks = FileChunks(chunks_dir)
         self._driver = driver
@@ -86,17 +75,15 @@ class Loader:
     async def _fetch_keys(self, key: VersionKey, loaded: _Loaded) -> None:
         granted = loaded.assignment
         try:
-            request = msgspec.json.encode(CredentialsRequest(version=key, count=_KEYS))
-            response = await self._control.request(b"POST", b"/credentials", (), request)
-            body = await response.read(MIB)
+            given = await self._control.give_credentials(key, _KEYS)
         except IngleError:
             if not loaded.keys:
                 raise
             return
         finally:
             loaded.fetching = None
-        if response.status == 200 and loaded.assignment is granted:
-            loaded.keys += msgspec.json.decode(body, type=list[RoleCredentials])
+        if loaded.assignment is granted:
+            loaded.keys += given
         elif not loaded.keys:
             raise NotGrantedError(f"control grants no credentials for {key.function}:{key.version}")
 
@@ -137,7 +124,7 @@ class Loader:
         self._loaded.clear()
 
     async def _load(self, key: VersionKey) -> _Loaded:
-        assignment = await self._grant(key)
+        assignment = await self._control.grant(key)
         known = self._loaded.get(key)
         if known is not None:  # only the grant had run out
             known.assignment, known.keys = assignment, [assignment.credentials]
@@ -171,14 +158,6 @@ class Loader:
             for image in images:
                 if image:
                     await self._driver.detach(image)
-
-    async def _grant(self, key: VersionKey) -> Assignment:
-        request = msgspec.json.encode(GrantRequest(version=key))
-        response = await self._control.request(b"POST", b"/grants", (), request)
-        body = await response.read(MIB)
-        if response.status != 200:
-            raise NotGrantedError(f"control grants no {key.function}:{key.version}")
-        return msgspec.json.decode(body, type=Assignment)
 
 
 def _of_all_revisions(key: VersionKey) -> VersionKey:

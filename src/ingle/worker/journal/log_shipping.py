@@ -3,11 +3,9 @@
 import asyncio
 import struct
 
-import msgspec
 import structlog
 
-from ingle.environments import LogBatch, LogRecords
-from ingle.transport import HttpClient
+from ingle.links.worker_control import Control, LinkRefusedError, LogBatch, LogRecords
 from ingle.values import IngleError
 
 _HEAD = struct.Struct(">QI")
@@ -63,11 +61,10 @@ class LogStream:
 class LogShipper:
     """Sends what the streams have gathered: every 200 ms, or sooner when 64 KiB wait."""
 
-    def __init__(self, control: HttpClient) -> None:
+    def __init__(self, control: Control) -> None:
         self._control = control
         self._touched: dict[int, LogStream] = {}
         self._wake = asyncio.Event()
-        self._encoder = msgspec.msgpack.Encoder()
         self.pending_bytes = 0
         self.dropped = 0
 
@@ -84,7 +81,7 @@ class LogShipper:
 
     async def run(self) -> None:
         """Ship until cancelled; what can't be delivered is kept and tried again."""
-        kept: bytes | None = None
+        kept: LogBatch | None = None
         kept_size = 0
         while True:
             if kept is None:
@@ -110,19 +107,18 @@ class LogShipper:
         except TimeoutError:
             return
 
-    def _batch(self) -> tuple[bytes | None, int]:
+    def _batch(self) -> tuple[LogBatch | None, int]:
         if not self._touched:
             return None, 0
         streams, self._touched = list(self._touched.values()), {}
         records = [stream.take() for stream in streams]
-        return self._encoder.encode(LogBatch(records=records)), sum(len(one.data) for one in records)
+        return LogBatch(records=records), sum(len(one.data) for one in records)
 
-    async def _send(self, batch: bytes) -> bool:
+    async def _send(self, batch: LogBatch) -> bool:
         try:
-            response = await self._control.request(b"POST", b"/logs", (), batch)
-            await response.read(1 << 16)
+            await self._control.keep_logs(batch)
+        except LinkRefusedError as refusal:  # it would be refused again
+            _log.error("logs.refused", status=refusal.status)
         except IngleError:
             return False
-        if response.status != 202:
-            _log.error("logs.refused", status=response.status)
         return True

@@ -18,12 +18,12 @@ from typing import Any
 import msgspec
 import structlog
 
-from ingle.environments import Assignment, TemplateReport, VersionKey
+from ingle.environments import Assignment, VersionKey
+from ingle.links.worker_control import Control, TemplateReport
 from ingle.transport import (
     BodyTooLargeError,
     DisconnectedError,
     Exchange,
-    HttpClient,
     HttpServer,
     ServerLimits,
     serve_http,
@@ -244,14 +244,13 @@ class Making:
 class Reports:
     """Tells control what came of templates."""
 
-    def __init__(self, control: HttpClient) -> None:
+    def __init__(self, control: Control) -> None:
         self._control = control
 
     async def tell(self, key: VersionKey, template: Template) -> None:
         """Raises IngleError where control can't be reached."""
         report = TemplateReport(version=key, reason=template.reason, error=template.error)
-        response = await self._control.request(b"POST", b"/templates", (), msgspec.json.encode(report))
-        await response.read(1024)
+        await self._control.report_template(report)
 
 
 class TemplateGoneError(IngleError):
