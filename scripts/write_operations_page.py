@@ -11,7 +11,7 @@ from ingle.protocol import Operation, ServiceModel, load_service
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "operations.md"
 SERVICES = {
     "lambda": "AWS Lambda",
-    "lambda-core": "Lambda Core: network connectors and runtimes of one's own",
+    "lambda-core": "Lambda Core: network connectors and your own runtimes",
     "lambda-microvms": "Lambda MicroVMs",
     "lambda-web": "Lambda Web",
     "logs": "CloudWatch Logs",
@@ -65,11 +65,14 @@ def render() -> str:
     sections = "\n".join(_section(service, title) for service, title in SERVICES.items())
     return f"""# Operations
 
-Written by `scripts/write_operations_page.py` from AWS's service models and Ingle's handlers. What is `served` behaves as
-AWS's does; what is `501` answers `NotImplementedException`, once the request's signature has been verified, and changes nothing.
-Capacity providers (and function scaling, which only functions on them have), durable executions and Lambda's sibling services
-are not built. Of CloudWatch Logs there is what tools need to write, read, keep and follow logs. STS tells callers who they are;
-its other operations, and every other service of AWS, answer `NotImplemented` in their own protocols.
+`scripts/write_operations_page.py` writes this page from AWS's service models and Ingle's handlers.
+
+- `served`: the operation behaves as AWS's does.
+- `501`: Ingle verifies the request's signature, answers `NotImplementedException`, and changes nothing.
+
+Not built are capacity providers, function scaling (which only functions on capacity providers have), durable executions, and
+Lambda's sibling services. Of CloudWatch Logs, Ingle serves what tools need to write, read, keep and follow logs. STS tells callers
+who they are. Its other operations, and every other service of AWS, answer `NotImplemented` in their own protocols.
 
 {sections}"""
 

@@ -41,8 +41,8 @@ def render() -> str:
     effects = "".join(f"- `{name}`: {why}.\n" for name, why in arguments.WITHOUT_EFFECT.items())
     return f"""# The system calls of an execution environment
 
-Written by `scripts/write_seccomp_page.py` from `spawner/seccomp.py` and `spawner/call_arguments.py` (x86_64). What is not
-listed as allowed answers EPERM.
+`scripts/write_seccomp_page.py` writes this page from `spawner/seccomp.py` and `spawner/call_arguments.py` (x86_64). A call that is
+not listed as allowed answers EPERM.
 
 ## Allowed ({len(allowed)})
 
@@ -50,17 +50,19 @@ listed as allowed answers EPERM.
 
 ## Allowed for some arguments
 
-- `clone3`: ENOSYS, so that libc uses `clone`.
-- `socket`: AF_UNIX; of AF_INET and AF_INET6 streams and datagrams (else EPERM) by TCP and UDP (else EPROTONOSUPPORT). Any
+Each line has the arguments that are allowed, or the answer to those that are not.
+
+- `clone3`: nothing. The answer is ENOSYS, so that libc uses `clone`.
+- `socket`: AF_UNIX. Of AF_INET and AF_INET6: streams and datagrams (else EPERM) by TCP and UDP (else EPROTONOSUPPORT). Any
   other family: EAFNOSUPPORT.
 - `socketpair`: AF_UNIX, else EAFNOSUPPORT.
 - `ioctl`: {_code(arguments.IOCTLS)}; else ENOTTY.
 - `prctl`: {_code(arguments.PRCTLS)}; else EINVAL.
-- `setsockopt`: the levels {_code(arguments.LEVELS)} (else ENOPROTOOPT), but for {_options()}.
+- `setsockopt`: the levels {_code(arguments.LEVELS)} (else ENOPROTOOPT), except these options: {_options()}.
 {bits}
 ## Without effect
 
-They answer success. All that an environment can write is memory, which nothing of this concerns.
+These calls answer success and do nothing. An environment can write only memory, and none of them is about memory.
 
 {effects}
 ## Each shared thing, and all the calls that reach it
@@ -74,19 +76,20 @@ They answer success. All that an environment can write is memory, which nothing 
 
 ## Netlink sockets
 
-Programs list the interfaces of their network by a netlink socket. Where an environment may have such sockets, its init has a
-filter that differs in this, and all that it starts has a second one (`zygotes/interfaces.py` makes the sockets):
+Programs list the interfaces of their network by a netlink socket. If an environment may have such sockets, its init has a
+filter that differs in the points below. Everything that the init starts has a second filter. `zygotes/interfaces.py` makes the
+sockets.
 
 - `socket`: AF_NETLINK datagrams and raw sockets (else ESOCKTNOSUPPORT) of NETLINK_ROUTE (else EPROTONOSUPPORT). The kernel
-  passes the call on to the init. The init makes at most {interfaces.MOST} sockets at a time for its environment; beyond, it
-  answers ENFILE.
+  passes the call on to the init. The init makes at most {interfaces.MOST} sockets at a time for its environment. To a request for
+  more it answers ENFILE.
 - `setsockopt`: {_inner_options()} at SOL_SOCKET, which the init may set.
 - `seccomp` SET_MODE_FILTER and `ioctl` {_code(arguments.NOTIFICATIONS)} are for the init alone.
 
 This needs Linux 5.14. From Linux 6.14 on it also needs a kernel that loads no modules (`kernel.modules_disabled` is 1,
 `kernel.modprobe` is empty, or there are none). Elsewhere AF_NETLINK is a family like any other.
 
-Another architecture's calls kill the process; x32 calls answer ENOSYS.
+A call of another architecture kills the process. An x32 call answers ENOSYS.
 """
 
 

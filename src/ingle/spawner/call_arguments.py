@@ -82,17 +82,17 @@ BITS = {
     "clone": Bits(0, NEW_NAMESPACES, errno.EPERM, "a flag that makes a namespace"),
     "mmap": Bits(3, 0x40000, errno.ENOMEM, "MAP_HUGETLB: the host's huge pages, which no group counts"),
     "memfd_create": Bits(1, 4, errno.EINVAL, "MFD_HUGETLB: the same"),
-    "preadv2": Bits(5, 8, errno.EOPNOTSUPP, "RWF_NOWAIT: tells what of the host's files is in memory"),
-    "msync": Bits(2, 4, SUCCESS, "MS_SYNC: has the host write its disks"),
+    "preadv2": Bits(5, 8, errno.EOPNOTSUPP, "RWF_NOWAIT: shows what of the host's files is in memory"),
+    "msync": Bits(2, 4, SUCCESS, "MS_SYNC: would make the host write its disks"),
 }
 WITHOUT_EFFECT = {
-    "sync": "has the host write its disks",
-    "syncfs": "the same, by a descriptor of a file that is lent",
+    "sync": "would make the host write its disks",
+    "syncfs": "the same, by a descriptor of a file that the host lends",
     "fsync": "the same",
     "fdatasync": "the same",
     "sync_file_range": "the same",
-    "fadvise64": "drops what others have in memory of files that are lent",
-    "readahead": "reads them from the host's disk",
+    "fadvise64": "would drop from memory what others have there of files that the host lends",
+    "readahead": "would read them from the host's disk",
 }
 """What can be written is memory, which nothing of this concerns."""
 OBJECTS = {
