@@ -5,8 +5,8 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from ingle.spawner import call_arguments as arguments
-from ingle.spawner import seccomp
+from ingle.spawner.kernel import call_arguments as arguments
+from ingle.spawner.kernel import seccomp
 from ingle.spawner.zygotes import interfaces
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "reference" / "seccomp.md"
@@ -41,7 +41,7 @@ def render() -> str:
     effects = "".join(f"- `{name}`: {why}.\n" for name, why in arguments.WITHOUT_EFFECT.items())
     return f"""# The system calls of an execution environment
 
-`scripts/write_seccomp_page.py` writes this page from `spawner/seccomp.py` and `spawner/call_arguments.py` (x86_64). A call that is
+`scripts/write_seccomp_page.py` writes this page from `spawner/kernel/seccomp.py` and `spawner/kernel/call_arguments.py` (x86_64). A call that is
 not listed as allowed answers EPERM.
 
 ## Allowed ({len(allowed)})

@@ -9,7 +9,7 @@ import stat
 import sys
 from pathlib import Path
 
-from ingle.spawner import syscalls
+from ingle.spawner.kernel import syscalls
 
 USER = 61_234
 ROOT = Path(__file__).resolve().parent.parent

@@ -4,6 +4,7 @@ import concurrent.futures
 import time
 from typing import Any
 
+from harness import FUNCTION_SCALE
 from tests.system.test_logs import wait_for_events
 
 COUNTER = """
@@ -66,7 +67,7 @@ def handler(event, context):
 """
     name = deploy(source, Timeout=9)
     invoke(name, "die")
-    assert 0 < invoke(name).payload <= 8_500
+    assert 0 < invoke(name).payload <= 9_000 * FUNCTION_SCALE - 500
 
 
 def test_what_a_reset_environment_left_running_is_gone(deploy: Any, invoke: Any) -> None:

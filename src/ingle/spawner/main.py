@@ -12,12 +12,13 @@ import socket
 import struct
 import sys
 
-from . import messages, signals
-from .cgroups import Groups
+from . import messages
+from .kernel import signals
+from .kernel.cgroups import Groups
+from .kernel.user_namespaces import is_root_of_the_host
 from .messages import Attach, Detach, Failed, Message, Prepare, Spawn, Stop
 from .operations import Operations
 from .runtimes import Runtime
-from .user_namespaces import is_root_of_the_host
 
 _SHORT_S = 1.0
 _WORKERS = 2

@@ -13,10 +13,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import messages, syscalls
-from .cgroups import Group, Groups, favor_migrations
-from .images import Images, check_sealed
-from .memory_images import MemoryImages
+from . import messages
+from .images.in_memory import MemoryImages
+from .images.mounted import Images, check_sealed
+from .images.unpacked import UnpackedImages
+from .kernel import syscalls
+from .kernel.cgroups import Group, Groups, favor_migrations
+from .kernel.networks import Networks
+from .kernel.signals import SIGNALS
+from .kernel.user_namespaces import UserNamespaces
 from .messages import (
     Assign,
     Attached,
@@ -32,12 +37,8 @@ from .messages import (
     Spawn,
     Spawned,
 )
-from .networks import Networks
 from .pool import FLOOR, Demand, target
 from .runtimes import Runtime
-from .signals import SIGNALS
-from .unpacked_images import UnpackedImages
-from .user_namespaces import UserNamespaces
 from .zygotes.root import runtime_trees
 
 _BOOT = "import sys; sys.path.insert(0, {!r}); from spawner.zygotes import zygote; zygote.main(sys.argv[1:])"

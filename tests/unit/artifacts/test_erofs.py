@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from image_trees import SHAPES, Tree, entries_of, expected, image_of, read_back
 
 from ingle.artifacts import lay_out_image, read_archive
-from ingle.spawner.unpack import unpack_image
+from ingle.spawner.images.unpack import unpack_image
 
 
 @pytest.fixture(autouse=True, scope="module")

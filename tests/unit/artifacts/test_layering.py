@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingle.artifacts import Layers, lay_out_image, read_archive
-from ingle.spawner.unpack import unpack_image
+from ingle.spawner.images.unpack import unpack_image
 
 EXECUTABLE = stat.S_IFREG | 0o755
 DIRECTORY = stat.S_IFDIR | 0o755

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ingle.spawner import seccomp, syscalls
+from ingle.spawner.kernel import seccomp, syscalls
 from ingle.spawner.zygotes import interfaces
 
 

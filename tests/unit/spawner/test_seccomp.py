@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from ingle.spawner import seccomp
+from ingle.spawner.kernel import seccomp
 
 ALLOW, ERROR, KILL = 0x7FFF0000, 0x00050000, 0x80000000
 EPERM, ENOSYS, EAFNOSUPPORT = ERROR | errno.EPERM, ERROR | errno.ENOSYS, ERROR | errno.EAFNOSUPPORT

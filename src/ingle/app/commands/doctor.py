@@ -19,10 +19,10 @@ from ingle.app.supervision.confine import landlock_abi, tell_landlock
 from ingle.app.supervision.delegation import TREE, find_delegated
 from ingle.app.supervision.isolation import Host, Lack
 from ingle.artifacts import Entry, lay_out_image
-from ingle.spawner import syscalls
-from ingle.spawner.images import Images
-from ingle.spawner.seccomp import build_filter
-from ingle.spawner.user_namespaces import UserNamespaces, is_root_of_the_host
+from ingle.spawner.images.mounted import Images
+from ingle.spawner.kernel import syscalls
+from ingle.spawner.kernel.seccomp import build_filter
+from ingle.spawner.kernel.user_namespaces import UserNamespaces, is_root_of_the_host
 from ingle.worker import RuntimeEntry
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE

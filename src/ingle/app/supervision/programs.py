@@ -16,7 +16,7 @@ import uvloop
 
 from ingle.app.config import NO_USE
 from ingle.app.supervision.confine import confine
-from ingle.spawner import syscalls
+from ingle.spawner.kernel import syscalls
 from ingle.transport import Lifeline
 from ingle.transport.lifeline import disregard_signals
 from ingle.values import IngleError, InstallationError

@@ -11,7 +11,7 @@ import signal
 import socket
 from collections.abc import Callable
 
-from .. import networks, syscalls
+from ..kernel import networks, syscalls
 from ..messages import Create
 from . import init, rootless
 from .init import GROUP_ID, USER_ID

@@ -17,7 +17,8 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 
-from .. import messages, seccomp, signals, syscalls
+from .. import messages
+from ..kernel import seccomp, signals, syscalls
 from ..messages import (
     Assign,
     Born,

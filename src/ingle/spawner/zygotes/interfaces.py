@@ -20,7 +20,8 @@ import socket
 import struct
 from collections.abc import Iterable
 
-from .. import call_arguments, messages, seccomp, syscalls
+from .. import messages
+from ..kernel import call_arguments, seccomp, syscalls
 from ..messages import Heard
 
 

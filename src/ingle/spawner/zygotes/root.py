@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING
 
-from .. import syscalls
+from ..kernel import syscalls
 
 if TYPE_CHECKING:
     from ..runtimes import Runtime

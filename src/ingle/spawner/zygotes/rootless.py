@@ -7,7 +7,8 @@ import os
 import struct
 from collections.abc import Callable
 
-from .. import syscalls, unpack
+from ..images import unpack
+from ..kernel import syscalls
 
 
 def enter_user_namespace(user: int, group: int) -> None:

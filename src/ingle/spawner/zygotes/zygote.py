@@ -15,7 +15,8 @@ import socket
 import sys
 from collections.abc import Callable
 
-from .. import messages, signals, syscalls
+from .. import messages
+from ..kernel import signals, syscalls
 from ..messages import Create, Created, NotCreated, Ready, Reaped, Received
 from . import environment, launch, memory_image, root, rootless
 from .init import GROUP_ID, USER_ID

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ingle.spawner.unpack import unpack_image
+from ingle.spawner.images.unpack import unpack_image
 from ingle.worker.drivers.contract import RUNTIME, EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.own_figures import OwnFigures
 from ingle.worker.drivers.sandbox import log_pipe

@@ -7,7 +7,7 @@ import fcntl
 import os
 import struct
 
-from . import syscalls
+from ..kernel import syscalls
 
 _SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _LOOP_CTL_GET_FREE, _LOOP_CONFIGURE = 0x4C82, 0x4C0A

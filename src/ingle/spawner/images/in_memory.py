@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from .images import check_sealed
+from .mounted import check_sealed
 
 
 class MemoryImages:

@@ -11,9 +11,10 @@ import os
 import resource
 import signal
 
-from . import seccomp, syscalls, unpack
-from .images import Images, check_sealed
-from .user_namespaces import FIRST_ID
+from ..kernel import seccomp, syscalls
+from ..kernel.user_namespaces import FIRST_ID
+from . import unpack
+from .mounted import Images, check_sealed
 
 _UNPACKER = FIRST_ID - 1
 _LIMITS = {
