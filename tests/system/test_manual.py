@@ -71,6 +71,31 @@ def test_the_aws_cli_does_what_the_readme_says(fresh: Ingle, tmp_path: Path) -> 
     assert json.loads((tmp_path / "out.json").read_text()) == {"message": "Hello, you, from Ingle"}
 
 
+def test_a_template_is_deployed_as_its_page_shows(fresh: Ingle, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "sam", tmp_path / "examples" / "sam")
+    page = (ROOT / "docs" / "how-to" / "deploy-from-sam.md").read_text()
+    promised = [
+        line[4:] for line in takewhile(bool, page[page.index("    stack sam") :].splitlines()) if "..." not in line
+    ]
+    command = "ingle deploy examples/sam/template.yaml"
+    assert f"    {command}\n" in page
+    assert set(promised) <= set(shell(fresh, tmp_path, command).splitlines())
+    assert "  created " not in shell(fresh, tmp_path, command)
+
+
+def test_a_function_gets_secrets_as_their_page_shows(fresh: Ingle, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "hello", tmp_path / "greet")
+    page = (ROOT / "docs" / "how-to" / "secrets.md").read_text()
+    by_option, by_file = (re.findall(rf"^    ({words} .+)$", page, re.M)[0] for words in ("ingle deploy", "aws lambda"))
+    shell(fresh, tmp_path, "ingle deploy greet")
+    told = shell(fresh, tmp_path, f"TOKEN=hidden; {by_option}")
+    assert "".join(f"    {line}\n" for line in told.splitlines()) in page
+    (tmp_path / "vars.json").write_text(re.findall(r'^    (\{"FunctionName".+)$', page, re.M)[0])
+    assert shell(fresh, tmp_path, f'eval "$(ingle env)"\n{by_file}') == ""
+    variables = fresh.client().get_function_configuration(FunctionName="greet")["Environment"]["Variables"]
+    assert variables == {"TOKEN": "..."}
+
+
 def test_an_installation_is_restored_from_an_archive_and_a_root_key_that_were_kept_apart(tmp_path: Path) -> None:
     with running_ingle() as ingle:
         ingle.deploy("kept", {"app.py": "import os\ndef handler(e, c):\n    return os.environ['WORD']\n"},
