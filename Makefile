@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: setup setup-dev demo docs check test test-hosts bench clean
+.PHONY: setup setup-dev demo docs changelog check test test-hosts bench clean
 
 setup: $(VENV)/.base runtimes
 
@@ -36,6 +36,10 @@ $(VENV)/.docs: requirements/docs.txt $(VENV)/.base
 docs: $(VENV)/.docs
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 	@echo "site/index.html"
+
+# What the next release's part of CHANGELOG.md will be.
+changelog: setup-dev
+	@$(BIN)/towncrier build --draft
 
 check: setup-dev
 	$(BIN)/ruff format --check src tests benchmarks examples scripts

@@ -14,9 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from ingle.artifacts.chunks.contract import ChunkStore
 from ingle.artifacts.manifest import CHUNK_BYTES, Manifest
 from ingle.sealing import DataKey, EncryptionContext, OpenError, open_sealed, seal
-from ingle.values import IngleError
-
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
+from ingle.values import ALL_SEALS, IngleError
 
 _WRITERS = 4
 
@@ -87,7 +85,7 @@ def open_to_memfd(manifest: Manifest, key: DataKey, context: EncryptionContext, 
     try:
         for plain in open_object(manifest, key, context, chunks):
             os.write(memory, plain)
-        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, _SEALS)
+        fcntl.fcntl(memory, fcntl.F_ADD_SEALS, ALL_SEALS)
     except BaseException:
         os.close(memory)
         raise

@@ -91,9 +91,6 @@ class Exchange:
                 return value
         return None
 
-    def header_values(self, name: bytes) -> list[bytes]:
-        return [value for key, value in self.headers if key == name]
-
     async def read(self, limit: int) -> bytes:
         """Return the whole body; raises BodyTooLargeError above `limit` bytes, DisconnectedError if it breaks off."""
         return await self.body.read(limit)

@@ -23,8 +23,10 @@ from ingle.values.quantities import (
 )
 from ingle.values.rate import Bucket
 from ingle.values.runtimes import AWS_RUNTIMES, how_to_get_runtime, missing_runtime
+from ingle.values.seals import ALL_SEALS
 
 __all__ = [
+    "ALL_SEALS",
     "AWS_RUNTIMES",
     "EVENT_LIMIT_BYTES",
     "MIB",

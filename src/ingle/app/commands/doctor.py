@@ -23,9 +23,9 @@ from ingle.spawner.images.mounted import Images
 from ingle.spawner.kernel import syscalls
 from ingle.spawner.kernel.seccomp import build_filter
 from ingle.spawner.kernel.user_namespaces import UserNamespaces, is_root_of_the_host
+from ingle.values import ALL_SEALS
 from ingle.worker import RuntimeEntry
 
-_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _MODULES = ("loop", "erofs")
 _NAMESPACES = {
     "user": syscalls.CLONE_NEWUSER, "mount": syscalls.CLONE_NEWNS, "pid": syscalls.CLONE_NEWPID,
@@ -150,7 +150,7 @@ def _mount_an_image() -> None:
     """Mount an empty image as the spawner mounts code, in a mount namespace that ends with this process."""
     image = os.memfd_create("ingle-probe", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     os.write(image, b"".join(lay_out_image(_Nothing())))
-    fcntl.fcntl(image, fcntl.F_ADD_SEALS, _SEALS)
+    fcntl.fcntl(image, fcntl.F_ADD_SEALS, ALL_SEALS)
     place = tempfile.mkdtemp(prefix="ingle-probe-")
     try:
         images = Images(place)

@@ -11,9 +11,9 @@ from ingle.worker.drivers.contract import (
     Usage,
 )
 from ingle.worker.drivers.process import ProcessDriver
-from ingle.worker.drivers.sandbox import ALL_SEALS, SandboxDriver
+from ingle.worker.drivers.sandbox import SandboxDriver
 
 __all__ = [
-    "ALL_SEALS", "RUNTIME", "Driver", "EnvironmentSpec", "Exit", "ProcessDriver", "Processes", "RunningEnvironment", "SandboxDriver",
+    "RUNTIME", "Driver", "EnvironmentSpec", "Exit", "ProcessDriver", "Processes", "RunningEnvironment", "SandboxDriver",
     "SpawnError", "Usage",
 ]  # fmt: skip

@@ -25,11 +25,11 @@ from ingle.spawner.messages import (
     Spawned,
     Stop,
 )
+from ingle.values import ALL_SEALS
 from ingle.worker.drivers.contract import EnvironmentSpec, Exit, Level, RunningEnvironment, SpawnError
 from ingle.worker.drivers.init_link import InitLink
 from ingle.worker.drivers.own_figures import OwnFigures
 
-ALL_SEALS = fcntl.F_SEAL_SEAL | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_WRITE
 _PIPE_BYTES = 1 << 18
 _ANSWER_S = 30.0
 _ORDERS = 64

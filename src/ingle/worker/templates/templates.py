@@ -28,13 +28,13 @@ from ingle.transport import (
     ServerLimits,
     serve_http,
 )
-from ingle.values import MIB, IngleError
+from ingle.values import ALL_SEALS, MIB, IngleError
 from ingle.worker.apis import error_payloads, role_credentials
 from ingle.worker.apis.extensions_api import PREFIX as EXTENSIONS_PREFIX
 from ingle.worker.apis.replies import refuse
 from ingle.worker.apis.role_credentials import ContainerCredentials
 from ingle.worker.apis.runtime_api import read_error
-from ingle.worker.drivers import ALL_SEALS, RUNTIME, Exit
+from ingle.worker.drivers import RUNTIME, Exit
 from ingle.worker.environment import blame
 from ingle.worker.environment.environment import Newborn
 from ingle.worker.environment.initialization import init_limit_s
