@@ -43,10 +43,11 @@ from ingle.control.services.lambda_ import (
     Tags,
 )
 from ingle.control.services.lambda_.functions.uploads import Uploads
-from ingle.environments import Principal
 from ingle.functions import Function
 from ingle.functions.events.event_source import SETTLES_AFTER_MS
+from ingle.iam import Principal
 from ingle.keys import FileRootKey, Keyring
+from ingle.links.gateway_control import Endpoint, GatewayClient
 from ingle.protocol import AwsError, load_service, rest_json
 from ingle.store import (
     CodeSigningRepository,
@@ -57,7 +58,6 @@ from ingle.store import (
     open_database,
     open_queue,
 )
-from ingle.transport import HttpClient
 from ingle.values import IngleError, SystemClock
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -94,7 +94,8 @@ class ControlPlane:
         keyring, clock = Keyring(FileRootKey(folder / "root.key")), SystemClock()
         self.chunks = MemoryChunks()
         self.code = code = CodeStore(keyring, self.chunks)
-        self.publisher = Publisher(self.repository, HttpClient(str(folder / "no-gateway.sock")))
+        nobody = GatewayClient(Endpoint(address=str(folder / "no-gateway.sock")))
+        self.publisher = Publisher(self.repository, nobody, nobody)
         self.superseded = SupersededCode(self.repository, code, clock)
         self.optimiser = HeldOptimiser(self.repository, code, self.publisher, self.superseded)
         self._events = EventQueue(EventRepository(queue), keyring, clock)

@@ -15,7 +15,7 @@ from ingle.control.code.superseded import SupersededCode
 from ingle.control.config import ControlSettings
 from ingle.control.databases import open_databases
 from ingle.control.doors.front import CREATE_LIMIT_BYTES, Front, intake_limit_bytes
-from ingle.control.doors.gateway_door import GatewayLink
+from ingle.control.doors.gateway_door import GatewayDesk
 from ingle.control.doors.worker_door import WorkerDesk
 from ingle.control.events.dispatcher import Dispatcher
 from ingle.control.events.event_queue import EventQueue
@@ -59,7 +59,7 @@ from ingle.control.services.logs import (
     SubscriptionFilters,
 )
 from ingle.keys import Keyring
-from ingle.links import worker_control
+from ingle.links import gateway_control, worker_control
 from ingle.links.endpoint import Endpoint
 from ingle.store import (
     CodeSigningRepository,
@@ -86,14 +86,16 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     database, queue = open_databases(data_dir, settings.installation)
     repository = FunctionRepository(database)
     code = CodeStore(keyring, FileChunks(data_dir / "chunks"))
-    gateway = Endpoint(address=str(run_dir / "gateway.sock"), token=settings.links.gateway).connect()
+    gateway = gateway_control.GatewayClient(
+        Endpoint(address=str(run_dir / "gateway.sock"), token=settings.links.gateway)
+    )
     layers = LayerRepository(database)
     now_ms = clock.now_ms()
     plan = await asyncio.to_thread(code.collect, list(repository.every()), list(layers.every()), now_ms)
     if plan != CollectionPlan():
         counts = {"set_aside": len(plan.set_aside), "taken_back": len(plan.take_back), "deleted": len(plan.delete)}
         _log.warning("artifacts.collected", **counts)
-    publisher = Publisher(repository, gateway)
+    publisher = Publisher(repository, gateway, gateway)
     superseded = SupersededCode(repository, code, clock)
     optimiser = Optimiser(repository, code, publisher, superseded)
     log_store = LogStore(LogGroupRepository(database), keyring, data_dir / "logs", clock)
@@ -154,9 +156,8 @@ async def serve_control(settings: ControlSettings, lifeline: Lifeline) -> None:
     intake = Intake(intake_limit_bytes())
     front = Front(root.account_id, identities, clock, handlers, downloads, settings.https_port, rate, intake)
     limits = ServerLimits(body_bytes=CREATE_LIMIT_BYTES)
-    gateway_link = GatewayLink(
-        settings.links.control_gateway, identities, repository, publisher, events, log_store, data_dir
-    )
+    gateway_desk = GatewayDesk(identities, repository, publisher, events, log_store, data_dir)
+    gateway_link = gateway_control.ControlDoor(settings.links.control_gateway, gateway_desk)
     snap_starts = SnapStarts(repository, publisher)
     worker_link = worker_control.ControlDoor(
         settings.links.control_worker, WorkerDesk(publisher, code, sessions, log_store, snap_starts, clock)

@@ -1,20 +1,15 @@
-"""Execution environments as gateway and worker both see them: life cycle, leases, messages."""
+"""Execution environments as gateway and worker both see them: life cycle, versions, assignments."""
 
-from ingle.environments.lifecycle import NEXT, Event, IllegalTransitionError, State, advance
-from ingle.environments.messages import (
+from ingle.environments.assignment import (
     ON_DEMAND,
     PROVISIONED,
     SNAP_START,
     Assignment,
-    Principal,
-    ProvisionedLevel,
-    ProvisionedRequest,
     RoleCredentials,
-    SigningKey,
-    SigningKeyRequest,
     VersionKey,
     opt_context,
 )
+from ingle.environments.lifecycle import NEXT, Event, IllegalTransitionError, State, advance
 
 __all__ = [
     "NEXT",
@@ -24,12 +19,7 @@ __all__ = [
     "Assignment",
     "Event",
     "IllegalTransitionError",
-    "Principal",
-    "ProvisionedLevel",
-    "ProvisionedRequest",
     "RoleCredentials",
-    "SigningKey",
-    "SigningKeyRequest",
     "State",
     "VersionKey",
     "advance",

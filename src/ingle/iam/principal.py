@@ -18,6 +18,14 @@ class AccessKey(msgspec.Struct, frozen=True, kw_only=True):
         return f"AccessKey({self.access_key_id})"
 
 
+class Principal(msgspec.Struct, frozen=True, kw_only=True):
+    """Who makes a request."""
+
+    arn: str
+    account: str
+    is_root: bool
+
+
 def root_arn(account: str) -> str:
     """Return the ARN of an account's root."""
     return f"arn:aws:iam::{account}:root"

@@ -51,7 +51,7 @@ class QueuedEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What waits in all; control answers GET /events/statistics with it."""
+    """What waits in all."""
 
     depth: int
     oldest_ms: int | None

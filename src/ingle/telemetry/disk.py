@@ -9,7 +9,7 @@ _FULL_BYTES = 64 << 20
 
 
 class DiskReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What is free on the disk of a directory; control answers GET /health with it."""
+    """What is free on the disk of a directory."""
 
     place: str
     free_bytes: int

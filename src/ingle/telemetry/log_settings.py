@@ -42,7 +42,7 @@ class MetricFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogStatistics(msgspec.Struct, frozen=True, kw_only=True):
-    """What control tells of its logs; it answers GET /logs/statistics with it."""
+    """What control tells of its logs."""
 
     groups: int
     stored_bytes: int

@@ -20,6 +20,7 @@ from ingle.gateway.fleet.fleet import Ages, Fleet
 from ingle.gateway.fleet.scaling import Scaling
 from ingle.gateway.metrics import Metrics
 from ingle.keys import FileRootKey, Keyring
+from ingle.links.gateway_control import ControlClient
 from ingle.links.gateway_worker import Endpoint, WorkerClient
 from ingle.store import EventRepository, open_queue
 from ingle.transport import DisconnectedError, Exchange, HttpClient, HttpServer, Intake, serve_http, unix_listener
@@ -186,7 +187,7 @@ async def held(work: Coroutine[None, None, object]) -> None:
 
 
 async def test_a_signature_that_nobody_can_check_leaves_no_memory(tmp_path: Path) -> None:
-    authenticator = Authenticator(HttpClient(str(tmp_path / "nobody")), SystemClock())
+    authenticator = Authenticator(ControlClient(Endpoint(address=str(tmp_path / "nobody"))), SystemClock())
     wire: Any = sign()
 
     async def ask(source: random.Random) -> None:

@@ -8,20 +8,29 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from quiet_gateway import QuietGateway
 
 from ingle.control.events.dispatcher import Dispatcher
 from ingle.control.events.event_queue import Delivery, EventQueue
 from ingle.functions import Code, EventInvokeConfig, Function, Version
 from ingle.keys import FileRootKey, Keyring
+from ingle.links.gateway_control import (
+    DeliveryAnswer,
+    DeliveryRefusedError,
+    Endpoint,
+    GatewayClient,
+    GatewayDoor,
+    Invocation,
+)
 from ingle.queues import QueueUnreadableError
 from ingle.store import EventRepository, FunctionRepository, open_database, open_queue
-from ingle.transport import Exchange, HttpClient, HttpServer, serve_http, unix_listener
+from ingle.transport import HttpServer, serve_http, unix_listener
 from ingle.values import FunctionArn, SystemClock
 
 CODE = Code(sha256="c2hh", size_bytes=3, wrapped_key=b"w", zip_manifest=b"{}")
-FAILED = (200, ((b"x-amz-function-error", b"Unhandled"),))
-SERVED = (200, ())
-THROTTLED = (429, ())
+FAILED = DeliveryAnswer(executed_version="$LATEST", function_error="Unhandled")
+SERVED = DeliveryAnswer(executed_version="$LATEST")
+TOKEN = "secret"
 
 
 def arn(name: str, qualifier: str | None = None) -> FunctionArn:
@@ -39,28 +48,30 @@ def function(name: str, reserved: int | None = None) -> Function:
     )
 
 
-class Gateway:
-    """Answers deliveries by `answer`, and remembers them."""
+class Gateway(QuietGateway):
+    """Answers deliveries by `answer`, which refuses one by None, and remembers them."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, bytes]] = []
         self.traces: set[bytes] = set()
         self.running: dict[str, int] = {}
         self.most: dict[str, int] = {}
-        self.answer: Callable[[str], tuple[int, tuple[tuple[bytes, bytes], ...]]] = lambda name: SERVED
+        self.answer: Callable[[str], DeliveryAnswer | None] = lambda name: SERVED
         self.held: dict[str, asyncio.Event] = {}
 
-    async def __call__(self, exchange: Exchange) -> None:
-        told = dict(exchange.headers)
-        name = told[b"x-ingle-arn"].decode().split(":")[6]
-        self.traces.add(told[b"x-amzn-trace-id"])
-        self.seen.append((told[b"x-ingle-request-id"].decode(), await exchange.read(1024)))
+    async def deliver(self, event: Invocation, *, keeps_answer: bool) -> DeliveryAnswer:
+        name = event.arn.decode().split(":")[6]
+        self.traces.add(event.trace)
+        self.seen.append((event.request_id.decode(), event.payload))
         self.running[name] = self.running.get(name, 0) + 1
         self.most[name] = max(self.most.get(name, 0), self.running[name])
         if name in self.held:
             await self.held[name].wait()
         self.running[name] -= 1
-        exchange.respond(*self.answer(name))
+        answer = self.answer(name)
+        if answer is None:
+            raise DeliveryRefusedError("throttled")
+        return answer
 
 
 class World:
@@ -73,11 +84,11 @@ class World:
         self.functions = FunctionRepository(self.database)
         repository = EventRepository(open_queue(folder / "queue.sqlite"))
         self.queue = EventQueue(repository, Keyring(FileRootKey(folder / "root.key")), SystemClock())
-        self.client = HttpClient(str(folder / "gateway.sock"))
+        self.client = GatewayClient(Endpoint(address=str(folder / "gateway.sock"), token=TOKEN))
         self.dispatcher = Dispatcher(self.queue, self.functions, self.client, SystemClock(), 8, retry_s=0.03)
 
     async def serve(self) -> HttpServer:
-        return await serve_http(self.gateway, unix_listener(self.folder / "gateway.sock"))
+        return await serve_http(GatewayDoor(TOKEN, self.gateway), unix_listener(self.folder / "gateway.sock"))
 
     async def close(self, running: "asyncio.Task[None]", server: HttpServer) -> None:
         running.cancel()
@@ -133,7 +144,7 @@ async def test_the_retries_are_those_of_the_qualifiers_event_invoke_config(world
 
 async def test_throttled_events_are_tried_until_there_is_room(world: World) -> None:
     world.functions.add(function("f"))
-    world.gateway.answer = lambda name: THROTTLED if len(world.gateway.seen) < 20 else SERVED
+    world.gateway.answer = lambda name: None if len(world.gateway.seen) < 20 else SERVED
     await world.accept("f", 5)
     await world.until_empty()
     assert len(world.gateway.seen) >= 20

@@ -13,7 +13,7 @@ from signing import KEY_ID, SECRET, Wire, sign
 
 from ingle.control.doors.front import Front
 from ingle.control.identity.identities import Identity
-from ingle.environments import Principal
+from ingle.iam import Principal
 from ingle.transport import Intake
 from ingle.values import SystemClock
 

@@ -11,7 +11,7 @@ import pytest
 from ingle.control.api.request import Request
 from ingle.control.logs.log_store import GroupKey, LogStore
 from ingle.control.services.logs.events import LogEvents
-from ingle.environments import Principal
+from ingle.iam import Principal
 from ingle.keys import FileRootKey, Keyring
 from ingle.store import LogGroupRepository, open_database
 from ingle.telemetry import LogBatchFacts, LogEvent, LogGroup, LogGroupSettings, LogQuery, encode_event

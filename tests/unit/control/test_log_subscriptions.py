@@ -21,7 +21,7 @@ from ingle.control.events.log_subscriptions import LogSubscriptions
 from ingle.control.logs.live_tails import LiveTails, Selection
 from ingle.control.logs.log_store import Arrival, LogStore
 from ingle.control.services.logs.metric_filters import MetricFilters
-from ingle.environments import Principal
+from ingle.iam import Principal
 from ingle.telemetry import LogGroupSettings, SubscriptionFilter, parse_filter_pattern
 from ingle.values import EVENT_LIMIT_BYTES, FunctionArn, SystemClock
 

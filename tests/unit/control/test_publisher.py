@@ -3,11 +3,14 @@
 from pathlib import Path
 from typing import Any
 
+from quiet_gateway import QuietGateway
+
 from ingle.control.routes.publisher import Publisher, route_of
 from ingle.environments import VersionKey
 from ingle.functions import LATEST, Code, Function, Version
+from ingle.links.gateway_control import MemoryGateway
+from ingle.routing import RoutingChange
 from ingle.store import FunctionRepository, open_database
-from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 
 CODE = Code(sha256="x", size_bytes=1, wrapped_key=b"", zip_manifest=b"")
 OLD = Version(
@@ -35,13 +38,12 @@ async def test_the_old_settings_serve_until_the_new_ones_are_announced(tmp_path:
     repository.add(function(UPDATING))
     seen: list[Any] = []
 
-    async def gateway(exchange: Exchange) -> None:
-        await exchange.read(1 << 20)
-        seen.extend(served(publisher, revision) for revision in "123")
-        exchange.respond(200, ())
+    class Gateway(QuietGateway):
+        async def apply(self, change: RoutingChange) -> None:
+            seen.extend(served(publisher, revision) for revision in "123")
 
-    server = await serve_http(gateway, unix_listener(tmp_path / "gateway.sock"))
-    publisher = Publisher(repository, HttpClient(str(tmp_path / "gateway.sock")))
+    gateway = MemoryGateway(Gateway())
+    publisher = Publisher(repository, gateway, gateway)
     assert route_of(function(UPDATING)).versions[LATEST].revision == "1"
     assert [served(publisher, revision) for revision in "123"] == ["old.h", None, None]
     await publisher.announce(function(NEW))
@@ -49,4 +51,3 @@ async def test_the_old_settings_serve_until_the_new_ones_are_announced(tmp_path:
     assert served(publisher, "3") is None
     repository.save(function(NEW))
     assert [served(publisher, revision) for revision in "123"] == [None, None, "new.h"]
-    await server.drain(1.0)

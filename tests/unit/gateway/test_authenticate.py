@@ -2,19 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import msgspec
 import pytest
+from quiet_control import QuietControlPlane
 from signing import KEY_ID, SECRET, Wire, sign
 
-from ingle.environments import Principal, SigningKey, SigningKeyRequest
 from ingle.gateway.callers.authenticate import Authenticator
+from ingle.iam import Principal
+from ingle.links.gateway_control import MemoryControl, SessionEndedError, SigningKey, SigningKeyRequest
 from ingle.protocol import AwsError, sigv4
-from ingle.transport import Exchange, HttpClient, serve_http, unix_listener
 
 ROLE = Principal(arn="arn:aws:sts::000000000000:assumed-role/r/f", account="000000000000", is_root=False)
 
@@ -29,25 +27,30 @@ class Clock:
         return 0
 
 
-class World:
-    """An authenticator, and a control that knows one session until `expires_at_ms`."""
+class OneSession(QuietControlPlane):
+    """A control that knows one session, until `expires_at_ms`."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clock = Clock()
+    def __init__(self, clock: Clock) -> None:
         self.asked: list[SigningKeyRequest] = []
-        self.expires_at_ms = self.clock.now_ms() + 60_000
-        self.client = HttpClient(str(folder / "control.sock"))
-        self.authenticator = Authenticator(self.client, self.clock)
+        self._clock = clock
+        self._expires_at_ms = clock.now_ms() + 60_000
 
-    async def control(self, exchange: Exchange) -> None:
-        asked = msgspec.json.decode(await exchange.read(65536), type=SigningKeyRequest)
-        self.asked.append(asked)
-        if self.expires_at_ms <= self.clock.now_ms():
-            exchange.respond(410, ())
-            return
-        key = sigv4.derive_signing_key(SECRET, asked.date, asked.region, asked.service)
-        made = SigningKey(key=key, principal=ROLE, expires_at_ms=self.expires_at_ms)
-        exchange.respond(200, (), msgspec.json.encode(made))
+    async def derive_signing_key(self, request: SigningKeyRequest) -> SigningKey | None:
+        self.asked.append(request)
+        if self._expires_at_ms <= self._clock.now_ms():
+            raise SessionEndedError("the session has ended")
+        key = sigv4.derive_signing_key(SECRET, request.date, request.region, request.service)
+        return SigningKey(key=key, principal=ROLE, expires_at_ms=self._expires_at_ms)
+
+
+class World:
+    """An authenticator and its control."""
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._control = OneSession(self.clock)
+        self.asked = self._control.asked
+        self.authenticator = Authenticator(MemoryControl(self._control), self.clock)
 
     async def take(self, wire: Wire) -> Principal:
         exchange: Any = SimpleNamespace(method=wire.method, target=wire.target, headers=wire.headers)
@@ -60,12 +63,8 @@ class World:
 
 
 @pytest.fixture
-async def world(tmp_path: Path) -> AsyncIterator[World]:
-    made = World(tmp_path)
-    server = await serve_http(made.control, unix_listener(tmp_path / "control.sock"))
-    yield made
-    made.client.close()
-    await server.drain(1.0)
+async def world() -> World:
+    return World()
 
 
 async def test_a_session_ends_for_who_has_its_key_too(world: World) -> None:

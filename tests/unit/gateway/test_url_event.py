@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ingle.environments import Principal
 from ingle.gateway.urls.event import Signer, UrlRequest, render_event
+from ingle.iam import Principal
 
 ID = "a" * 32
 REQUEST = UrlRequest(

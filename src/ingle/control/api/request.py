@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
-from ingle.environments import Principal
+from ingle.iam import Principal
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

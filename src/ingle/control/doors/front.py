@@ -15,7 +15,7 @@ from ingle.control.code.downloads import PREFIX, Downloads
 from ingle.control.identity.identities import Identities, Identity
 from ingle.control.identity.role_sessions import SessionExpiredError
 from ingle.control.services import sts
-from ingle.environments import Principal
+from ingle.iam import Principal
 from ingle.protocol import (
     AwsError,
     Operation,

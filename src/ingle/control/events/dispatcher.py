@@ -16,7 +16,7 @@ from ingle.control.events.destinations import Destinations
 from ingle.control.events.event_queue import Delivery, EventQueue, Onward
 from ingle.control.events.processor import Processor
 from ingle.functions import LATEST, EventInvokeConfig, Function
-from ingle.links.invocation import Invocation, render_invocation
+from ingle.links.gateway_control import DeliveryRefusedError, Gateway, Invocation, LinkRefusedError
 from ingle.queues import (
     Agenda,
     Answered,
@@ -33,8 +33,7 @@ from ingle.queues import (
 )
 from ingle.sealing import OpenError
 from ingle.store import FunctionRepository, SealedEvent
-from ingle.transport import HttpClient
-from ingle.values import EVENT_LIMIT_BYTES, MIB, Clock, IngleError
+from ingle.values import MIB, Clock, IngleError
 
 _log = structlog.get_logger("ingle.control")
 _BYTES_UNDER_WAY = 64 * MIB
@@ -64,7 +63,7 @@ class Dispatcher:
         self,
         queue: EventQueue,
         functions: FunctionRepository,
-        gateway: HttpClient,
+        gateway: Gateway,
         clock: Clock,
         concurrency_limit: int,
         retry_s: float,
@@ -247,17 +246,14 @@ class Dispatcher:
             payload=delivery.payload,
         )
         began_s = time.monotonic()
-        answer = await self._gateway.request(b"POST", b"/deliveries", render_invocation(invocation), delivery.payload)
-        body = bytearray()
         keeps = self._destinations.are_configured(event)
-        async for chunk in answer.chunks():
-            if keeps and len(body) <= EVENT_LIMIT_BYTES:  # a record that is larger reaches no destination
-                body += chunk
-        if answer.status != 200:
+        try:
+            answer = await self._gateway.deliver(invocation, keeps_answer=keeps)
+        except (DeliveryRefusedError, LinkRefusedError):
             lane.window = lane.window.after_refusal()
             return Outcome.REFUSED, None
         lane.window = lane.window.after_answer(time.monotonic() - began_s, self._processor.idle_share())
-        error = (answer.header(b"x-amz-function-error") or b"").decode()
-        version = (answer.header(b"x-amz-executed-version") or b"").decode()
-        answered = Answered(executed_version=version, function_error=error, payload=bytes(body))
-        return Outcome.FAILED if error else Outcome.SUCCEEDED, answered
+        answered = Answered(
+            executed_version=answer.executed_version, function_error=answer.function_error, payload=answer.payload
+        )
+        return Outcome.FAILED if answer.function_error else Outcome.SUCCEEDED, answered

@@ -3,8 +3,7 @@
 import dataclasses
 
 from ingle.control.identity.role_sessions import RoleSessions
-from ingle.environments import Principal
-from ingle.iam import AccessKey, root_arn
+from ingle.iam import AccessKey, Principal, root_arn
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

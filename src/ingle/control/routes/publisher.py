@@ -1,16 +1,17 @@
 """Routing for the gateway: whole on request, and each change pushed to it before it counts as done."""
 
 import asyncio
+from collections.abc import Awaitable
 
 import msgspec
 import structlog
 
-from ingle.environments import ProvisionedLevel, ProvisionedRequest, VersionKey
+from ingle.environments import VersionKey
 from ingle.functions import LATEST, Function, Version, lets_everybody_call
+from ingle.links.gateway_control import Gateway, ProvisionedLevel, ProvisionedRequest, RoutingFollower
 from ingle.routing import AliasRoute, FunctionRoute, RoutingChange, RoutingSnapshot, UrlRoute, VersionRoute
 from ingle.store import FunctionRepository
-from ingle.transport import HttpClient
-from ingle.values import MIB, IngleError
+from ingle.values import IngleError
 
 _log = structlog.get_logger("ingle.control")
 
@@ -63,8 +64,9 @@ class Publisher:
     A gateway that can't be reached takes the whole snapshot from the database when it comes back.
     """
 
-    def __init__(self, functions: FunctionRepository, gateway: HttpClient) -> None:
+    def __init__(self, functions: FunctionRepository, feed: RoutingFollower, gateway: Gateway) -> None:
         self._functions = functions
+        self._feed = feed
         self._gateway = gateway
         self._generation = 0
         self._pushing = asyncio.Lock()
@@ -100,14 +102,13 @@ class Publisher:
 
     async def refresh(self) -> None:
         """Have a gateway that is already there take the snapshot: it may know what an earlier control never stored."""
-        await self._send(b"/routing/refresh", b"")
+        await _push(self._feed.refresh())
 
     async def provisioned(self, function: Function) -> dict[str, ProvisionedLevel]:
         """Return what there is of a function's provisioned concurrency, by version; nothing while nobody knows."""
         request = ProvisionedRequest(account=function.account, region=function.region, function=function.name)
         try:
-            answer = await self._gateway.request(b"POST", b"/provisioned", (), msgspec.json.encode(request))
-            levels = msgspec.json.decode(await answer.read(MIB), type=list[ProvisionedLevel])
+            levels = await self._gateway.provisioned_levels(request)
         except (IngleError, msgspec.MsgspecError) as error:
             _log.warning("provisioned.not_known", reason=str(error))
             return {}
@@ -119,11 +120,11 @@ class Publisher:
             change = RoutingChange(
                 generation=self._generation, account=account, region=region, name=name, function=route
             )
-            await self._send(b"/routing", msgspec.json.encode(change))
+            await _push(self._feed.apply(change))
 
-    async def _send(self, target: bytes, body: bytes) -> None:
-        try:
-            answer = await self._gateway.request(b"POST", target, (), body)
-            await answer.read(1024)
-        except IngleError as error:
-            _log.warning("routing.not_pushed", reason=str(error))
+
+async def _push(call: Awaitable[None]) -> None:
+    try:
+        await call
+    except IngleError as error:
+        _log.warning("routing.not_pushed", reason=str(error))

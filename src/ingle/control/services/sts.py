@@ -5,8 +5,7 @@ STS speaks the query protocol: action and parameters come as a form or in the qu
 
 from urllib.parse import parse_qs
 
-from ingle.environments import Principal
-from ingle.iam import unique_id
+from ingle.iam import Principal, unique_id
 from ingle.protocol import AwsError, query_xml, rest_json, sigv4
 
 BODY_LIMIT_BYTES = 64 * 1024

@@ -3,12 +3,11 @@
 import asyncio
 import hashlib
 
-import msgspec
-
-from ingle.environments import Principal, SigningKey, SigningKeyRequest
+from ingle.iam import Principal
+from ingle.links.gateway_control import Control, SessionEndedError, SigningKey, SigningKeyRequest
 from ingle.protocol import AwsError, sigv4
-from ingle.transport import Exchange, HttpClient
-from ingle.values import MIB, Clock, IngleError
+from ingle.transport import Exchange
+from ingle.values import Clock, IngleError
 
 _KEPT = 4096
 _GOOD_FOR_NS = 60 * 10**9
@@ -21,7 +20,7 @@ _CacheKey = tuple[str, str | None, str, str, str]
 class Authenticator:
     """Verifies invocations. Keys are cached for a minute, verification results never."""
 
-    def __init__(self, control: HttpClient, clock: Clock) -> None:
+    def __init__(self, control: Control, clock: Clock) -> None:
         self._control = control
         self._clock = clock
         self._keys: dict[_CacheKey, tuple[int, SigningKey | None]] = {}
@@ -86,10 +85,8 @@ class Authenticator:
             service=signed.service,
         )
         try:
-            response = await self._control.request(b"POST", b"/signing-keys", (), msgspec.json.encode(request))
-            body = await response.read(MIB)
+            return await self._control.derive_signing_key(request)
+        except SessionEndedError:
+            raise AwsError("ExpiredTokenException", "The security token included in the request is expired") from None
         except IngleError:
             raise AwsError("ServiceUnavailableException", "The control plane can't be reached; try again.") from None
-        if response.status == 410:
-            raise AwsError("ExpiredTokenException", "The security token included in the request is expired")
-        return msgspec.json.decode(body, type=SigningKey) if response.status == 200 else None

@@ -1,6 +1,6 @@
 """Whether a principal may do something. Everything that is not known to be allowed is denied."""
 
-from ingle.environments import Principal
+from ingle.iam import Principal
 from ingle.protocol import AwsError
 
 

@@ -5,9 +5,10 @@ from typing import Any
 import msgspec
 
 from ingle.gateway.fleet.fleet import Fleet
+from ingle.links.gateway_control import Control
 from ingle.links.gateway_worker import LinkRefusedError, Worker
 from ingle.telemetry import DiskReport
-from ingle.transport import Exchange, HttpClient
+from ingle.transport import Exchange
 from ingle.values import IngleError
 
 
@@ -17,18 +18,17 @@ class Health:
     With a full disk Ingle is degraded, not unavailable: uploads and events fail, what is deployed is still served.
     """
 
-    def __init__(self, installation: str, isolation: str, control: HttpClient, fleet: Fleet) -> None:
+    def __init__(self, installation: str, isolation: str, control: Control, fleet: Fleet) -> None:
         self._told = {"installation": installation, "isolation": isolation}
         self._control = control
         self._fleet = fleet
 
     async def answer(self, exchange: Exchange) -> None:
         """Answer 200 where an invocation would be served, else 503 and why not."""
-        control, control_problem = await _ask_control(self._control)
+        disk, control_problem = await _ask_control(self._control)
         worker_problem = await _ask_worker(self._fleet.worker)
         problems = [problem for problem in (control_problem, worker_problem) if problem]
         status = "unavailable" if problems else "ok"
-        disk = _read_disk(control)
         if disk is not None and disk.is_full:
             problems.append(f"the disk of {disk.place} is full: {disk.free_bytes >> 20} MiB are free")
             status = "degraded" if status == "ok" else status
@@ -37,14 +37,14 @@ class Health:
         exchange.respond(503 if status == "unavailable" else 200, ((b"content-type", b"application/json"),), body)
 
 
-async def _ask_control(link: HttpClient) -> tuple[bytes, str]:
-    """Return what control says of itself, and what is wrong with it: nothing where it is well."""
+async def _ask_control(control: Control) -> tuple[DiskReport | None, str]:
+    """Return what control says of its disk, and what is wrong with control: nothing where it is well."""
     try:
-        response = await link.request(b"GET", b"/health")
-        told = await response.read(4096)
+        return await control.report_disk(), ""
+    except LinkRefusedError:
+        return None, "control is not ready"
     except IngleError:
-        return b"", "control can't be reached"
-    return told, "" if response.status == 200 else "control is not ready"
+        return None, "control can't be reached"
 
 
 async def _ask_worker(worker: Worker) -> str:
@@ -55,10 +55,3 @@ async def _ask_worker(worker: Worker) -> str:
         return "worker is not ready"
     except IngleError:
         return "worker can't be reached"
-
-
-def _read_disk(told: bytes) -> DiskReport | None:
-    try:
-        return msgspec.json.decode(told, type=DiskReport)
-    except msgspec.MsgspecError:
-        return None

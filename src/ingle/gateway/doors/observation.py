@@ -16,12 +16,13 @@ from ingle.gateway.callers.authenticate import Authenticator
 from ingle.gateway.callers.decision_cache import authorize
 from ingle.gateway.fleet.fleet import Fleet
 from ingle.gateway.metrics import CONTENT_TYPE, Metrics, WorkerFacts
+from ingle.links.gateway_control import Control
 from ingle.links.gateway_worker import LinkRefusedError
 from ingle.protocol import AwsError
 from ingle.queues import QueueStatistics
 from ingle.telemetry import DiskReport, LogStatistics
-from ingle.transport import Exchange, HttpClient
-from ingle.values import MIB, IngleError
+from ingle.transport import Exchange
+from ingle.values import IngleError
 
 METRICS, ENVIRONMENTS, POOLS = b"/metrics", b"/environments", b"/pools"
 _T = TypeVar("_T")
@@ -34,7 +35,7 @@ class Observation:
     """Answers `PATHS`."""
 
     def __init__(
-        self, account: str, authenticator: Authenticator, metrics: Metrics, fleet: Fleet, control: HttpClient
+        self, account: str, authenticator: Authenticator, metrics: Metrics, fleet: Fleet, control: Control
     ) -> None:
         self._account = account
         self._authenticator = authenticator
@@ -72,20 +73,17 @@ class Observation:
 
     async def _queue(self) -> QueueStatistics | None:
         with contextlib.suppress(IngleError):
-            answer = await self._control.request(b"GET", b"/events/statistics")
-            return msgspec.json.decode(await answer.read(MIB), type=QueueStatistics)
+            return await self._control.count_events()
         return None
 
     async def _logs(self) -> LogStatistics | None:
         with contextlib.suppress(IngleError):
-            answer = await self._control.request(b"GET", b"/logs/statistics")
-            return msgspec.json.decode(await answer.read(MIB), type=LogStatistics)
+            return await self._control.count_logs()
         return None
 
     async def _disk(self) -> DiskReport | None:
-        with contextlib.suppress(IngleError, msgspec.MsgspecError):
-            answer = await self._control.request(b"GET", b"/health")
-            return msgspec.json.decode(await answer.read(MIB), type=DiskReport)
+        with contextlib.suppress(IngleError):
+            return await self._control.report_disk()
         return None
 
 

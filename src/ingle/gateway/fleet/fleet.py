@@ -11,7 +11,6 @@ from ingle.environments import (
     ON_DEMAND,
     PROVISIONED,
     Event,
-    ProvisionedLevel,
     State,
     VersionKey,
     advance,
@@ -21,6 +20,7 @@ from ingle.gateway.fleet.assignment import Environment, Pool
 from ingle.gateway.fleet.provisioning import Stock, plan
 from ingle.gateway.fleet.scaling import Scaling
 from ingle.gateway.metrics import Metrics
+from ingle.links.gateway_control import ProvisionedLevel
 from ingle.links.gateway_worker import LinkRefusedError, StartEnvironment, StartRefusedError, Worker
 from ingle.protocol import AwsError
 from ingle.values import Clock, IngleError

@@ -1,15 +1,15 @@
 """Asynchronous invocations: handed to control, which makes them durable and has them delivered here later."""
 
-from ingle.links.invocation import Invocation, render_invocation
+from ingle.links.gateway_control import Control, Invocation, LinkRefusedError
 from ingle.protocol import AwsError
-from ingle.transport import HttpClient
+from ingle.queues import EventNotKeptError, QueueFullError
 from ingle.values import EVENT_LIMIT_BYTES, IngleError
 
 
 class Events:
     """The way to control's queue."""
 
-    def __init__(self, control: HttpClient) -> None:
+    def __init__(self, control: Control) -> None:
         self._control = control
 
     async def accept(self, invocation: Invocation) -> bool:
@@ -25,17 +25,17 @@ class Events:
                 " bytes)",
             )
         try:
-            answer = await self._control.request(b"POST", b"/events", render_invocation(invocation), payload)
-            told = await answer.read(1024)
-        except IngleError:
-            raise AwsError("ServiceUnavailableException", "The control plane is starting; try again.") from None
-        if answer.status == 429:  # AWS documents none of its limits; a caller is to come back, as with any throttle
+            return await self._control.accept_event(invocation)
+        except (
+            QueueFullError
+        ) as error:  # AWS documents none of its limits; a caller is to come back, as with any throttle
             raise AwsError(
                 "TooManyRequestsException",
-                f"The event queue is full: {told.decode()}. Try again once some have run.",
+                f"The event queue is full: {error}. Try again once some have run.",
                 Reason="CallerRateLimitExceeded",
                 Type="User",
-            )
-        if answer.status not in (202, 404):
-            raise AwsError("ServiceException", "The event could not be stored; try again.")
-        return answer.status == 202
+            ) from None
+        except (EventNotKeptError, LinkRefusedError):
+            raise AwsError("ServiceException", "The event could not be stored; try again.") from None
+        except IngleError:
+            raise AwsError("ServiceUnavailableException", "The control plane is starting; try again.") from None

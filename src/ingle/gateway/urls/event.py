@@ -10,7 +10,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
-from ingle.environments import Principal
+from ingle.iam import Principal
 
 _OF_THE_CONNECTION = frozenset(
     {

@@ -8,7 +8,6 @@ from ingle.control.services.lambda_.markers import PAGE, make_marker, read_marke
 from ingle.control.services.lambda_.references import arn_of, find_function
 from ingle.control.services.lambda_.rendering import render_time
 from ingle.control.services.lambda_.settings.concurrency import UNRESERVED_MINIMUM, claimed_by_others
-from ingle.environments import ProvisionedLevel
 from ingle.functions import (
     LATEST,
     NOT_ON_LATEST,
@@ -19,6 +18,7 @@ from ingle.functions import (
     ProvisionedNotFoundError,
     UntypedSettingError,
 )
+from ingle.links.gateway_control import ProvisionedLevel
 from ingle.store import FunctionRepository
 from ingle.values import Clock
 

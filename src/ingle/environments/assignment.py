@@ -1,4 +1,4 @@
-"""What gateway, worker and control say to each other about environments; JSON over their links."""
+"""What an environment is made for, and all that it takes to run."""
 
 import msgspec
 
@@ -18,25 +18,6 @@ class VersionKey(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     revision: str
     tenant: str = ""
-
-
-class ProvisionedRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Control to gateway, POST /provisioned: what is there of a function's provisioned concurrency?"""
-
-    account: str
-    region: str
-    function: str
-
-
-class ProvisionedLevel(msgspec.Struct, frozen=True, kw_only=True):
-    """How many environments of a version are initialised and kept so; the answer is a list of them.
-
-    `failure` is AWS's reason where one could not be initialised lately.
-    """
-
-    version: str
-    ready: int
-    failure: str = ""
 
 
 class RoleCredentials(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,33 +72,3 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
 def opt_context(context: dict[str, str]) -> dict[str, str]:
     """Return the encryption context of the image of a version's layers, given that of its code."""
     return {**context, "ingle:object": "opt"}
-
-
-class SigningKeyRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """Gateway to control, POST /signing-keys."""
-
-    access_key_id: str
-    session_token: str | None
-    date: str
-    region: str
-    service: str
-
-
-class Principal(msgspec.Struct, frozen=True, kw_only=True):
-    """Who makes a request."""
-
-    arn: str
-    account: str
-    is_root: bool
-
-
-class SigningKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that signs for one day, region and service, and whose it is."""
-
-    key: bytes
-    principal: Principal
-    expires_at_ms: int | None = None
-    """When the session ends that it signs for; None for the root's key."""
-
-    def __repr__(self) -> str:
-        return f"SigningKey({self.principal})"
