@@ -6,13 +6,12 @@ import msgspec
 
 from ingle.transport import Headers
 
-_REQUEST_ID = b"x-ingle-request-id"
-_ARN = b"x-ingle-arn"
-_TRACE = b"x-amzn-trace-id"
-_TENANT = b"x-amz-tenant-id"
-_CONTEXT = b"x-amz-client-context"
-_TAIL = (b"x-ingle-tail", b"1")
-_STREAM = (b"x-ingle-stream", b"1")
+_INVOCATION = b"x-ingle-invocation"
+"""What every invocation has, in one header, because each header costs about a microsecond. `=` keeps a trace that is empty apart."""
+_TENANT, _CONTEXT = b"x-amz-tenant-id", b"x-amz-client-context"
+_PLAIN = b"-"
+_HAS_TENANT, _HAS_CONTEXT, _WANTS_TAIL, _WANTS_STREAM = b"n", b"c", b"t", b"s"
+_LINE = _INVOCATION + b": " + _PLAIN + b"%b %b %b =%b\r\n"
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,31 +31,38 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
     """A JSON object, empty where there is none."""
 
 
-def render_invocation(invocation: Invocation) -> list[tuple[bytes, bytes]]:
-    """Return the headers that say all of an invocation but its payload."""
-    headers = [(_REQUEST_ID, invocation.request_id), (_ARN, invocation.arn), (_TRACE, invocation.trace)]
+def render_invocation(invocation: Invocation) -> bytes:
+    """Return the header lines that say all of an invocation but its payload."""
+    marks, lines = b"", b""
     if invocation.tenant:
-        headers.append((_TENANT, invocation.tenant.encode()))
-    if invocation.wants_tail:
-        headers.append(_TAIL)
-    if invocation.wants_stream:
-        headers.append(_STREAM)
+        marks += _HAS_TENANT
+        lines += b"%b: %b\r\n" % (_TENANT, invocation.tenant.encode())
     if invocation.client_context:
-        headers.append((_CONTEXT, base64.b64encode(invocation.client_context)))
-    return headers
+        marks += _HAS_CONTEXT
+        lines += b"%b: %b\r\n" % (_CONTEXT, base64.b64encode(invocation.client_context))
+    if invocation.wants_tail:
+        marks += _WANTS_TAIL
+    if invocation.wants_stream:
+        marks += _WANTS_STREAM
+    return _LINE % (marks, invocation.request_id, invocation.arn, invocation.trace) + lines
 
 
 def parse_invocation(headers: Headers, payload: bytes) -> Invocation:
-    """Return the invocation of which the headers tell."""
-    told = dict(headers)
-    tenant, context = told.get(_TENANT), told.get(_CONTEXT)
-    return Invocation(
-        request_id=told[_REQUEST_ID],
-        arn=told[_ARN],
-        trace=told[_TRACE],
-        payload=payload,
-        tenant=tenant.decode() if tenant else "",
-        wants_tail=_TAIL[0] in told,
-        wants_stream=_STREAM[0] in told,
-        client_context=base64.b64decode(context) if context else b"",
-    )
+    """Return the invocation of which the headers tell. Raises ValueError where they tell of none."""
+    for name, value in headers:
+        if name == _INVOCATION:
+            marks, request_id, arn, trace = value.split(b" ", 3)
+            if marks == _PLAIN:
+                return Invocation(request_id=request_id, arn=arn, trace=trace[1:], payload=payload)
+            told = dict(headers)
+            return Invocation(
+                request_id=request_id,
+                arn=arn,
+                trace=trace[1:],
+                payload=payload,
+                tenant=told[_TENANT].decode() if _HAS_TENANT in marks else "",
+                wants_tail=_WANTS_TAIL in marks,
+                wants_stream=_WANTS_STREAM in marks,
+                client_context=base64.b64decode(told[_CONTEXT]) if _HAS_CONTEXT in marks else b"",
+            )
+    raise ValueError("the request is no invocation")

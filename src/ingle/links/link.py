@@ -45,7 +45,7 @@ class LinkDoor:
     """The other end: gives each call to the method that serves it, once the caller has shown the link's token."""
 
     def __init__(self, token: str, calls: Mapping[bytes, Callable[[Exchange], Any]]) -> None:
-        self._token = token
+        self._token = token.encode()
         self._calls = calls
 
     def __call__(self, exchange: Exchange) -> Any:

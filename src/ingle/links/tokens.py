@@ -20,10 +20,9 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
         return "Links(...)"
 
 
-def is_linked(headers: Sequence[tuple[bytes, bytes]], token: str) -> bool:
+def is_linked(headers: Sequence[tuple[bytes, bytes]], token: bytes) -> bool:
     """Say whether a request carries the link's token; the comparison takes constant time. No token, no link."""
-    expected = token.encode()
     for name, value in headers:
         if name == LINK_HEADER:
-            return bool(expected) and hmac.compare_digest(value, expected)
+            return bool(token) and hmac.compare_digest(value, token)
     return False

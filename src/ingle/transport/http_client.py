@@ -269,6 +269,15 @@ class HttpClient:
             return await self._wait(connection, answer)
         return await self._request_streamed(pieces, method, headers, body)
 
+    async def post(self, target: bytes, lines: bytes, body: bytes) -> ClientResponse:
+        """Do as `request`, with header lines that are rendered already: a hot path knows which it has."""
+        connection = self._take_idle() or await self._connect()
+        answer = connection.begin(b"POST")
+        connection.transport.write(
+            b"POST %b%b%bcontent-length: %d\r\n\r\n%b" % (target, self._head, lines, len(body), body)
+        )
+        return await self._wait(connection, answer)
+
     async def _wait(
         self, connection: _ClientConnection, answer: "asyncio.Future[ClientResponse | None]"
     ) -> ClientResponse:

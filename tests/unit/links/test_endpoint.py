@@ -53,7 +53,7 @@ async def test_a_peer_on_another_machine_is_reached_by_tls_on_both_sides(tmp_pat
 
     async def answers(exchange: Exchange) -> None:
         assert exchange.tls is not None
-        exchange.respond(200 if is_linked(exchange.headers, "secret") else 403, (), await exchange.read(10))
+        exchange.respond(200 if is_linked(exchange.headers, b"secret") else 403, (), await exchange.read(10))
 
     server = await serve_http(answers, listener, ssl=server_context)
     try:

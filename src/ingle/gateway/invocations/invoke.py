@@ -23,7 +23,7 @@ from ingle.gateway.invocations.events import Events
 from ingle.gateway.invocations.naming import DURABLE_NAME, TENANT_ID, check_member, read_arn
 from ingle.gateway.invocations.settling import Settling
 from ingle.gateway.metrics import Metrics
-from ingle.links.gateway_worker import Answer, CannotServeError, Fate, Invocation
+from ingle.links.gateway_worker import GONE, IDLE, SETTLING, Answer, CannotServeError, Fate, Invocation
 from ingle.protocol import AwsError
 from ingle.routing import FunctionRoute, UnknownVersionError, VersionRoute, resolve
 from ingle.transport import ConnectionFailedError, DisconnectedError, Exchange, Headers, Intake
@@ -271,7 +271,7 @@ class Invoker:
         body = answer.body_nowait
         if body is not None and not reply.is_streaming:
             fate = answer.fate
-            if fate is Fate.SETTLING:
+            if fate is SETTLING:
                 try:
                     reply.respond(made, body)
                 finally:
@@ -289,19 +289,19 @@ class Invoker:
                 self._fleet.discard(environment)
 
     def _settle_nowait(self, environment: Environment, fate: Fate) -> None:
-        if fate is Fate.GONE:
+        if fate is GONE:
             self._fleet.drop(environment)
         else:
             self._fleet.give_back(environment)
 
     async def _settle(self, environment: Environment, fate: Fate) -> None:
         """Take an environment back as soon as it can serve again: its extensions may take their time behind the answer."""
-        if fate is Fate.SETTLING:
+        if fate is SETTLING:
             key = environment.key
             function = (key.account, key.region, key.function)
             self._settling.begin(function)
             try:
-                fate = Fate.IDLE if await environment.worker.settle(environment.name) else Fate.GONE
+                fate = IDLE if await environment.worker.settle(environment.name) else GONE
             except BaseException as error:
                 self._fleet.discard(environment)
                 if isinstance(error, IngleError):

@@ -41,7 +41,7 @@ class ControlClient(LinkClient):
 
     async def accept_event(self, event: Invocation) -> bool:
         """Return once an event is durable. Raises EventNotKeptError, QueueFullError."""
-        response = await self._http.request(b"POST", wire.ACCEPT_EVENT, render_invocation(event), event.payload)
+        response = await self._http.post(wire.ACCEPT_EVENT, render_invocation(event), event.payload)
         told = await response.read(MIB)
         if response.status == wire.QUEUE_FULL:
             raise QueueFullError(told.decode())
@@ -78,7 +78,7 @@ class GatewayClient(LinkClient):
     async def deliver(self, event: Invocation, *, keeps_answer: bool) -> DeliveryAnswer:
         """Run an event. Raises DeliveryRefusedError."""
         target = wire.DELIVER_AND_KEEP if keeps_answer else wire.DELIVER
-        response = await self._http.request(b"POST", target, render_invocation(event), event.payload)
+        response = await self._http.post(target, render_invocation(event), event.payload)
         told = await response.read(16 * MIB)
         if response.status == wire.DELIVERY_REFUSED:
             raise DeliveryRefusedError(told.decode())

@@ -14,6 +14,9 @@ from ingle.links.gateway_worker.client import WorkerClient
 from ingle.links.gateway_worker.door import WorkerDoor
 from ingle.links.gateway_worker.memory import MemoryWorker
 from ingle.links.gateway_worker.messages import (
+    GONE,
+    IDLE,
+    SETTLING,
     Change,
     Ending,
     EnvironmentGone,
@@ -28,6 +31,9 @@ from ingle.links.invocation import Invocation
 from ingle.links.link import LinkRefusedError
 
 __all__ = [
+    "GONE",
+    "IDLE",
+    "SETTLING",
     "Answer",
     "Caller",
     "CannotServeError",

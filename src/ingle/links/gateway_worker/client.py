@@ -8,6 +8,7 @@ from ingle.environments import VersionKey
 from ingle.links.gateway_worker import wire
 from ingle.links.gateway_worker.calls import CannotServeError, StartRefusedError
 from ingle.links.gateway_worker.messages import (
+    IDLE,
     Change,
     Ending,
     EnvironmentReport,
@@ -34,7 +35,7 @@ class HttpAnswer:
     def __init__(self, response: ClientResponse) -> None:
         self._response = response
         self.content_type = self.function_error = self.log_result = b""
-        self.fate = Fate.IDLE
+        self.fate: Fate = IDLE
         for name, value in response.headers:
             if name == CONTENT_TYPE:
                 self.content_type = value
@@ -78,9 +79,7 @@ class WorkerClient(LinkClient):
 
     async def invoke(self, identifier: bytes, invocation: Invocation) -> HttpAnswer:
         """Have an environment serve. Raises CannotServeError."""
-        response = await self._http.request(
-            b"POST", wire.INVOKE + identifier, render_invocation(invocation), invocation.payload
-        )
+        response = await self._http.post(wire.INVOKE + identifier, render_invocation(invocation), invocation.payload)
         if response.status != 200:
             raise CannotServeError(f"the environment can't serve: the worker has answered {response.status}")
         return HttpAnswer(response)

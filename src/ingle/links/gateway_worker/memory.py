@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from ingle.environments import VersionKey
 from ingle.links.gateway_worker.calls import CannotServeError, StartRefusedError, WorkerHandler
 from ingle.links.gateway_worker.messages import (
+    IDLE,
     Change,
     Ending,
     EnvironmentReport,
@@ -24,7 +25,7 @@ class MemoryExchange:
 
     def __init__(self) -> None:
         self.content_type = self.function_error = self.log_result = b""
-        self.fate = Fate.IDLE
+        self.fate: Fate = IDLE
         self.has_begun = self.is_gone = False
         self.begun = asyncio.Event()
         """Set with the head of the answer, or once none will come."""

@@ -82,6 +82,10 @@ class Fate(enum.Enum):
     """It serves no more."""
 
 
+IDLE, SETTLING, GONE = Fate
+"""Names of their own, because each look into an enumeration costs 0.2 us in Python 3.11."""
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
     """How an invocation ended, as far as that is known only after its answer's last byte."""
 

@@ -2,7 +2,7 @@
 
 import base64
 
-from ingle.links.gateway_worker.messages import Ending, Fate
+from ingle.links.gateway_worker.messages import IDLE, Ending, Fate
 from ingle.transport import Headers
 
 INVOKE = b"/invoke/"
@@ -21,7 +21,7 @@ _FATE_LINES = {fate: ((FATE, fate.value),) if fate.value else () for fate in Fat
 
 def render_answer(fate: Fate, *, has_failed: bool, log_result: bytes) -> Headers:
     """Return the headers of a whole answer."""
-    if fate is Fate.IDLE and not has_failed and not log_result:
+    if fate is IDLE and not has_failed and not log_result:
         return _JSON
     error = (_FAILED,) if has_failed else ()
     log = ((LOG_RESULT, log_result),) if log_result else ()

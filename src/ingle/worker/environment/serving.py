@@ -12,7 +12,7 @@ import time
 from typing import Protocol
 
 from ingle.environments import Assignment
-from ingle.links.gateway_worker import Fate
+from ingle.links.gateway_worker import GONE, IDLE, SETTLING, Fate
 from ingle.transport import BodyTooLargeError, DisconnectedError, Exchange
 from ingle.values import RESPONSE_LIMIT_BYTES, STREAM_LIMIT_BYTES
 from ingle.worker.apis import error_payloads
@@ -227,8 +227,8 @@ class Serving:
             if not is_answered:
                 invocation.end_answer(outcome)
             self._end(invocation, outcome)
-            settling = Fate.SETTLING if self._host.has_extensions else Fate.IDLE
-            fate = Fate.GONE if is_last or self._host.is_replaced else settling
+            settling = SETTLING if self._host.has_extensions else IDLE
+            fate = GONE if is_last or self._host.is_replaced else settling
             if not is_answered:
                 self._answer(invocation, body, fate)
             else:
@@ -248,9 +248,9 @@ class Serving:
             invocation.end_answer(outcome)
         self._end(invocation, outcome)
         if not is_answered:
-            self._answer(invocation, body, Fate.GONE)
+            self._answer(invocation, body, GONE)
         else:
-            self._answer_held(invocation, Fate.GONE)
+            self._answer_held(invocation, GONE)
 
     def cut(self) -> None:
         """End the invocation, if there is one, without an answer: the platform has cut it, and the gateway says so."""
@@ -277,11 +277,11 @@ class Serving:
             self._is_prompt = time.monotonic_ns() - invocation.answered_ns < _PATIENCE_S * 1e9
             self._end(invocation, invocation.outcome)
             if self._is_last:
-                self._answer_held(invocation, Fate.GONE)
+                self._answer_held(invocation, GONE)
                 self._host.retire()
             else:
                 self._host.served()
-                self._answer_held(invocation, Fate.IDLE)
+                self._answer_held(invocation, IDLE)
 
     def _timed_out(self) -> None:
         if self.invocation is not None:
@@ -301,7 +301,7 @@ class Serving:
         if self._is_prompt:
             self._patience.set(_PATIENCE_S)
         else:
-            self._answer_held(invocation, Fate.SETTLING)
+            self._answer_held(invocation, SETTLING)
 
     def _look_again(self) -> None:
         if self.invocation is not None:
@@ -311,7 +311,7 @@ class Serving:
         """The runtime has more to do: the caller does not wait for that."""
         if invocation.held is not None:
             self._is_prompt = False
-            self._answer_held(invocation, Fate.SETTLING)
+            self._answer_held(invocation, SETTLING)
 
     def _answer(self, invocation: ServedInvocation, body: bytes, fate: Fate) -> None:
         log = base64.b64encode(self._journal.take_tail()) if invocation.asked.wants_tail else b""
