@@ -5,6 +5,7 @@ alone may enter; they are shown in its place, in a mount namespace that ends wit
 """
 
 import os
+import pwd
 import stat
 import sys
 from pathlib import Path
@@ -19,7 +20,7 @@ def main(command: list[str]) -> None:
     """Become the user and the command."""
     syscalls.unshare(syscalls.CLONE_NEWNS)
     syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
-    home = Path.home()
+    home = Path(pwd.getpwuid(os.getuid()).pw_dir)  # $HOME may say something else
     if not home.stat().st_mode & stat.S_IXOTH:
         wanted = [home / ".pyenv", home / ".local" / "share" / "uv", Path(sys.base_prefix), ROOT]
         show([path for path in wanted if path.is_relative_to(home) and path.exists()], home)
