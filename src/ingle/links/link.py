@@ -52,6 +52,9 @@ class LinkDoor:
         if not is_linked(exchange.headers, self._token):
             exchange.respond(403, ())
             return None
+        return self._serve(exchange)
+
+    def _serve(self, exchange: Exchange) -> Any:
         call = self._calls.get(exchange.target)
         if call is None:
             exchange.respond(404, ())

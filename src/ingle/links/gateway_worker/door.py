@@ -11,7 +11,6 @@ from ingle.links.gateway_worker.calls import StartRefusedError, WorkerHandler
 from ingle.links.gateway_worker.messages import Ending, Fate, NotStarted, StartEnvironment
 from ingle.links.invocation import parse_invocation
 from ingle.links.link import LinkDoor, read_order
-from ingle.links.tokens import is_linked
 from ingle.transport import Exchange
 from ingle.values import PAYLOAD_LIMIT_BYTES
 
@@ -77,9 +76,9 @@ class WorkerDoor(LinkDoor):
         }
         super().__init__(token, calls)
 
-    def __call__(self, exchange: Exchange) -> Any:
-        if not exchange.target.startswith(wire.INVOKE) or not is_linked(exchange.headers, self._token):
-            return super().__call__(exchange)
+    def _serve(self, exchange: Exchange) -> Any:
+        if not exchange.target.startswith(wire.INVOKE):
+            return super()._serve(exchange)
         body = exchange.body_nowait
         if body is None:
             return self._invoke_later(exchange)
