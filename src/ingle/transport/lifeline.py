@@ -34,6 +34,16 @@ def disregard_signals() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)  # the supervisor has blocked them until here
 
 
+def read_line(link: socket.socket, limit: int) -> bytes | None:
+    """Return what has come over the line: nothing once the other end is gone, None where nothing has come yet."""
+    try:
+        return link.recv(limit)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+
+
 _last_signal_s = -math.inf
 
 
@@ -89,12 +99,9 @@ class Lifeline:
                 raise
 
     def _hear(self) -> None:
-        try:
-            orders = self._link.recv(64)
-        except BlockingIOError:
+        orders = read_line(self._link, 64)
+        if orders is None:
             return
-        except OSError:
-            orders = b""
         if not orders:
             asyncio.get_running_loop().remove_reader(self._link.fileno())
         if LEAVE in orders:

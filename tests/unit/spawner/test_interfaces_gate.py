@@ -27,7 +27,7 @@ from ingle.spawner.zygotes import interfaces
 def test_no_kernel_is_made_to_load_modules_that_did_not_before(
     release: str, loads_modules: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(interfaces, "KERNEL", interfaces.version_of(release))
+    monkeypatch.setattr(syscalls, "KERNEL", syscalls.version_of(release))
     monkeypatch.setattr(interfaces, "_loads_modules", lambda: loads_modules)
     assert interfaces.can_be_listed() is expected
 

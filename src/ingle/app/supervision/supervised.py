@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import msgspec
 
 from ingle.app.config import NO_USE
-from ingle.transport.lifeline import FAILED, LEAVE, READY, SIGNALS, STOP
+from ingle.transport.lifeline import FAILED, LEAVE, READY, SIGNALS, STOP, read_line
 
 _BACK_OFF_S = (0.0, 0.1, 0.5, 1.0, 2.0, 5.0)
 _STARTS = 5
@@ -167,12 +167,9 @@ class Program:
         """Take what the program says of itself."""
         if self._link is None:
             return
-        try:
-            told = self._link.recv(65536)
-        except BlockingIOError:
+        told = read_line(self._link, 65536)
+        if told is None:
             return
-        except OSError:
-            told = b""
         if not told:
             asyncio.get_running_loop().remove_reader(self._link.fileno())
         for line in told.splitlines():

@@ -9,6 +9,7 @@ import socket
 import struct
 
 from . import syscalls
+from .stock import Stock
 
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK, _IFF_UP = 0x8913, 0x8914, 0x8916, 0x891C, 1
 _LAMBDAS_ADDRESS = "169.254.100.1"
@@ -43,22 +44,12 @@ def open_listener() -> socket.socket:
     return listener
 
 
-class Networks:
-    """Hands out network namespaces, each used once."""
+class Networks(Stock):
+    """Hands out network namespaces, each used once: descriptors of one and of its listener, which are the caller's."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._own = os.open("/proc/self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-        self._free: list[tuple[int, int]] = []
-
-    def make_ahead(self, wanted: int) -> bool:
-        """Make one more where fewer than `wanted` are free; return whether there are still fewer."""
-        if len(self._free) < wanted:
-            self._free.append(self._make())
-        return len(self._free) < wanted
-
-    def take(self) -> tuple[int, int]:
-        """Return descriptors of a namespace and of the listener in it; both are the caller's."""
-        return self._free.pop() if self._free else self._make()
 
     def _make(self) -> tuple[int, int]:
         syscalls.unshare(syscalls.CLONE_NEWNET)

@@ -43,6 +43,15 @@ _FILTER_FLAG_NEW_LISTENER = 8
 _PIVOT_ROOT, _CAPSET, _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR, _SECCOMP = 155, 126, 428, 429, 442, 317
 
 
+def version_of(release: str) -> tuple[int, int]:
+    """Return the first two numbers of a kernel's release."""
+    major, minor = release.split("-")[0].split(".")[:2]
+    return int(major), int(minor)
+
+
+KERNEL = version_of(os.uname().release)
+
+
 def _check(result: int, what: str) -> int:
     if result < 0:
         error = ctypes.get_errno()

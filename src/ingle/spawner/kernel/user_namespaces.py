@@ -7,6 +7,7 @@ import os
 import signal
 
 from . import syscalls
+from .stock import Stock
 
 FIRST_ID = 1 << 30
 _STRIDE = 1 << 16
@@ -37,22 +38,12 @@ def is_root_of_the_host() -> bool:
     return True
 
 
-class UserNamespaces:
-    """Hands out user namespaces; a slot's range is used again only after it has been given back."""
+class UserNamespaces(Stock):
+    """Hands out user namespaces as (slot, descriptor); a slot's range is used again only after it was given back."""
 
     def __init__(self) -> None:
-        self._free: list[tuple[int, int]] = []
+        super().__init__()
         self._made = 0
-
-    def make_ahead(self, wanted: int) -> bool:
-        """Make one more where fewer than `wanted` are free; return whether there are still fewer."""
-        if len(self._free) < wanted:
-            self._free.append(self._make())
-        return len(self._free) < wanted
-
-    def take(self) -> tuple[int, int]:
-        """Return a namespace as (slot, descriptor)."""
-        return self._free.pop() if self._free else self._make()
 
     def give_back(self, slot: int, descriptor: int) -> None:
         self._free.append((slot, descriptor))

@@ -178,7 +178,7 @@ def _limits(*, is_rootless: bool) -> dict[int, int]:
 
     Before Linux 5.14 it counts processes and signals over user namespaces, so that without root the user's own would count.
     """
-    return _LIMITS if is_rootless and interfaces.KERNEL < (5, 14) else {**_LIMITS, **_LIMITS_OF_A_USER}
+    return _LIMITS if is_rootless and syscalls.KERNEL < (5, 14) else {**_LIMITS, **_LIMITS_OF_A_USER}
 
 
 def _core_limit() -> int:

@@ -24,13 +24,6 @@ from .. import messages
 from ..kernel import call_arguments, seccomp, syscalls
 from ..messages import Heard
 
-
-def version_of(release: str) -> tuple[int, int]:
-    """Return the first two numbers of a kernel's release."""
-    major, minor = release.split("-")[0].split(".")[:2]
-    return int(major), int(minor)
-
-
 MOST = 32
 """How many netlink sockets an environment may have, at 64 KiB of answers and 4 KiB of a question each."""
 INIT_FILTER = seccomp.build_filter(makes_netlink=True)
@@ -44,7 +37,6 @@ _TOLD = (2, 3, 16, 20, 24, 28, 32)
 """NLMSG_ERROR, NLMSG_DONE, RTM_NEWLINK, RTM_NEWADDR, RTM_NEWROUTE, RTM_NEWNEIGH, RTM_NEWRULE: each of one network's own."""
 _SETTINGS = "/proc/sys/kernel"
 _PATIENCE_SECONDS = 0.5
-KERNEL = version_of(os.uname().release)
 _ADDFD_SINCE, _NO_FORMAT_BY_MODULE_SINCE = (5, 14), (6, 14)
 
 
@@ -54,7 +46,7 @@ def can_be_listed() -> bool:
     One question (RTM_GETTFILTER) has the kernel start the host's modprobe, as root and charged to nobody. Before Linux 6.14
     to execute any file of an unknown format does the same: nothing new is opened there. Later kernels must load no modules.
     """
-    return KERNEL >= _ADDFD_SINCE and (KERNEL < _NO_FORMAT_BY_MODULE_SINCE or not _loads_modules())
+    return syscalls.KERNEL >= _ADDFD_SINCE and (syscalls.KERNEL < _NO_FORMAT_BY_MODULE_SINCE or not _loads_modules())
 
 
 def _loads_modules() -> bool:
