@@ -3,23 +3,21 @@
     benchmarks/creation_rate.py [CHECKOUT]
 
 With --environment-hours 0 an environment is too old once it has served: each invocation takes a new one, which ends
-after the answer. The clock stops when nothing of the last one is left. Where another checkout is named, both Ingles run
-at once and are driven in turn, so that the machine's moods meet both alike.
+after the answer. The clock stops when nothing of the last one is left.
 """
 
-import contextlib
 import dataclasses
 import json
 import os
 import statistics
-import sys
 import time
 import urllib.request
 from pathlib import Path
 
 import load
 import uvloop
-from harness import ECHO, INGLE, Ingle, print_table, running_ingle
+from harness import ECHO, Ingle, print_table
+from side_by_side import in_turn, measured, other_checkout, rows
 from warm_invoke import signed_requests
 
 FUNCTIONS = 8
@@ -89,12 +87,12 @@ class Measured:
         ]
         until_gone(self._ingle)
         before, busy, started = made(self._ingle), busy_ms(), time.perf_counter()
-        measured = uvloop.run(load.drive("127.0.0.1", self._ingle.port, batches))
+        driven = uvloop.run(load.drive("127.0.0.1", self._ingle.port, batches))
         until_gone(self._ingle)
         seconds, count = time.perf_counter() - started, made(self._ingle) - before
-        if measured.failures or count < measured.answers:
-            raise RuntimeError(f"{measured.failures} of {measured.answers} failed; {count} environments served them")
-        processor_ms, median_ms = busy_ms() - busy, measured.median_us / 1e3
+        if driven.failures or count < driven.answers:
+            raise RuntimeError(f"{driven.failures} of {driven.answers} failed; {count} environments served them")
+        processor_ms, median_ms = busy_ms() - busy, driven.median_us / 1e3
         self.rounds.append(Round(count=count, seconds=seconds, processor_ms=processor_ms, median_ms=median_ms))
 
     def row(self) -> list[float]:
@@ -106,29 +104,18 @@ class Measured:
 
 def main(other: Path | None, creations: int = 2000, rounds: int = 7) -> None:
     """Print the table: one long round alone, short ones in turn beside another checkout."""
-    programs = {"this checkout": INGLE}
-    if other is not None:
-        programs = {"the other checkout": other / ".venv" / "bin" / "ingle", **programs}
-    with contextlib.ExitStack() as stack:
-        measured = {
-            name: Measured(stack.enter_context(running_ingle("--environment-hours", "0", program=program)))
-            for name, program in programs.items()
-        }
-        for number in range(rounds if other is not None else 1):
-            for one in list(measured.values())[:: 1 if number % 2 else -1]:
-                one.round(creations // rounds if other is not None else creations)
+    rounds = rounds if other is not None else 1
+    with measured(other, Measured, "--environment-hours", "0") as systems:
+        for one in in_turn(systems, rounds):
+            one.round(creations // rounds)
     header = (
         "system",
         "environments made and ended /s",
         "from request to answer, median ms",
         "processor time of each, ms",
     )
-    rows = [(name, *(f"{value:.1f}" for value in one.row())) for name, one in measured.items()]
-    if other is not None:
-        theirs, ours = (one.row() for one in measured.values())
-        rows.append(("this / other", *(f"{b / a:.3f}" for a, b in zip(theirs, ours, strict=True))))
-    print_table("Creation (promised: 100 a second)", header, rows)
+    print_table("Creation (promised: 100 a second)", header, rows(systems, ".1f"))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None)
+    main(other_checkout())

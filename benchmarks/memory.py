@@ -2,12 +2,12 @@
 
 import contextlib
 import itertools
-import json
 import resource
 import time
 from pathlib import Path
 
 import thousand
+from belongings import descendants, programs
 from harness import Ingle, available_mib, print_table, running_ingle
 
 HOLD_S = 60.0
@@ -45,12 +45,6 @@ def proportional_mib(pids: list[int]) -> float:
     return total / 1024
 
 
-def tree(pid: int) -> list[int]:
-    """Return a process and everything below it."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *(below for child in children for below in tree(int(child)))]
-
-
 def main(environments: int = 1000) -> None:
     """Print the table."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -60,8 +54,8 @@ def main(environments: int = 1000) -> None:
         for name in names:
             ingle.deploy(name, {"app.py": thousand.HOLD}, Timeout=120)
         ingle.client().invoke(FunctionName=names[0], Payload=b"0")
-        programs = json.loads((ingle.data_dir / "run" / "programs.json").read_text())
-        idle = proportional_mib(tree(ingle.process.pid))
+        running = programs(ingle)
+        idle = proportional_mib([ingle.process.pid, *descendants(ingle.process.pid)])
         marks = [settle()]
         for name in names:
             fill(ingle, name, environments)
@@ -71,7 +65,7 @@ def main(environments: int = 1000) -> None:
         (f"each further idle environment, over {environments}", f"{first:.2f} MiB", "5 MiB"),
         (f"each of the next {environments}", f"{second:.2f} MiB", "5 MiB"),
         (f"{2 * environments} idle environments", f"{(marks[0] - marks[-1]) / 1024:.1f} GiB", "12 GiB"),
-        (f"all of Ingle idle ({', '.join(sorted(programs))}, supervisor, zygote, 1 environment)", f"{idle:.0f} MiB", "250 MiB"),
+        (f"all of Ingle idle ({', '.join(sorted(running))}, supervisor, zygote, 1 environment)", f"{idle:.0f} MiB", "250 MiB"),
     ]  # fmt: skip
     print_table("Memory", ("what", "measured", "promise"), rows)
 

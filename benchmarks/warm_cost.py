@@ -2,21 +2,19 @@
 
     benchmarks/warm_cost.py [CHECKOUT]
 
-Both Ingles run at once and are driven in turn, round by round, so that the machine's moods meet both alike. The kernel
+The kernel
 counts the time of every thread (/proc/PID/task/TID/schedstat, proc(5)), to the nanosecond.
 """
 
 import contextlib
-import json
 import statistics
-import sys
 from pathlib import Path
 
 import load
 import warm_invoke
-from harness import ECHO, INGLE, Ingle, print_table, running_ingle
-
-from ingle.worker.drivers.own_figures import parent_of
+from belongings import descendants, programs
+from harness import ECHO, Ingle, print_table
+from side_by_side import in_turn, measured, other_checkout, rows
 
 PROGRAMS = ("gateway", "worker", "control", "spawner")
 PARTS = (*PROGRAMS, "runtimes")
@@ -26,9 +24,9 @@ PER_CONNECTION = 2500
 
 def processor_ns(ingle: Ingle) -> dict[str, int]:
     """Return the processor time that each program has used so far, and all that lives in environments together."""
-    pids = json.loads((ingle.data_dir / "run" / "programs.json").read_text())
+    pids = programs(ingle)
     used = {name: _time_of(pids[name]) for name in PROGRAMS}
-    return {**used, "runtimes": sum(_time_of(pid) for pid in _descendants(pids["spawner"]))}
+    return {**used, "runtimes": sum(_time_of(pid) for pid in descendants(pids["spawner"]))}
 
 
 def _time_of(pid: int) -> int:
@@ -36,18 +34,6 @@ def _time_of(pid: int) -> int:
         threads = Path(f"/proc/{pid}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads)
     return 0
-
-
-def _descendants(pid: int) -> list[int]:
-    children: dict[int, list[int]] = {}
-    for one in Path("/proc").iterdir():
-        if one.name.isdigit():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                children.setdefault(parent_of((one / "stat").read_bytes()), []).append(int(one.name))
-    found = [pid]
-    for known in found:
-        found += children.get(known, ())
-    return found[1:]
 
 
 class Measured:
@@ -82,23 +68,12 @@ class Measured:
 
 def main(other: Path | None) -> None:
     """Measure this checkout, and `other` in turn with it, and print the table."""
-    programs = {"this checkout": INGLE}
-    if other is not None:
-        programs = {"the other checkout": other / ".venv" / "bin" / "ingle", **programs}
-    with contextlib.ExitStack() as stack:
-        measured = {
-            name: Measured(stack.enter_context(running_ingle(program=program))) for name, program in programs.items()
-        }
-        for number in range(ROUNDS):
-            for one in list(measured.values())[:: 1 if number % 2 else -1]:
-                one.round()
+    with measured(other, Measured) as systems:
+        for one in in_turn(systems, ROUNDS):
+            one.round()
     header = ("system", "invokes/s", "median us", *(f"{name} us" for name in PARTS), "gateway and worker us")
-    rows = [(name, *(f"{value:,.0f}" for value in one.row())) for name, one in measured.items()]
-    if other is not None:
-        theirs, ours = (one.row() for one in measured.values())
-        rows.append(("this / other", *(f"{b / a:.3f}" if a > 1 else "-" for a, b in zip(theirs, ours, strict=True))))
-    print_table("Processor time of a warm invocation", header, rows)
+    print_table("Processor time of a warm invocation", header, rows(systems, ",.0f"))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else None)
+    main(other_checkout())

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from over_http import over_http
 from quiet_control import QuietControlPlane
 from quiet_gateway import QuietGateway
 
@@ -30,7 +31,7 @@ from ingle.links.gateway_control import (
 )
 from ingle.queues import EventNotKeptError, QueueFullError
 from ingle.routing import RoutingChange, RoutingSnapshot
-from ingle.transport import ConnectionFailedError, DisconnectedError, serve_http, unix_listener
+from ingle.transport import ConnectionFailedError, DisconnectedError
 
 EVENT = Invocation(request_id=b"id", arn=b"arn", trace=b"Root=1", payload=b"x" * 300_000, tenant="blue")
 REQUEST = SigningKeyRequest(access_key_id="k", session_token=None, date="20260101", region="r", service="lambda")
@@ -100,12 +101,8 @@ async def control(request: pytest.FixtureRequest, tmp_path: Path, plane: SayingC
     if request.param == "memory":
         yield MemoryControl(plane)
         return
-    path = tmp_path / "c.sock"
-    server = await serve_http(ControlDoor("secret", plane), unix_listener(path))
-    client = ControlClient(Endpoint(address=str(path), token="secret"))
-    yield client
-    client.close()
-    await server.drain(0)
+    async with over_http(tmp_path, ControlDoor, ControlClient, plane) as (client, _):
+        yield client
 
 
 @pytest.fixture(params=["http", "memory"])
@@ -113,12 +110,8 @@ async def gateway(request: pytest.FixtureRequest, tmp_path: Path, handler: Sayin
     if request.param == "memory":
         yield MemoryGateway(handler)
         return
-    path = tmp_path / "g.sock"
-    server = await serve_http(GatewayDoor("secret", handler), unix_listener(path))
-    client = GatewayClient(Endpoint(address=str(path), token="secret"))
-    yield client
-    client.close()
-    await server.drain(0)
+    async with over_http(tmp_path, GatewayDoor, GatewayClient, handler) as (client, _):
+        yield client
 
 
 async def test_a_gateway_learns_what_control_has(control: Control) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from over_http import over_http
 from quiet_worker import QuietWorker
 
 from ingle.environments import VersionKey
@@ -15,7 +16,6 @@ from ingle.links.gateway_worker import (
     Caller,
     CannotServeError,
     Ending,
-    Endpoint,
     EnvironmentGone,
     EnvironmentStarted,
     Fate,
@@ -29,7 +29,7 @@ from ingle.links.gateway_worker import (
     WorkerDoor,
     WorkerLeaving,
 )
-from ingle.transport import ConnectionFailedError, DisconnectedError, HttpServer, serve_http, unix_listener
+from ingle.transport import ConnectionFailedError, DisconnectedError, HttpServer
 
 KEY = VersionKey(account="000000000000", region="us-east-1", function="f", version="1", revision="r")
 PLAIN = Invocation(request_id=b"id", arn=b"arn:aws:lambda:us-east-1:0:function:f", trace=b"Root=1", payload=b"{}")
@@ -111,12 +111,8 @@ async def pair(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[
     if request.param == "memory":
         yield Pair(MemoryWorker(handler), handler, None)
         return
-    path = tmp_path / "w.sock"
-    server = await serve_http(WorkerDoor("secret", handler), unix_listener(path))
-    client = WorkerClient(Endpoint(address=str(path), token="secret"))
-    yield Pair(client, handler, server)
-    client.close()
-    await server.drain(0)
+    async with over_http(tmp_path, WorkerDoor, WorkerClient, handler) as (client, server):
+        yield Pair(client, handler, server)
 
 
 @pytest.mark.parametrize("invocation", [PLAIN, FULL], ids=["plain", "full"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from assignments import KEY, sample_assignment
+from over_http import over_http
 from quiet_control import QuietControl
 
 from ingle.environments import Assignment, RoleCredentials, VersionKey
@@ -61,12 +62,8 @@ async def control(request: pytest.FixtureRequest, tmp_path: Path, handler: Grant
     if request.param == "memory":
         yield MemoryControl(handler)
         return
-    path = tmp_path / "c.sock"
-    server = await serve_http(ControlDoor("secret", handler), unix_listener(path))
-    client = ControlClient(Endpoint(address=str(path), token="secret"))
-    yield client
-    client.close()
-    await server.drain(0)
+    async with over_http(tmp_path, ControlDoor, ControlClient, handler) as (client, _):
+        yield client
 
 
 async def test_what_is_granted_arrives_whole(control: Control) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import belongings
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import Ingle
@@ -57,7 +58,7 @@ def test_functions_count_into_the_units_control_group() -> None:
         wait_for(lambda: any(file.read_text() for file in groups_with_a_limit()), "a group with a limit in the unit's")
         assert list(Path("/sys/fs/cgroup").glob("ingle*")) == []
         assert (CONTROL_GROUP / "cgroup.procs").read_text() == ""
-        programs = json.loads((ingle.data_dir / "run" / "programs.json").read_text()).values()
+        programs = belongings.programs(ingle).values()
         assert {str(pid) for pid in programs} < set((CONTROL_GROUP / "supervisor/cgroup.procs").read_text().split())
         assert "limits by control groups in system.slice/ingle.service" in journal()
         assert running.result() == 5
@@ -99,10 +100,9 @@ def test_what_a_stop_of_every_process_cuts_is_the_platforms_error() -> None:
 def test_a_program_that_is_killed_comes_back(program: str) -> None:
     with serving() as ingle:
         assert answers(ingle)
-        programs = ingle.data_dir / "run" / "programs.json"
-        before = json.loads(programs.read_text())[program]
+        before = belongings.programs(ingle)[program]
         os.kill(before, signal.SIGKILL)
-        wait_for(lambda: json.loads(programs.read_text())[program] != before and answers(ingle), f"a new {program}")
+        wait_for(lambda: belongings.programs(ingle)[program] != before and answers(ingle), f"a new {program}")
         assert state("NRestarts") == "0"
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import belongings
 import pytest
 from harness import Ingle, running_ingle
 
@@ -60,7 +61,7 @@ def alone() -> Iterator[Ingle]:
 
 def mib_of(ingle: Ingle, program: str) -> float:
     """Return the anonymous memory of one of the programs."""
-    pid = json.loads((ingle.data_dir / "run" / "programs.json").read_text())[program]
+    pid = belongings.programs(ingle)[program]
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("RssAnon"))) / 1024
 

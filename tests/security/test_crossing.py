@@ -111,7 +111,7 @@ def test_callers_that_leave_within_a_large_answer_leave_no_environment_behind() 
 
 
 def resident_mib(ingle: Ingle) -> float:
-    pid = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["gateway"]
+    pid = belongings.programs(ingle)["gateway"]
     text = Path(f"/proc/{pid}/status").read_text()
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmRSS"))) / 1024
 
@@ -134,7 +134,7 @@ def handler(event, context):
 
 
 def open_descriptors(ingle: Ingle) -> int:
-    pid = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["worker"]
+    pid = belongings.programs(ingle)["worker"]
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
@@ -181,7 +181,7 @@ def test_no_environment_is_handed_to_a_worker_that_did_not_ask_for_it() -> None:
         for who in ("x", "y"):
             ingle.deploy(who, {"app.py": source}, Environment={"Variables": {"WHO": who}})
         for _ in range(2):
-            worker = json.loads((ingle.data_dir / "run" / "programs.json").read_text())["worker"]
+            worker = belongings.programs(ingle)["worker"]
             with concurrent.futures.ThreadPoolExecutor(4) as pool:
                 asked = [pool.submit(invoke_quietly, ingle, "x") for _ in range(4)]
                 time.sleep(0.01)  # the point: some are being started now

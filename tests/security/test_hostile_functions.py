@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import belongings
 import pytest
 from harness import TIME_SCALE, Ingle
 
@@ -437,7 +438,7 @@ def test_an_environment_that_feeds_its_own_answers_hurts_itself_alone(deploy: An
 
 @pytest.fixture
 def programs(ingle: Any) -> Callable[[], dict[str, int]]:
-    return lambda: dict(json.loads((ingle.data_dir / "run" / "programs.json").read_text()))
+    return lambda: belongings.programs(ingle)
 
 
 @pytest.mark.parametrize("program", ["control", "gateway", "worker"])

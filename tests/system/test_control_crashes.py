@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import belongings
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import Ingle, running_ingle, zip_of
 
@@ -76,7 +77,7 @@ def test_what_was_acknowledged_holds_and_nothing_stays_half_done() -> None:
             owner.start()
         for _ in range(8):
             time.sleep(random.uniform(0.3, 0.8))
-            pids = json.loads((ingle.data_dir / "run" / "programs.json").read_text())
+            pids = belongings.programs(ingle)
             with contextlib.suppress(ProcessLookupError):  # it is just being started again
                 os.kill(pids["control"], signal.SIGKILL)
         stopped.set()

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import belongings
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import Ingle, running_ingle
@@ -182,7 +183,7 @@ def test_a_runtime_that_the_host_has_no_more_is_told(own: Ingle) -> None:
 
 
 def kill(ingle: Ingle, program: str) -> None:
-    pids = json.loads((ingle.data_dir / "run" / "programs.json").read_text())
+    pids = belongings.programs(ingle)
     os.kill(pids[program], signal.SIGKILL)
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import belongings
 import pytest
 from botocore.exceptions import ClientError
 from harness import Ingle, running_ingle
@@ -433,7 +434,7 @@ def test_what_is_declared_and_put_outlives_a_kill_and_what_is_deleted_is_gone() 
         logs.delete_log_group(logGroupName="gone")
         folders = list((running.data_dir / "logs").iterdir())
         assert len(folders) == 1
-        os.kill(json.loads((running.data_dir / "run" / "programs.json").read_text())["control"], signal.SIGKILL)
+        os.kill(belongings.programs(running)["control"], signal.SIGKILL)
         with pytest.raises(ClientError) as away:  # which is said in the protocol of Logs
             logs.describe_log_groups()
         assert away.value.response["Error"]["Code"] == "ServiceUnavailableException"

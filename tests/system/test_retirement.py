@@ -8,6 +8,7 @@ import time
 import urllib.request
 from typing import Any
 
+import belongings
 from harness import Ingle, running_ingle
 
 SOURCE = """
@@ -39,7 +40,7 @@ def invoke(client: Any, event: float, **settings: Any) -> list[str]:
 
 
 def worker_of(ingle: Ingle) -> int:
-    return int(json.loads((ingle.data_dir / "run" / "programs.json").read_text())["worker"])
+    return int(belongings.programs(ingle)["worker"])
 
 
 def is_running(pid: int) -> bool:

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import belongings
 import pytest
 from harness import ROOT, Ingle
 
@@ -237,7 +238,7 @@ while True:
 
 
 def resident_mib(ingle: Ingle, program: str) -> float:
-    pid = json.loads((ingle.data_dir / "run" / "programs.json").read_text())[program]
+    pid = belongings.programs(ingle)[program]
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from belongings import descendants, groups, members
+from belongings import descendants, groups, members, programs
 from botocore.exceptions import BotoCoreError, ClientError
 from harness import Ingle, running_ingle, zip_of
 
@@ -63,20 +63,16 @@ def answer(ingle: Ingle, version: str) -> Any:
     return None if "FunctionError" in answered else json.loads(answered["Payload"].read())
 
 
-def pids(ingle: Ingle) -> dict[str, int]:
-    return dict(json.loads((ingle.data_dir / "run" / "programs.json").read_text()))
-
-
 def kill_worker(ingle: Ingle) -> None:
-    before = pids(ingle)["worker"]
+    before = programs(ingle)["worker"]
     os.kill(before, signal.SIGKILL)
-    wait_for(lambda: pids(ingle)["worker"] != before and ingle.is_healthy())
+    wait_for(lambda: programs(ingle)["worker"] != before and ingle.is_healthy())
 
 
 def images(ingle: Ingle) -> int:
     """Return how many images of templates the worker holds."""
     held = []
-    for path in Path(f"/proc/{pids(ingle)['worker']}/fd").iterdir():
+    for path in Path(f"/proc/{programs(ingle)['worker']}/fd").iterdir():
         with contextlib.suppress(OSError):
             held.append(str(path.readlink()))
     return sum("ingle-template" in name for name in held)
@@ -105,7 +101,7 @@ def test_a_version_whose_worker_dies_while_it_initialises_becomes_active(own: In
 @pytest.mark.skipif(os.geteuid() != 0, reason="without root, zygotes are in a user namespace of their own")
 def test_an_image_of_a_zygote_that_is_gone_is_not_used(own: Ingle) -> None:
     born, _ = answer(own, "1")
-    spawner = pids(own)["spawner"]
+    spawner = programs(own)["spawner"]
     for zygote in Path(f"/proc/{spawner}/task/{spawner}/children").read_text().split():
         os.kill(int(zygote), signal.SIGKILL)
     told = wait_for(
@@ -132,7 +128,7 @@ def test_an_init_that_the_platform_cuts_fails_no_version(cut: str, own: Ingle) -
     version = client.publish_version(FunctionName="f")["Version"]
     wait_for(lambda: logs.filter_log_events(logGroupName="/aws/lambda/f", filterPattern=f'"{cut} may come"')["events"])
     inside = members(groups(own))
-    ended = descendants(pids(own)["spawner"]) - inside if cut == "zygote" else {*inside, pids(own)["worker"]}
+    ended = descendants(programs(own)["spawner"]) - inside if cut == "zygote" else {*inside, programs(own)["worker"]}
     for pid in ended:
         os.kill(pid, signal.SIGKILL if cut == "zygote" else signal.SIGTERM)
     assert wait_for(lambda: state(own, version)[0] != "Pending" and state(own, version)) == ("Active", "On")
